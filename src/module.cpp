@@ -1,0 +1,13 @@
+// The module's face towards the server: the magic block and what happens when the library is loaded.
+#include "postgres/boundary.hpp"
+#include "settings/settings.hpp"
+
+extern "C" {
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void _PG_init(void) {
+    snapback::entry([] { snapback::define_settings(); });
+}
+}

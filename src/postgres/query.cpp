@@ -1,0 +1,189 @@
+#include "postgres/query.hpp"
+
+extern "C" {
+#include "tcop/dest.h"
+#include "utils/array.h"
+}
+
+namespace snapback {
+
+namespace {
+
+/// Raise what SPI reports by return code; these are mistakes of ours, not of a user's.
+void require_success(int code, const std::string &sql) {
+    if (code < 0)
+        throw Error(sqlstate::internal_error,
+                    std::string("query failed: ") + SPI_result_code_string(code) + " in: " + sql);
+}
+
+/// Split values into the parallel arrays that SPI takes.
+struct Parameters {
+    explicit Parameters(std::span<const Value> values) {
+        for (const Value &value : values) {
+            types.push_back(value.type);
+            datums.push_back(value.datum);
+            nulls.push_back(value.null ? 'n' : ' ');
+        }
+    }
+    int count() const { return static_cast<int>(types.size()); }
+    std::vector<Oid> types;
+    std::vector<Datum> datums;
+    std::vector<char> nulls;
+};
+
+/// A DestReceiver that hands each slot to a C++ visitor; an exception of the visitor's leaves as an ERROR.
+struct VisitingReceiver {
+    DestReceiver base;
+    const SlotVisitor *visit;
+};
+
+bool receive_slot(TupleTableSlot *slot, DestReceiver *self) {
+    return entry([&] {
+        (*reinterpret_cast<VisitingReceiver *>(self)->visit)(slot);
+        return true;
+    });
+}
+void start_receiving(DestReceiver *, int, TupleDesc) {}
+void stop_receiving(DestReceiver *) {}
+
+/// Run a statement into a receiver, as SPI_execute_with_args would into memory.
+void execute_into(DestReceiver *receiver, const std::string &sql, const Parameters &parameters, bool read_only) {
+    int code = call([&] {
+        ParamListInfo list = makeParamList(parameters.count());
+        for (int i = 0; i < parameters.count(); i++) {
+            list->params[i].value = parameters.datums[i];
+            list->params[i].isnull = parameters.nulls[i] == 'n';
+            list->params[i].pflags = PARAM_FLAG_CONST;
+            list->params[i].ptype = parameters.types[i];
+        }
+        SPIExecuteOptions options{};
+        options.params = list;
+        options.read_only = read_only;
+        options.dest = receiver;
+        return SPI_execute_extended(sql.c_str(), &options);
+    });
+    require_success(code, sql);
+}
+
+} // namespace
+
+Query::Query() : exceptions_(std::uncaught_exceptions()) {
+    require_success(call([] { return SPI_connect(); }), "connect");
+}
+
+Query::~Query() {
+    // While an exception unwinds, the connection may be in any state; the (sub)transaction's abort cleans it up.
+    if (std::uncaught_exceptions() == exceptions_)
+        call_noexcept([] { SPI_finish(); });
+}
+
+Rows Query::run(const std::string &sql, std::initializer_list<Value> parameters) {
+    return run(sql, std::span<const Value>(parameters.begin(), parameters.size()));
+}
+
+Rows Query::run(const std::string &sql, std::span<const Value> values) {
+    Parameters parameters(values);
+    int code = call([&] {
+        return SPI_execute_with_args(sql.c_str(), parameters.count(), parameters.types.data(),
+                                     parameters.datums.data(), parameters.nulls.data(), false, 0);
+    });
+    require_success(code, sql);
+    affected_ = SPI_processed;
+    return Rows(SPI_tuptable, SPI_tuptable ? SPI_processed : 0);
+}
+
+void Query::stream(const std::string &sql, std::span<const Value> values, const SlotVisitor &visit) {
+    Parameters parameters(values);
+    VisitingReceiver receiver{
+        {receive_slot, start_receiving, stop_receiving, stop_receiving, DestNone}, &visit};
+    execute_into(&receiver.base, sql, parameters, true);
+}
+
+std::uint64_t Query::into(DestReceiver *receiver, const std::string &sql, std::span<const Value> values) {
+    execute_into(receiver, sql, Parameters(values), false);
+    return affected_ = SPI_processed;
+}
+
+Datum Row::datum(int column, bool *null) const {
+    return call([&] { return SPI_getbinval(tuple_, shape_, column, null); });
+}
+
+bool Row::is_null(int column) const {
+    bool null;
+    datum(column, &null);
+    return null;
+}
+
+namespace {
+/// Fetch a column that must not be NULL.
+Datum required(const Row &row, int column) {
+    bool null;
+    Datum datum = row.datum(column, &null);
+    if (null)
+        throw Error(sqlstate::internal_error, "unexpected NULL in column " + std::to_string(column) + " of a query");
+    return datum;
+}
+} // namespace
+
+std::string Row::text(int column) const {
+    Datum datum = required(*this, column);
+    Oid type = SPI_gettypeid(shape_, column);
+    return type == TEXTOID ? string_from_varlena(datum) : text_from_datum(datum, type);
+}
+
+std::optional<std::string> Row::optional_text(int column) const {
+    if (is_null(column))
+        return std::nullopt;
+    return text(column);
+}
+
+std::int64_t Row::bigint(int column) const { return DatumGetInt64(required(*this, column)); }
+std::int32_t Row::integer(int column) const { return DatumGetInt32(required(*this, column)); }
+bool Row::boolean(int column) const { return DatumGetBool(required(*this, column)); }
+Oid Row::oid(int column) const { return DatumGetObjectId(required(*this, column)); }
+TimestampTz Row::timestamptz(int column) const { return DatumGetTimestampTz(required(*this, column)); }
+std::string Row::bytes(int column) const { return string_from_varlena(required(*this, column)); }
+
+std::vector<std::string> Row::text_array(int column) const {
+    Datum datum = required(*this, column);
+    Oid element = get_element_type(SPI_gettypeid(shape_, column));
+    Datum *items = nullptr;
+    bool *nulls = nullptr;
+    int count = 0;
+    call([&] {
+        int16 length;
+        bool by_value;
+        char align;
+        get_typlenbyvalalign(element, &length, &by_value, &align);
+        deconstruct_array(DatumGetArrayTypeP(datum), element, length, by_value, align, &items, &nulls, &count);
+    });
+    std::vector<std::string> result;
+    for (int i = 0; i < count; i++)
+        result.push_back(nulls[i] ? std::string() : text_from_datum(items[i], element));
+    return result;
+}
+
+std::string quote_name(std::string_view name) {
+    std::string terminated(name);
+    return call([&] { return quote_identifier(terminated.c_str()); });
+}
+
+std::string quote_text(std::string_view text) {
+    std::string terminated(text);
+    return call([&] { return quote_literal_cstr(terminated.c_str()); });
+}
+
+std::string qualified_name(Oid relation) {
+    const char *name = call([&]() -> const char * {
+        const char *relname = get_rel_name(relation);
+        if (!relname)
+            return nullptr;
+        return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), relname);
+    });
+    if (!name)
+        throw Error(sqlstate::undefined_object, "relation with OID " + std::to_string(relation) + " does not exist")
+            .with_hint("It was dropped after it had been protected; see the view snapback.protection.");
+    return name;
+}
+
+} // namespace snapback

@@ -1,0 +1,34 @@
+-- Restores, done and under way, with what each did table by table.
+
+CREATE TABLE snapback.restore_run (
+    id              uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+    community       text        NOT NULL,
+    snapshot        uuid        NOT NULL,
+    options         text[]      NOT NULL CHECK (cardinality(options) > 0),
+    request         uuid,
+    state           text        NOT NULL DEFAULT 'queued'
+                                CHECK (state IN ('queued', 'running', 'restored', 'failed', 'interrupted')),
+    before_snapshot uuid,
+    requested_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    started_at      timestamptz,
+    ended_at        timestamptz,
+    sqlstate        text,
+    message         text,
+    CHECK ((state = 'restored') = (before_snapshot IS NOT NULL)),
+    CHECK ((state IN ('restored', 'failed', 'interrupted')) = (ended_at IS NOT NULL)),
+    CHECK ((state IN ('failed', 'interrupted')) = (message IS NOT NULL))
+);
+CREATE INDEX ON snapback.restore_run (community, requested_at);
+COMMENT ON TABLE snapback.restore_run IS 'One row per restore: asked for by an approved request, or by a DBA (request is null)';
+
+CREATE TABLE snapback.restore_table (
+    restore  uuid    NOT NULL REFERENCES snapback.restore_run ON DELETE CASCADE,
+    relation text    NOT NULL,
+    inserted bigint  NOT NULL,
+    updated  bigint  NOT NULL,
+    deleted  bigint  NOT NULL,
+    kept     bigint  NOT NULL,
+    PRIMARY KEY (restore, relation)
+);
+COMMENT ON TABLE snapback.restore_table IS
+    'What a restore changed, table by table; kept: rows added since the snapshot that stay, because rows outside the selection refer to them';
