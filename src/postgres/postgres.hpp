@@ -37,3 +37,7 @@ extern "C" {
 #undef Min
 #undef Max
 #undef Abs
+
+// Everything else in the module is hidden; up to PostgreSQL 15 this macro does nothing outside Windows.
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))

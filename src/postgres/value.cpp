@@ -41,7 +41,7 @@ Value Value::text(std::string_view text) {
     return {TEXTOID, call([&] { return varlena_datum(text); }), false};
 }
 
-Value Value::optional_text(const std::optional<std::string> &text) {
+Value Value::text(const std::optional<std::string> &text) {
     return text ? Value::text(std::string_view(*text)) : Value{TEXTOID, 0, true};
 }
 

@@ -17,7 +17,9 @@ struct Value {
     bool null = true;
 
     static Value text(std::string_view text);
-    static Value optional_text(const std::optional<std::string> &text);
+    static Value text(const std::optional<std::string> &text); // NULL where there is none
+    static Value text(const std::string &text) { return Value::text(std::string_view(text)); }
+    static Value text(const char *text) { return Value::text(std::string_view(text)); }
     static Value bigint(std::int64_t number);
     static Value integer(std::int32_t number);
     static Value boolean(bool truth);

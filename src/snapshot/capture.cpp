@@ -1,7 +1,7 @@
 // Capture: live rows under one MVCC snapshot → sorted by community and key → chunks → store.
 #include "snapshot/capture.hpp"
 
-#include "catalog/directory.hpp"
+#include "core/chunk.hpp"
 #include "postgres/snapshot_scope.hpp"
 #include "postgres/spill_file.hpp"
 #include "settings/settings.hpp"

@@ -75,7 +75,7 @@ void write_manifests(std::span<const Manifest> manifests, const std::map<Digest,
               " SELECT id::uuid, community, at, kind, $6, digest"
               " FROM pg_catalog.unnest($1, $2, $3, $4, $5) AS s(id, community, at, kind, digest)",
               {Value::text_array(ids), Value::text_array(communities), Value::timestamptz_array(instants),
-               Value::text_array(kinds), Value::bytea_array(digests), Value::optional_text(label)});
+               Value::text_array(kinds), Value::bytea_array(digests), Value::text(label)});
     query.run("INSERT INTO snapback.snapshot_table (snapshot, table_id, shape, rows, bytes, chunks)"
               " SELECT snapshot::uuid, table_id, shape, rows, bytes, chunks"
               " FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6) AS t(snapshot, table_id, shape, rows, bytes, chunks)",

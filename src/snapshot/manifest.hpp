@@ -23,11 +23,11 @@ struct ManifestTable {
 
 /// A snapshot's identity and everything it holds.
 struct Manifest {
-    std::string id; // uuid
-    std::string community;
-    std::string captured_at; // as ISO 8601 in UTC, microseconds
-    std::string kind;
-    std::vector<ManifestTable> tables; // by table_id
+    std::string id{};
+    std::string community{};
+    TimestampTz captured_at = 0; // microseconds since 2000-01-01 00:00 UTC
+    std::string kind{};
+    std::vector<ManifestTable> tables{}; // by table_id
 
     const ManifestTable *table(std::int32_t id) const;
     /// Hash all of it, in the canonical form of docs/format.md.
