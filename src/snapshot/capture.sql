@@ -52,17 +52,22 @@ AS $$
 DECLARE
     everyone text[];
     captured integer := 0;
-    upto integer;
+    lowest integer := 1;
+    highest integer;
 BEGIN
+    -- A procedure that commits cannot have a SET clause, and what it sets locally ends with each transaction.
+    SET LOCAL search_path = pg_catalog, pg_temp;
     IF batch IS NULL OR batch < 1 THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'batch must be at least 1 community';
     END IF;
     everyone := ARRAY(SELECT c FROM snapback.communities() AS c ORDER BY c COLLATE "C");
-    FOR first IN 1 .. cardinality(everyone) BY batch LOOP
-        upto := least(first + batch - 1, cardinality(everyone));
-        captured := captured + snapback.capture_some(everyone[first:upto]);
+    WHILE lowest <= cardinality(everyone) LOOP
+        highest := least(lowest + batch - 1, cardinality(everyone));
+        captured := captured + snapback.capture_some(everyone[lowest:highest]);
         COMMIT;
-        RAISE INFO 'captured % of % communities, % failed', captured, cardinality(everyone), upto - captured;
+        SET LOCAL search_path = pg_catalog, pg_temp;
+        RAISE INFO 'captured % of % communities, % failed', captured, cardinality(everyone), highest - captured;
+        lowest := highest + 1;
     END LOOP;
 END
 $$;

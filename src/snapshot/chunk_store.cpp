@@ -43,7 +43,8 @@ void ChunkWriter::flush() {
     // Another session may be storing the same chunk: it is the same content, so either one will do.
     query.run(
         "INSERT INTO snapback.chunk (community, sha256, data)"
-        " SELECT * FROM pg_catalog.unnest($1, $2, $3) ON CONFLICT DO NOTHING",
+        " SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) ON CONFLICT DO "
+        "NOTHING",
         {Value::text_array(batch_communities_), Value::bytea_array(batch_digests_), Value::bytea_array(batch_frames_)});
     batch_communities_.clear();
     batch_digests_.clear();

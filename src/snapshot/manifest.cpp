@@ -68,19 +68,23 @@ void write_manifests(std::span<const Manifest> manifests, const std::map<Digest,
         }
     }
     Query query;
-    query.run("INSERT INTO snapback.shape (sha256, definition) SELECT * FROM pg_catalog.unnest($1, $2) ON CONFLICT DO "
+    query.run("INSERT INTO snapback.shape (sha256, definition) SELECT * FROM ROWS FROM (pg_catalog.unnest($1), "
+              "pg_catalog.unnest($2)) ON CONFLICT DO "
               "NOTHING",
               {Value::bytea_array(shape_digests), Value::text_array(definitions)});
     query.run("INSERT INTO snapback.snapshot (id, community, captured_at, kind, label, manifest_sha256)"
               " SELECT id::uuid, community, at, kind, $6, digest"
-              " FROM pg_catalog.unnest($1, $2, $3, $4, $5) AS s(id, community, at, kind, digest)",
+              " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
+              "pg_catalog.unnest($4), pg_catalog.unnest($5)) AS s(id, community, at, kind, digest)",
               {Value::text_array(ids), Value::text_array(communities), Value::timestamptz_array(instants),
                Value::text_array(kinds), Value::bytea_array(digests), Value::text(label)});
-    query.run("INSERT INTO snapback.snapshot_table (snapshot, table_id, shape, rows, bytes, chunks)"
-              " SELECT snapshot::uuid, table_id, shape, rows, bytes, chunks"
-              " FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6) AS t(snapshot, table_id, shape, rows, bytes, chunks)",
-              {Value::text_array(owners), Value::integer_array(table_ids), Value::bytea_array(table_shapes),
-               Value::bigint_array(rows), Value::bigint_array(bytes), Value::bytea_array(chunks)});
+    query.run(
+        "INSERT INTO snapback.snapshot_table (snapshot, table_id, shape, rows, bytes, chunks)"
+        " SELECT snapshot::uuid, table_id, shape, rows, bytes, chunks"
+        " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), "
+        "pg_catalog.unnest($5), pg_catalog.unnest($6)) AS t(snapshot, table_id, shape, rows, bytes, chunks)",
+        {Value::text_array(owners), Value::integer_array(table_ids), Value::bytea_array(table_shapes),
+         Value::bigint_array(rows), Value::bigint_array(bytes), Value::bytea_array(chunks)});
 }
 
 Manifest read_manifest(const std::string &snapshot) {

@@ -1,0 +1,82 @@
+#include "postgres/tuple_store.hpp"
+
+extern "C" {
+#include "executor/tstoreReceiver.h"
+}
+
+namespace snapback {
+
+namespace {
+
+/// Begin an empty store in this memory context; inside `call`.
+Tuplestorestate *begin_rows(MemoryContext home) {
+    MemoryContext before = MemoryContextSwitchTo(home);
+    Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+    MemoryContextSwitchTo(before);
+    return rows;
+}
+
+} // namespace
+
+TupleStore::TupleStore(std::string name, TupleDesc shape)
+    : name_(std::move(name)), home_(CurrentMemoryContext), exceptions_(std::uncaught_exceptions()) {
+    call([&] {
+        shape_ = CreateTupleDescCopy(shape);
+        rows_ = begin_rows(home_);
+    });
+}
+
+TupleStore::~TupleStore() {
+    // After an error the (sub)transaction's abort releases the file, and the memory context the rest.
+    if (std::uncaught_exceptions() == exceptions_)
+        call_noexcept([&] { tuplestore_end(rows_); });
+}
+
+void TupleStore::show_to(Query &) {
+    int code = call([&] {
+        relation_ = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
+        relation_->md.name = pstrdup(name_.c_str());
+        relation_->md.tupdesc = shape_;
+        relation_->md.enrtype = ENR_NAMED_TUPLESTORE;
+        relation_->md.enrtuples = static_cast<double>(tuplestore_tuple_count(rows_));
+        relation_->reldata = rows_;
+        return SPI_register_relation(relation_);
+    });
+    if (code < 0)
+        throw Error(sqlstate::internal_error, "cannot show " + name_ + ": " + SPI_result_code_string(code));
+}
+
+void TupleStore::hide() {
+    call([&] { SPI_unregister_relation(name_.c_str()); });
+}
+
+void TupleStore::add(Datum *values, bool *nulls) {
+    call([&] { tuplestore_putvalues(rows_, shape_, values, nulls); });
+}
+
+std::uint64_t TupleStore::fill(Query &query, const std::string &sql, std::span<const Value> parameters) {
+    Tuplestorestate *fresh = call([&] { return begin_rows(home_); });
+    DestReceiver *receiver = call([&] {
+        DestReceiver *made = CreateTuplestoreDestReceiver();
+        SetTuplestoreDestReceiverParams(made, fresh, home_, true, nullptr, nullptr);
+        return made;
+    });
+    query.into(receiver, sql, parameters);
+    call([&] { tuplestore_end(rows_); });
+    rows_ = fresh;
+    if (relation_)
+        relation_->reldata = rows_;
+    recount();
+    return size();
+}
+
+void TupleStore::recount() {
+    if (relation_)
+        relation_->md.enrtuples = static_cast<double>(size());
+}
+
+std::uint64_t TupleStore::size() const {
+    return static_cast<std::uint64_t>(tuplestore_tuple_count(rows_));
+}
+
+} // namespace snapback

@@ -1,0 +1,45 @@
+#pragma once
+#include <string>
+
+#include "postgres/query.hpp"
+
+extern "C" {
+#include "utils/queryenvironment.h"
+#include "utils/tuplestore.h"
+}
+
+namespace snapback {
+
+/// Rows kept beside the tables, in memory or, beyond work_mem, in a temporary file; queries see them under a name of
+/// their own, as triggers see transition tables. No catalog entry is made for them.
+class TupleStore {
+public:
+    /// The store and its rows live as long as the current memory context; `shape` is copied into it.
+    TupleStore(std::string name, TupleDesc shape);
+    ~TupleStore();
+    TupleStore(const TupleStore &) = delete;
+    TupleStore &operator=(const TupleStore &) = delete;
+
+    /// Let this connection's queries see the rows under the store's name.
+    void show_to(Query &query);
+    /// Take the name back.
+    void hide();
+    void add(Datum *values, bool *nulls);
+    /// Replace the rows by a query's, which may read the store itself; return how many there are now.
+    std::uint64_t fill(Query &query, const std::string &sql, std::span<const Value> parameters = {});
+    /// Tell the planner how many rows have been added.
+    void recount();
+    std::uint64_t size() const;
+    const std::string &name() const { return name_; }
+    TupleDesc shape() const { return shape_; }
+
+private:
+    std::string name_;
+    MemoryContext home_;
+    TupleDesc shape_;
+    Tuplestorestate *rows_;
+    EphemeralNamedRelation relation_ = nullptr;
+    int exceptions_;
+};
+
+} // namespace snapback

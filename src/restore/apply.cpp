@@ -1,0 +1,139 @@
+// Writing the plan. Triggers stay off (session_replication_role), foreign keys are checked set by set afterwards.
+#include "restore/apply.hpp"
+
+#include "postgres/as_owner.hpp"
+#include "postgres/setting_scope.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+}
+
+namespace snapback {
+
+namespace {
+
+/// Run one writing statement as the table's owner; it must touch as many rows as were planned.
+void write(Query &query, const TablePlan &plan, const std::string &sql, std::uint64_t planned) {
+    if (planned == 0)
+        return;
+    AsOwner owner(plan.live.owner);
+    query.run(sql);
+    if (query.affected() != planned)
+        throw Error(sqlstate::restore_conflict, "restoring " + plan.live.name + " touched " +
+                                                    std::to_string(query.affected()) + " rows instead of " +
+                                                    std::to_string(planned))
+            .with_hint("A trigger that is ENABLE ALWAYS or REPLICA, or a rule, may have interfered.");
+    // What such a trigger has deferred must not run later, with more rights than its owner's.
+    query.run("SET CONSTRAINTS ALL IMMEDIATE");
+}
+
+void remove_rows(Query &query, const TablePlan &plan) {
+    for (const char *kind : {"remove", "reinsert"})
+        write(query, plan,
+              "DELETE FROM " + plan.live.from() + " t USING " + plan.see(kind) + " x WHERE " + plan.same_key("t", "x"),
+              kind == std::string_view("remove") ? plan.remove.size() : plan.reinsert.size());
+}
+
+void update_rows(Query &query, const TablePlan &plan) {
+    std::string assignments;
+    for (std::size_t i = 0; i < plan.live.columns.size(); i++) {
+        const LiveColumn &column = plan.live.columns[i];
+        if (!plan.mapped[i] || column.always_identity)
+            continue;
+        std::string name = quote_name(column.name);
+        assignments += (assignments.empty() ? "" : ", ") + name + " = x." + name;
+    }
+    write(query, plan,
+          "UPDATE " + plan.live.from() + " t SET " + assignments + " FROM " + plan.see("update") + " x WHERE " +
+              plan.same_key("t", "x"),
+          plan.update.size());
+}
+
+/// Insert rows of a store; columns that are not listed take their default.
+void insert_rows(Query &query, const TablePlan &plan, const TupleStore &store, bool mapped_only) {
+    std::string names;
+    for (std::size_t i = 0; i < plan.live.columns.size(); i++)
+        if (plan.mapped[i] || !mapped_only)
+            names += (names.empty() ? "" : ", ") + quote_name(plan.live.columns[i].name);
+    write(query, plan,
+          "INSERT INTO " + plan.live.name + " (" + names + ") OVERRIDING SYSTEM VALUE SELECT " + names + " FROM " +
+              store.name(),
+          store.size());
+}
+
+} // namespace
+
+void apply(Query &query, const Plan &plan) {
+    SettingScope triggers_off("session_replication_role", "replica");
+    for (const auto &table : plan.tables())
+        remove_rows(query, *table);
+    for (const auto &table : plan.tables())
+        update_rows(query, *table);
+    for (const auto &table : plan.tables()) {
+        insert_rows(query, *table, table->reinsert, false);
+        insert_rows(query, *table, table->insert, true);
+    }
+}
+
+namespace {
+
+struct OwnedSequence {
+    Oid relation;
+    std::string name;
+    std::string column;
+};
+
+/// Sequences that fill a column of the table: its own, and those that its default asks.
+std::vector<OwnedSequence> sequences_of(Query &query, Oid relation) {
+    std::vector<OwnedSequence> sequences;
+    for (Row row : query.run(
+             "SELECT s.oid, pg_catalog.format('%I.%I', n.nspname, s.relname), a.attname::text"
+             " FROM (SELECT d.objid AS seq, d.refobjsubid AS attnum FROM pg_catalog.pg_depend d"
+             "       WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = "
+             "'pg_catalog.pg_class'::regclass"
+             "         AND d.refobjid = $1 AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0"
+             "       UNION"
+             "       SELECT d.refobjid, f.adnum FROM pg_catalog.pg_attrdef f"
+             "       JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid"
+             "         AND d.refclassid = 'pg_catalog.pg_class'::regclass WHERE f.adrelid = $1 AND d.refobjid <> $1) u"
+             " JOIN pg_catalog.pg_class s ON s.oid = u.seq AND s.relkind = 'S'"
+             " JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace"
+             " JOIN pg_catalog.pg_attribute a ON a.attrelid = $1 AND a.attnum = u.attnum"
+             " WHERE a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)",
+             {Value::regclass(relation)}))
+        sequences.push_back({row.oid(1), row.text(2), row.text(3)});
+    return sequences;
+}
+
+/// Raise one sequence, where it stands below the highest value written. Reading it first costs nobody anything; only a
+/// sequence that must be raised is locked against those who draw from it.
+void raise_sequence(Query &query, const TablePlan &plan, const OwnedSequence &sequence) {
+    std::string column = quote_name(sequence.column);
+    Rows highest = query.run("SELECT pg_catalog.max(v)::bigint FROM (SELECT " + column + " AS v FROM " +
+                             plan.see("insert") + " UNION ALL SELECT " + column + " FROM " + plan.see("update") +
+                             " UNION ALL SELECT " + column + " FROM " + plan.see("reinsert") + ") w");
+    if (highest[0].is_null(1))
+        return;
+    std::int64_t value = highest[0].bigint(1);
+    std::string below = "SELECT FROM " + sequence.name +
+                        " s JOIN pg_catalog.pg_sequence q ON q.seqrelid = $1"
+                        " WHERE q.seqincrement > 0 AND s.last_value < $2";
+    auto stands_below = [&] {
+        return !query.run(below, {Value::regclass(sequence.relation), Value::bigint(value)}).empty();
+    };
+    if (!stands_below())
+        return;
+    call([&] { LockRelationOid(sequence.relation, ShareRowExclusiveLock); });
+    if (stands_below())
+        query.run("SELECT pg_catalog.setval($1, $2)", {Value::regclass(sequence.relation), Value::bigint(value)});
+}
+
+} // namespace
+
+void raise_sequences(Query &query, const Plan &plan) {
+    for (const auto &table : plan.tables())
+        for (const OwnedSequence &sequence : sequences_of(query, table->live.relation))
+            raise_sequence(query, *table, sequence);
+}
+
+} // namespace snapback

@@ -1,0 +1,13 @@
+#pragma once
+#include "restore/plan.hpp"
+
+namespace snapback {
+
+/// Write what the plan says: all deletes, then updates, then inserts; triggers off, each table as its owner. Throws
+/// Error where fewer rows are written than planned, and whatever a constraint raises.
+void apply(Query &query, const Plan &plan);
+
+/// Raise sequences that stand below a value that was restored; never lower one.
+void raise_sequences(Query &query, const Plan &plan);
+
+} // namespace snapback

@@ -1,0 +1,16 @@
+#pragma once
+#include "restore/plan.hpp"
+
+namespace snapback {
+
+/// Throw Error (55000) unless every table of the plan has its write guard: without it, others may write meanwhile.
+void require_guards(const Plan &plan);
+
+/// Check what the triggers that were off would have checked, set by set: foreign keys in both directions (23503), and
+/// deferrable unique constraints (23505). Parents that no guard protects are locked against deletion until commit.
+void check_constraints(Query &query, const Plan &plan);
+
+/// Read everything again and plan again: throw Error (SB010) unless nothing is left to do.
+void check_result(const Plan &plan, const std::vector<std::string> &options);
+
+} // namespace snapback

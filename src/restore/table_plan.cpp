@@ -1,0 +1,33 @@
+#include "restore/table_plan.hpp"
+
+#include "snapshot/row_decoder.hpp"
+
+namespace snapback {
+
+TablePlan::TablePlan(Query &query, const ProtectedTable &protected_table, RelationShape shape,
+                     const ManifestTable &entry)
+    : table(protected_table), live(std::move(shape)), stored(entry), wanted(see("wanted"), row_type(live)),
+      present(see("present"), row_type(live)), insert(see("insert"), row_type(live)),
+      update(see("update"), row_type(live)), reinsert(see("reinsert"), row_type(live)),
+      remove(see("remove"), row_type(live)) {
+    for (TupleStore *store : {&wanted, &present, &insert, &update, &reinsert, &remove})
+        store->show_to(query);
+}
+
+std::string TablePlan::same_key(const std::string &a, const std::string &b) const {
+    std::string condition;
+    for (const KeyColumn &part : live.key) {
+        std::string name = quote_name(live.columns[part.column].name);
+        condition += (condition.empty() ? "" : " AND ") + a + "." + name + " " + part.equals + " " + b + "." + name;
+    }
+    return condition;
+}
+
+std::string TablePlan::columns(const std::string &alias) const {
+    std::string list;
+    for (const LiveColumn &column : live.columns)
+        list += (list.empty() ? "" : ", ") + (alias.empty() ? "" : alias + ".") + quote_name(column.name);
+    return list;
+}
+
+} // namespace snapback

@@ -1,0 +1,151 @@
+#include "snapshot/row_decoder.hpp"
+
+#include <cstring>
+
+#include "core/bytes.hpp"
+#include "core/chunk.hpp"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+#include "parser/parse_type.h"
+}
+
+namespace snapback {
+
+namespace {
+
+/// Rebuild a datum of a binary form; inside `call`.
+Datum binary_datum(FieldForm form, const char *bytes, std::size_t size) {
+    if (form == FieldForm::payload) {
+        auto *value = static_cast<varlena *>(palloc(size + VARHDRSZ));
+        SET_VARSIZE(value, size + VARHDRSZ);
+        std::memcpy(VARDATA(value), bytes, size);
+        return PointerGetDatum(value);
+    }
+    if (form == FieldForm::fixed16) {
+        auto *value = static_cast<char *>(palloc(16));
+        std::memcpy(value, bytes, 16);
+        return PointerGetDatum(value);
+    }
+    auto number = static_cast<std::int64_t>(little_endian({bytes, size}));
+    switch (form) { // as Postgres fills a Datum from a number of this width
+    case FieldForm::word1:
+        return CharGetDatum(static_cast<char>(number));
+    case FieldForm::word2:
+        return Int16GetDatum(static_cast<std::int16_t>(number));
+    case FieldForm::word4:
+        return Int32GetDatum(static_cast<std::int32_t>(number));
+    default:
+        return Int64GetDatum(number);
+    }
+}
+
+/// The size that a form's bytes must have; 0 where any will do.
+std::size_t fixed_size(FieldForm form) {
+    switch (form) {
+    case FieldForm::word1:
+        return 1;
+    case FieldForm::word2:
+        return 2;
+    case FieldForm::word4:
+        return 4;
+    case FieldForm::word8:
+        return 8;
+    case FieldForm::fixed16:
+        return 16;
+    default:
+        return 0;
+    }
+}
+
+} // namespace
+
+RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live)
+    : stored_columns_(stored.columns.size()),
+      row_memory_(
+          call([] { return AllocSetContextCreate(CurrentMemoryContext, "snapback row", ALLOCSET_DEFAULT_SIZES); })),
+      source_(live.columns.size(), -1), fields_(live.columns.size()), values_(live.columns.size()),
+      nulls_(std::make_unique<bool[]>(live.columns.size())) {
+    if (stored.encoding != GetDatabaseEncodingName())
+        throw Error(sqlstate::feature_not_supported,
+                    "the snapshot was taken in a database of encoding " + stored.encoding);
+    for (std::size_t s = 0; s < stored.columns.size(); s++) {
+        const ShapeColumn &column = stored.columns[s];
+        std::size_t l = live.column_named(column.name);
+        if (l == live.columns.size()) {
+            dropped_.push_back(column.name);
+            continue;
+        }
+        source_[l] = static_cast<int>(s);
+        const LiveColumn &now = live.columns[l];
+        Field &field = fields_[l];
+        field.form = column.form;
+        field.modifier = now.type_modifier;
+        field.through_text = column.form != FieldForm::text && column.type != live.stored.columns[l].type;
+        bool gone = call([&] {
+            Oid function;
+            bool is_varlena;
+            getTypeInputInfo(now.type, &function, &field.parameter);
+            fmgr_info(function, &field.input);
+            if (!field.through_text)
+                return false;
+            Oid type = InvalidOid;
+            int32 modifier;
+            parseTypeString(column.type.c_str(), &type, &modifier, true);
+            if (!OidIsValid(type))
+                return true;
+            getTypeOutputInfo(type, &function, &is_varlena);
+            fmgr_info(function, &field.output);
+            return false;
+        });
+        if (gone)
+            throw Error(sqlstate::schema_changed, "column " + column.name + " of " + live.name + " was of type " +
+                                                      column.type + ", which does not exist any more");
+    }
+}
+
+RowDecoder::~RowDecoder() {
+    MemoryContextDelete(row_memory_);
+}
+
+Datum RowDecoder::value(Field &field, const char *bytes, std::size_t size) {
+    if (field.form != FieldForm::text) {
+        Datum datum = binary_datum(field.form, bytes, size);
+        if (!field.through_text)
+            return datum;
+        return InputFunctionCall(&field.input, OutputFunctionCall(&field.output, datum), field.parameter,
+                                 field.modifier);
+    }
+    return InputFunctionCall(&field.input, pnstrdup(bytes, size), field.parameter, field.modifier);
+}
+
+void RowDecoder::decode(std::string_view row) {
+    read_fields(row, stored_columns_, stored_);
+    for (std::size_t i = 0; i < source_.size(); i++) {
+        nulls_[i] = source_[i] < 0 || !stored_[source_[i]];
+        if (!nulls_[i] && fixed_size(fields_[i].form) && stored_[source_[i]]->size() != fixed_size(fields_[i].form))
+            throw Error(sqlstate::data_corrupted, "a stored value has the wrong size for its type");
+    }
+    call([&] {
+        MemoryContextReset(row_memory_);
+        MemoryContext before = MemoryContextSwitchTo(row_memory_);
+        for (std::size_t i = 0; i < source_.size(); i++)
+            values_[i] = nulls_[i] ? 0 : value(fields_[i], stored_[source_[i]]->data(), stored_[source_[i]]->size());
+        MemoryContextSwitchTo(before);
+    });
+}
+
+TupleDesc row_type(const RelationShape &live) {
+    return call([&] {
+        TupleDesc shape = CreateTemplateTupleDesc(static_cast<int>(live.columns.size()));
+        for (std::size_t i = 0; i < live.columns.size(); i++) {
+            const LiveColumn &column = live.columns[i];
+            auto number = static_cast<AttrNumber>(i + 1);
+            TupleDescInitEntry(shape, number, column.name.c_str(), column.type, column.type_modifier, 0);
+            TupleDescInitEntryCollation(shape, number, column.collation);
+        }
+        return shape;
+    });
+}
+
+} // namespace snapback

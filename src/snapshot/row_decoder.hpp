@@ -1,0 +1,50 @@
+#pragma once
+#include <memory>
+
+#include "catalog/relation_shape.hpp"
+
+namespace snapback {
+
+/// Turns stored rows back into values of a live table's columns, which are matched by name.
+///
+/// A column that the snapshot does not have comes back as NULL and is not `mapped`; one whose type has changed goes
+/// through its text form. Decode as the table's owner: input functions may be his.
+class RowDecoder {
+public:
+    RowDecoder(const Shape &stored, const RelationShape &live);
+    ~RowDecoder();
+    RowDecoder(const RowDecoder &) = delete;
+    RowDecoder &operator=(const RowDecoder &) = delete;
+
+    void decode(std::string_view row);
+    Datum *values() { return values_.data(); }
+    bool *nulls() { return nulls_.get(); }
+    bool mapped(std::size_t column) const { return source_[column] >= 0; }
+    /// Columns that the snapshot has and the table does not any more.
+    const std::vector<std::string> &dropped() const { return dropped_; }
+
+private:
+    struct Field {
+        FieldForm form;
+        bool through_text; // the type has changed
+        FmgrInfo output;   // of the stored type, where it goes through text
+        FmgrInfo input;    // of the live type
+        Oid parameter;
+        std::int32_t modifier;
+    };
+    Datum value(Field &field, const char *bytes, std::size_t size);
+
+    std::size_t stored_columns_;
+    MemoryContext row_memory_;
+    std::vector<int> source_; // per live column: the stored column, or -1
+    std::vector<Field> fields_;
+    std::vector<std::string> dropped_;
+    std::vector<std::optional<std::string_view>> stored_;
+    std::vector<Datum> values_;
+    std::unique_ptr<bool[]> nulls_;
+};
+
+/// The row type of a live table's plain columns, in their order, for stores and result sets. In the current context.
+TupleDesc row_type(const RelationShape &live);
+
+} // namespace snapback
