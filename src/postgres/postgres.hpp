@@ -37,3 +37,8 @@ extern "C" {
 #undef Min
 #undef Max
 #undef Abs
+// Before 16, Postgres relied on everything being visible; the library is built with hidden visibility.
+#if PG_VERSION_NUM < 160000 && !defined(WIN32)
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
