@@ -21,6 +21,9 @@ Directory locked_directory(Query &query) {
         throw Error(sqlstate::object_not_in_state, "no directory of communities is set")
             .with_hint("Call snapback.set_directory() with a view that has one row per community.");
     Oid relation = rows[0].oid(1);
+    if (!call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)); }))
+        throw Error(sqlstate::object_not_in_state, "the directory of communities was dropped")
+            .with_hint("Call snapback.set_directory() with the view that lists them now.");
     Oid owner = lock_and_get_owner(relation);
     bool has_schema_name = call([&] { return get_attnum(relation, "schema_name") != InvalidAttrNumber; });
     return {relation, owner, qualified_name(relation), has_schema_name};
