@@ -161,7 +161,7 @@ AS $$
     FROM own_column o JOIN pg_attribute a ON a.attrelid = path_candidates.relation AND a.attname = o.name
     UNION ALL
     SELECT p.column_name, f.name, f.mandatory, false,
-           format('via := %L', f.name) || coalesce(format(', community_column := %L', p.column_name), '')
+           format('via := %L', f.name) || coalesce(', community_column := ' || quote_literal(p.column_name), '')
     FROM snapback.foreign_key f
     LEFT JOIN key p ON p.relation = f.parent AND f.parent <> ALL (path_candidates.parents)
     WHERE f.child = path_candidates.relation AND f.parent <> f.child

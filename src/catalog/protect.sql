@@ -406,6 +406,9 @@ BEGIN
         PERFORM snapback.remove_guard(r.relation)
         FROM snapback.relations_of(present.id) r JOIN pg_class c ON c.oid = r.relation;
         DELETE FROM snapback.protected_table t WHERE t.id = present.id;
+        -- A guard reaches a table's children, which may be protected for themselves.
+        PERFORM snapback.install_guard(t.relation)
+        FROM snapback.protected_table t JOIN pg_inherits i ON i.inhrelid = t.relation;
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback.unprotect(regclass, text) IS
