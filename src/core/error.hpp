@@ -9,7 +9,8 @@ namespace snapback {
 /// detail and hint. Raised anywhere, turned into a Postgres error only by the boundary.
 class Error : public std::runtime_error {
 public:
-    Error(std::string sqlstate, const std::string &message) : std::runtime_error(message), sqlstate(std::move(sqlstate)) {}
+    Error(std::string sqlstate, const std::string &message)
+        : std::runtime_error(message), sqlstate(std::move(sqlstate)) {}
 
     Error &&with_detail(std::string text) && {
         detail = std::move(text);

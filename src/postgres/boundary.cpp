@@ -48,9 +48,7 @@ ErrorData *run_caught(void (*thunk)(void *), void *argument, MemoryContext *home
     MemoryContext context = CurrentMemoryContext;
     ErrorData *volatile caught = nullptr;
     PG_TRY();
-    {
-        thunk(argument);
-    }
+    { thunk(argument); }
     PG_CATCH();
     {
         *home = new_error_home();
@@ -81,9 +79,10 @@ ErrorData *make_error(const char *sqlstate, const char *message, const char *det
 
 Failure describe_current_exception() noexcept {
     Failure failure;
-    // An out-of-memory while describing an error is itself raised by Postgres; no destructor is skipped by then but those
-    // of the exception object, a few bytes.
-    auto describe = [&](const char *sqlstate, const char *message, const char *detail = nullptr, const char *hint = nullptr) {
+    // An out-of-memory while describing an error is itself raised by Postgres; no destructor is skipped by then but
+    // those of the exception object, a few bytes.
+    auto describe = [&](const char *sqlstate, const char *message, const char *detail = nullptr,
+                        const char *hint = nullptr) {
         call_noexcept([&] { failure.error = make_error(sqlstate, message, detail, hint); });
     };
     try {

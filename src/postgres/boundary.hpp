@@ -3,8 +3,8 @@
 // exceptions, which abort the server when they reach C. `call` leads from the first to the second, `entry` back.
 //
 // Rules: nothing that owns memory lives inside the function given to `call`; everything the server calls (SQL
-// functions, triggers, worker mains, callbacks) is an `entry`; a PostgresError that was caught must be rethrown unless a
-// Subtransaction has undone what failed.
+// functions, triggers, worker mains, callbacks) is an `entry`; a PostgresError that was caught must be rethrown unless
+// a Subtransaction has undone what failed.
 #include <exception>
 #include <type_traits>
 #include <utility>
@@ -77,7 +77,8 @@ template <class Function> auto call(Function &&function) -> std::invoke_result_t
     }
 }
 
-/// For destructors: run Postgres calls, report nothing. The transaction is about to be aborted or has done the same work.
+/// For destructors: run Postgres calls, report nothing. The transaction is about to be aborted or has done the same
+/// work.
 template <class Function> void call_noexcept(Function &&function) noexcept {
     try {
         call(std::forward<Function>(function));

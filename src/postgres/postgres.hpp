@@ -37,8 +37,7 @@ extern "C" {
 #undef Min
 #undef Max
 #undef Abs
-// Before 16, Postgres relied on everything being visible; the library is built with hidden visibility.
-#if PG_VERSION_NUM < 160000 && !defined(WIN32)
+
+// Everything else in the module is hidden; up to PostgreSQL 15 this macro does nothing outside Windows.
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))
-#endif

@@ -84,8 +84,8 @@ Rows Query::run(const std::string &sql, std::initializer_list<Value> parameters)
 Rows Query::run(const std::string &sql, std::span<const Value> values) {
     Parameters parameters(values);
     int code = call([&] {
-        return SPI_execute_with_args(sql.c_str(), parameters.count(), parameters.types.data(),
-                                     parameters.datums.data(), parameters.nulls.data(), false, 0);
+        return SPI_execute_with_args(sql.c_str(), parameters.count(), parameters.types.data(), parameters.datums.data(),
+                                     parameters.nulls.data(), false, 0);
     });
     require_success(code, sql);
     affected_ = SPI_processed;
@@ -94,8 +94,7 @@ Rows Query::run(const std::string &sql, std::span<const Value> values) {
 
 void Query::stream(const std::string &sql, std::span<const Value> values, const SlotVisitor &visit) {
     Parameters parameters(values);
-    VisitingReceiver receiver{
-        {receive_slot, start_receiving, stop_receiving, stop_receiving, DestNone}, &visit};
+    VisitingReceiver receiver{{receive_slot, start_receiving, stop_receiving, stop_receiving, DestNone}, &visit};
     execute_into(&receiver.base, sql, parameters, true);
 }
 
@@ -137,12 +136,24 @@ std::optional<std::string> Row::optional_text(int column) const {
     return text(column);
 }
 
-std::int64_t Row::bigint(int column) const { return DatumGetInt64(required(*this, column)); }
-std::int32_t Row::integer(int column) const { return DatumGetInt32(required(*this, column)); }
-bool Row::boolean(int column) const { return DatumGetBool(required(*this, column)); }
-Oid Row::oid(int column) const { return DatumGetObjectId(required(*this, column)); }
-TimestampTz Row::timestamptz(int column) const { return DatumGetTimestampTz(required(*this, column)); }
-std::string Row::bytes(int column) const { return string_from_varlena(required(*this, column)); }
+std::int64_t Row::bigint(int column) const {
+    return DatumGetInt64(required(*this, column));
+}
+std::int32_t Row::integer(int column) const {
+    return DatumGetInt32(required(*this, column));
+}
+bool Row::boolean(int column) const {
+    return DatumGetBool(required(*this, column));
+}
+Oid Row::oid(int column) const {
+    return DatumGetObjectId(required(*this, column));
+}
+TimestampTz Row::timestamptz(int column) const {
+    return DatumGetTimestampTz(required(*this, column));
+}
+std::string Row::bytes(int column) const {
+    return string_from_varlena(required(*this, column));
+}
 
 std::vector<std::string> Row::text_array(int column) const {
     Datum datum = required(*this, column);

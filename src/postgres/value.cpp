@@ -45,11 +45,21 @@ Value Value::text(const std::optional<std::string> &text) {
     return text ? Value::text(std::string_view(*text)) : Value{TEXTOID, 0, true};
 }
 
-Value Value::bigint(std::int64_t number) { return {INT8OID, Int64GetDatum(number), false}; }
-Value Value::integer(std::int32_t number) { return {INT4OID, Int32GetDatum(number), false}; }
-Value Value::boolean(bool truth) { return {BOOLOID, BoolGetDatum(truth), false}; }
-Value Value::timestamptz(TimestampTz at) { return {TIMESTAMPTZOID, TimestampTzGetDatum(at), false}; }
-Value Value::regclass(Oid relation) { return {REGCLASSOID, ObjectIdGetDatum(relation), false}; }
+Value Value::bigint(std::int64_t number) {
+    return {INT8OID, Int64GetDatum(number), false};
+}
+Value Value::integer(std::int32_t number) {
+    return {INT4OID, Int32GetDatum(number), false};
+}
+Value Value::boolean(bool truth) {
+    return {BOOLOID, BoolGetDatum(truth), false};
+}
+Value Value::timestamptz(TimestampTz at) {
+    return {TIMESTAMPTZOID, TimestampTzGetDatum(at), false};
+}
+Value Value::regclass(Oid relation) {
+    return {REGCLASSOID, ObjectIdGetDatum(relation), false};
+}
 
 Value Value::bytea(std::string_view bytes) {
     return {BYTEAOID, call([&] { return varlena_datum(bytes); }), false};
@@ -64,6 +74,11 @@ Value Value::text_array(std::span<const std::string> texts) {
     return {TEXTARRAYOID, array_datum(texts, TEXTOID, -1, false, TYPALIGN_INT, varlena_datum), false};
 }
 
+Value Value::uuid_array(std::span<const std::string> texts) {
+    auto parse = [](const std::string &text) { return DirectFunctionCall1(uuid_in, CStringGetDatum(text.c_str())); };
+    return {UUIDARRAYOID, array_datum(texts, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, parse), false};
+}
+
 Value Value::bytea_array(std::span<const std::string> blobs) {
     return {BYTEAARRAYOID, array_datum(blobs, BYTEAOID, -1, false, TYPALIGN_INT, varlena_datum), false};
 }
@@ -74,9 +89,18 @@ Value Value::bigint_array(std::span<const std::int64_t> numbers) {
             false};
 }
 
+Value Value::timestamptz_array(std::span<const TimestampTz> instants) {
+    Value array = bigint_array(std::span<const std::int64_t>(instants.data(), instants.size()));
+    // The two types share their representation; the array's header names its element type.
+    reinterpret_cast<ArrayType *>(DatumGetPointer(array.datum))->elemtype = TIMESTAMPTZOID;
+    array.type = TIMESTAMPTZARRAYOID;
+    return array;
+}
+
 Value Value::integer_array(std::span<const std::int32_t> numbers) {
     return {INT4ARRAYOID,
-            array_datum(numbers, INT4OID, 4, true, TYPALIGN_INT, [](std::int32_t n) { return Int32GetDatum(n); }), false};
+            array_datum(numbers, INT4OID, 4, true, TYPALIGN_INT, [](std::int32_t n) { return Int32GetDatum(n); }),
+            false};
 }
 
 std::string string_from_varlena(Datum datum) {

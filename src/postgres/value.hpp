@@ -17,7 +17,9 @@ struct Value {
     bool null = true;
 
     static Value text(std::string_view text);
-    static Value text(const std::optional<std::string> &text);
+    static Value text(const std::optional<std::string> &text); // NULL where there is none
+    static Value text(const std::string &text) { return Value::text(std::string_view(text)); }
+    static Value text(const char *text) { return Value::text(std::string_view(text)); }
     static Value bigint(std::int64_t number);
     static Value integer(std::int32_t number);
     static Value boolean(bool truth);
@@ -26,8 +28,10 @@ struct Value {
     static Value uuid(std::string_view text); // in its text form; raises 22P02 where it is none
     static Value regclass(Oid relation);
     static Value text_array(std::span<const std::string> texts);
+    static Value uuid_array(std::span<const std::string> texts);
     static Value bytea_array(std::span<const std::string> blobs);
     static Value bigint_array(std::span<const std::int64_t> numbers);
+    static Value timestamptz_array(std::span<const TimestampTz> instants);
     static Value integer_array(std::span<const std::int32_t> numbers);
 };
 

@@ -80,7 +80,9 @@ void define_mail_settings() {
 
 } // namespace
 
-const Settings &settings() { return current; }
+const Settings &settings() {
+    return current;
+}
 
 void define_settings() {
     call([] {

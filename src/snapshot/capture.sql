@@ -1,1 +1,71 @@
--- capture
+-- Taking snapshots: of one community, or of all of them in the night.
+
+CREATE FUNCTION snapback.capture_batch(communities text[], kind text, label text) RETURNS uuid[]
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'snapback_capture_batch';
+COMMENT ON FUNCTION snapback.capture_batch(text[], text, text) IS
+    'Capture these communities under one MVCC snapshot, in one pass over each table; return the snapshots'' ids in the same order. '
+    'An empty label is none. Any failure is an error and stores nothing. Internal: call capture() or capture_all().';
+
+CREATE FUNCTION snapback.capture(community text, label text DEFAULT NULL) RETURNS uuid
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM snapback.directory_entry(capture.community)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('community %s is not in the directory', coalesce(quote_literal(capture.community), 'NULL'));
+    END IF;
+    RETURN (snapback.capture_batch(ARRAY[capture.community], 'manual', coalesce(capture.label, '')))[1];
+END
+$$;
+COMMENT ON FUNCTION snapback.capture(text, text) IS
+    'Capture one community now and return the snapshot''s id. Errors: SB007 the community is not in the directory; '
+    'whatever keeps a protected table from being read whole.';
+
+-- Captures what it can of a set of communities: all at once, or where one of them fails, half by half.
+CREATE FUNCTION snapback.capture_some(communities text[]) RETURNS integer
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    half integer := cardinality(communities) / 2;
+    state text;
+    reason text;
+BEGIN
+    BEGIN
+        RETURN cardinality(snapback.capture_batch(communities, 'scheduled', ''));
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, reason = MESSAGE_TEXT;
+    END;
+    IF half = 0 THEN
+        INSERT INTO snapback.capture_failure (community, sqlstate, message) VALUES (communities[1], state, reason);
+        RAISE WARNING 'community % was not captured: %', communities[1], reason;
+        RETURN 0;
+    END IF;
+    RETURN snapback.capture_some(communities[:half]) + snapback.capture_some(communities[half + 1:]);
+END
+$$;
+COMMENT ON FUNCTION snapback.capture_some(text[]) IS
+    'Capture these communities; record those that fail in snapback.capture_failure; return how many succeeded. Internal.';
+
+CREATE PROCEDURE snapback.capture_all(batch integer DEFAULT 1000)
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    everyone text[];
+    captured integer := 0;
+    upto integer;
+BEGIN
+    IF batch IS NULL OR batch < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'batch must be at least 1 community';
+    END IF;
+    everyone := ARRAY(SELECT c FROM snapback.communities() AS c ORDER BY c COLLATE "C");
+    FOR first IN 1 .. cardinality(everyone) BY batch LOOP
+        upto := least(first + batch - 1, cardinality(everyone));
+        captured := captured + snapback.capture_some(everyone[first:upto]);
+        COMMIT;
+        RAISE INFO 'captured % of % communities, % failed', captured, cardinality(everyone), upto - captured;
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE snapback.capture_all(integer) IS
+    'Capture every community of the directory, so many at a time, and commit after each batch. A community that fails is '
+    'recorded in snapback.capture_failure and costs the others nothing. Progress is reported with INFO messages.';

@@ -1,0 +1,142 @@
+#include "catalog/relation_shape.hpp"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "mb/pg_wchar.h"
+#include "storage/lmgr.h"
+}
+
+namespace snapback {
+
+namespace {
+
+RelationShape read_relation(Query &query, Oid relation) {
+    Rows rows = query.run("SELECT relowner, relkind::text, relpersistence::text, n.nspname::text, c.relname::text"
+                          " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                          " WHERE c.oid = $1",
+                          {Value::regclass(relation)});
+    if (rows.empty())
+        qualified_name(relation); // names the trouble
+    Row row = rows[0];
+    RelationShape shape;
+    shape.relation = relation;
+    shape.owner = row.oid(1);
+    shape.partitioned = row.text(2) == "p";
+    shape.name = qualified_name(relation);
+    if ((row.text(2) != "r" && !shape.partitioned) || row.text(3) != "p")
+        throw Error(sqlstate::feature_not_supported, shape.name + " is not a permanent table")
+            .with_hint("Only permanent tables and partitioned tables can be captured.");
+    shape.stored.schema = row.text(4);
+    shape.stored.table = row.text(5);
+    shape.stored.encoding = GetDatabaseEncodingName();
+    return shape;
+}
+
+void read_columns(Query &query, RelationShape &shape) {
+    for (Row row : query.run("SELECT a.attname::text, a.attnum::int, a.atttypid, a.atttypmod, a.attcollation,"
+                             "       pg_catalog.format_type(a.atttypid, NULL), a.attidentity = 'a'"
+                             " FROM pg_catalog.pg_attribute a"
+                             " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
+                             " ORDER BY a.attnum",
+                             {Value::regclass(shape.relation)})) {
+        Oid type = row.oid(3);
+        FieldForm form = form_of(type);
+        shape.columns.push_back({row.text(1), static_cast<AttrNumber>(row.integer(2)), type, row.integer(4), row.oid(5),
+                                 form, row.boolean(7)});
+        shape.stored.columns.push_back({row.text(1), row.text(6), form});
+    }
+}
+
+/// The key: the primary key, or else the first unique index over plain columns that are all NOT NULL.
+void read_key(Query &query, RelationShape &shape) {
+    Rows rows = query.run(
+        "SELECT a.attname::text,"
+        "       pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname)"
+        " FROM (SELECT * FROM pg_catalog.pg_index i"
+        "       WHERE i.indrelid = $1 AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL"
+        "         AND i.indexprs IS NULL"
+        "         AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid"
+        "                         AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])"
+        "                         AND (NOT a.attnotnull OR a.attgenerated <> ''))"
+        "       ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1) i"
+        " CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k"
+        " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]"
+        " JOIN pg_catalog.pg_opclass c ON c.oid = i.indclass[k]"
+        " JOIN pg_catalog.pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3"
+        "   AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype"
+        " JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
+        " ORDER BY k",
+        {Value::regclass(shape.relation)});
+    if (rows.empty())
+        throw Error(sqlstate::feature_not_supported, shape.name + " has no key that names a row")
+            .with_hint("Give it a primary key, or a unique index over columns that are NOT NULL.");
+    for (Row row : rows) {
+        std::size_t column = shape.column_named(row.text(1));
+        shape.key.push_back({column, row.text(2)});
+        shape.stored.key.push_back(column);
+    }
+}
+
+} // namespace
+
+FieldForm form_of(Oid type) {
+    switch (type) {
+    case BOOLOID:
+    case CHAROID:
+        return FieldForm::word1;
+    case INT2OID:
+        return FieldForm::word2;
+    case INT4OID:
+    case FLOAT4OID:
+    case DATEOID:
+        return FieldForm::word4;
+    case INT8OID:
+    case FLOAT8OID:
+    case TIMEOID:
+    case TIMESTAMPOID:
+    case TIMESTAMPTZOID:
+    case MONEYOID:
+    case PG_LSNOID:
+        return FieldForm::word8;
+    case UUIDOID:
+        return FieldForm::fixed16;
+    case TEXTOID:
+    case VARCHAROID:
+    case BPCHAROID:
+    case BYTEAOID:
+    case JSONOID:
+    case JSONBOID:
+    case NUMERICOID:
+    case XMLOID:
+        return FieldForm::payload;
+    default:
+        return FieldForm::text;
+    }
+}
+
+std::size_t RelationShape::column_named(const std::string &wanted) const {
+    std::size_t i = 0;
+    while (i < columns.size() && columns[i].name != wanted)
+        i++;
+    return i;
+}
+
+bool RelationShape::is_key(std::size_t column) const {
+    for (const KeyColumn &part : key)
+        if (part.column == column)
+            return true;
+    return false;
+}
+
+RelationShape relation_shape(Oid relation) {
+    call([&] { LockRelationOid(relation, AccessShareLock); });
+    Query query;
+    RelationShape shape = read_relation(query, relation);
+    read_columns(query, shape);
+    read_key(query, shape);
+    return shape;
+}
+
+} // namespace snapback

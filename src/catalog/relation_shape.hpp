@@ -1,0 +1,51 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/shape.hpp"
+#include "postgres/query.hpp"
+
+namespace snapback {
+
+/// A column as it is now, beside how it is stored.
+struct LiveColumn {
+    std::string name;
+    AttrNumber number;
+    Oid type;
+    std::int32_t type_modifier;
+    Oid collation;
+    FieldForm form;
+    bool always_identity;
+};
+
+/// A key column and the operator under which two of its values are the same.
+struct KeyColumn {
+    std::size_t column; // index into the columns
+    std::string equals; // OPERATOR(schema.=)
+};
+
+/// A live table, seen as stored rows are made of it: its plain columns (generated ones are computed, never stored) and
+/// the key that names a row.
+struct RelationShape {
+    Oid relation;
+    Oid owner;
+    bool partitioned;
+    std::string name; // qualified and quoted
+    std::vector<LiveColumn> columns;
+    std::vector<KeyColumn> key;
+    Shape stored;
+
+    /// The relation as a query reads it: ONLY itself, or with its partitions.
+    std::string from() const { return partitioned ? name : "ONLY " + name; }
+    std::size_t column_named(const std::string &name) const; // columns.size() where there is none
+    bool is_key(std::size_t column) const;
+};
+
+/// How values of a type are stored: as they are where Postgres keeps that form across versions and it holds no OID,
+/// else in the type's text form.
+FieldForm form_of(Oid type);
+
+/// Read a table's shape from the system catalogs, under a lock that keeps it; throws Error where it cannot be captured.
+RelationShape relation_shape(Oid relation);
+
+} // namespace snapback

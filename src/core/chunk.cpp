@@ -1,0 +1,82 @@
+#include "core/chunk.hpp"
+
+#include <limits>
+
+namespace snapback {
+
+namespace {
+
+constexpr char chunk_version = 1;
+
+/// Hash a key: FNV-1a, finished so that the high bits depend on every byte. Part of the stored format's economy only:
+/// another hash would cut elsewhere and still read back.
+std::uint64_t key_hash(std::string_view key) {
+    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    for (char c : key)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    hash ^= hash >> 32;
+    hash *= 0xd6e8feb86659fd93ULL;
+    return hash ^ hash >> 32;
+}
+
+/// Say whether a chunk ends after this row: with probability row size / target.
+bool is_cut(std::string_view key, std::size_t row_size) {
+    if (row_size >= ChunkCutter::target)
+        return true;
+    return key_hash(key) < std::numeric_limits<std::uint64_t>::max() / ChunkCutter::target * row_size;
+}
+
+} // namespace
+
+void read_fields(std::string_view row, std::size_t count, std::vector<std::optional<std::string_view>> &fields) {
+    fields.clear();
+    ByteReader reader(row);
+    for (std::size_t i = 0; i < count; i++) {
+        std::uint64_t length = reader.varint();
+        if (length == 0)
+            fields.emplace_back(std::nullopt);
+        else
+            fields.emplace_back(reader.take(length - 1));
+    }
+    if (!reader.at_end())
+        throw Error(sqlstate::data_corrupted, "a stored row has more fields than its table had columns");
+}
+
+void ChunkCutter::add(std::string_view key, std::string_view row) {
+    if (!rows_.empty() && rows_.size() + row.size() > 4 * target)
+        close();
+    append_varint(rows_, row.size());
+    rows_.append(row);
+    count_++;
+    if (rows_.size() >= target / 4 && is_cut(key, row.size()))
+        close();
+}
+
+void ChunkCutter::close() {
+    std::string content;
+    content.reserve(rows_.size() + 8);
+    content.push_back(chunk_version);
+    append_varint(content, count_);
+    content.append(rows_);
+    sink_(std::move(content), count_);
+    rows_.clear();
+    count_ = 0;
+}
+
+void ChunkCutter::finish() {
+    if (count_ > 0)
+        close();
+}
+
+void for_each_row(std::string_view chunk, const std::function<void(std::string_view row)> &visit) {
+    ByteReader reader(chunk);
+    if (reader.take(1)[0] != chunk_version)
+        throw Error(sqlstate::data_corrupted, "a chunk is of a version that is not known");
+    std::uint64_t rows = reader.varint();
+    for (std::uint64_t i = 0; i < rows; i++)
+        visit(reader.take(reader.varint()));
+    if (!reader.at_end())
+        throw Error(sqlstate::data_corrupted, "a chunk holds more bytes than rows");
+}
+
+} // namespace snapback

@@ -1,0 +1,63 @@
+#include "core/compression.hpp"
+
+#include <zstd.h>
+
+#include <new>
+
+#include "core/error.hpp"
+
+namespace snapback {
+
+namespace {
+// Level 1 is the fastest of those that still beat gzip's bytes on rows.
+constexpr int level = 1;
+// What one bytea can hold; a frame that claims more is damaged.
+constexpr unsigned long long largest_content = 1ULL << 30;
+} // namespace
+
+struct Compressor::Contexts {
+    ZSTD_CCtx *compress = ZSTD_createCCtx();
+    ZSTD_DCtx *decompress = ZSTD_createDCtx();
+    Contexts() {
+        if (!compress || !decompress)
+            throw std::bad_alloc();
+    }
+    ~Contexts() {
+        ZSTD_freeCCtx(compress);
+        ZSTD_freeDCtx(decompress);
+    }
+    Contexts(const Contexts &) = delete;
+    Contexts &operator=(const Contexts &) = delete;
+};
+
+Compressor::Compressor() : contexts_(std::make_unique<Contexts>()) {}
+Compressor::~Compressor() = default;
+
+std::string Compressor::compress(std::string_view content) {
+    std::string frame(ZSTD_compressBound(content.size()), '\0');
+    std::size_t size =
+        ZSTD_compressCCtx(contexts_->compress, frame.data(), frame.size(), content.data(), content.size(), level);
+    if (ZSTD_isError(size))
+        throw Error(sqlstate::internal_error,
+                    std::string("zstd could not compress a chunk: ") + ZSTD_getErrorName(size));
+    frame.resize(size);
+    if (decompress(frame) != content)
+        throw Error(sqlstate::internal_error, "a compressed chunk does not decompress to what it was made from");
+    return frame;
+}
+
+std::string Compressor::decompress(std::string_view frame) {
+    unsigned long long size = ZSTD_getFrameContentSize(frame.data(), frame.size());
+    if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > largest_content)
+        throw Error(sqlstate::data_corrupted, "a chunk is not a zstd frame of known size");
+    std::string content(size, '\0');
+    std::size_t got =
+        ZSTD_decompressDCtx(contexts_->decompress, content.data(), content.size(), frame.data(), frame.size());
+    if (ZSTD_isError(got))
+        throw Error(sqlstate::data_corrupted, std::string("a chunk does not decompress: ") + ZSTD_getErrorName(got));
+    if (got != size)
+        throw Error(sqlstate::data_corrupted, "a chunk decompresses to fewer bytes than its frame says");
+    return content;
+}
+
+} // namespace snapback

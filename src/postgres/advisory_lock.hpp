@@ -1,0 +1,31 @@
+#pragma once
+#include <cstdint>
+
+#include "postgres/boundary.hpp"
+
+extern "C" {
+#include "storage/lock.h"
+}
+
+namespace snapback {
+
+/// What our advisory locks protect. They are of a class that pg_advisory_lock() cannot reach, so no SQL user holds one.
+enum class LockSpace : std::uint16_t {
+    store = 0x5b01, ///< chunks: shared by whoever refers to them, exclusive for the sweep that deletes them
+};
+
+/// The tag of a lock in this database.
+inline LOCKTAG own_lock_tag(LockSpace space, std::uint64_t key) {
+    LOCKTAG tag;
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, static_cast<std::uint32_t>(key >> 32), static_cast<std::uint32_t>(key),
+                         static_cast<std::uint16_t>(space));
+    return tag;
+}
+
+/// Take a lock until the transaction ends; wait for it, or return false at once where it is not to be had.
+inline bool take_own_lock(LockSpace space, std::uint64_t key, LOCKMODE mode, bool wait) {
+    LOCKTAG tag = own_lock_tag(space, key);
+    return call([&] { return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL; });
+}
+
+} // namespace snapback

@@ -1,0 +1,19 @@
+#pragma once
+#include "postgres/value.hpp"
+
+namespace snapback {
+
+/// Arguments of a SQL function as C++ values; the function is STRICT, or has asked for NULL before.
+inline std::string text_argument(FunctionCallInfo fcinfo, int i) {
+    return string_from_varlena(PG_GETARG_DATUM(i));
+}
+
+/// A uuid argument in its text form.
+inline std::string uuid_argument(FunctionCallInfo fcinfo, int i) {
+    return text_from_datum(PG_GETARG_DATUM(i), UUIDOID);
+}
+
+/// The elements of a text[] argument; throws Error (22004) where one is NULL.
+std::vector<std::string> text_array_argument(FunctionCallInfo fcinfo, int i);
+
+} // namespace snapback

@@ -1,0 +1,27 @@
+#pragma once
+#include "postgres/boundary.hpp"
+
+namespace snapback {
+
+/// One MVCC snapshot for all that is read while it is in scope: taken now, or in a REPEATABLE READ transaction its own.
+class SnapshotScope {
+public:
+    SnapshotScope() : exceptions_(std::uncaught_exceptions()) {
+        call([] {
+            CommandCounterIncrement();
+            PushActiveSnapshot(GetTransactionSnapshot());
+        });
+    }
+    ~SnapshotScope() {
+        // After an error the (sub)transaction's abort pops it.
+        if (std::uncaught_exceptions() == exceptions_)
+            PopActiveSnapshot();
+    }
+    SnapshotScope(const SnapshotScope &) = delete;
+    SnapshotScope &operator=(const SnapshotScope &) = delete;
+
+private:
+    int exceptions_;
+};
+
+} // namespace snapback

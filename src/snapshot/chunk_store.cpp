@@ -1,0 +1,67 @@
+#include "snapshot/chunk_store.hpp"
+
+#include "postgres/advisory_lock.hpp"
+
+namespace snapback {
+
+namespace {
+
+constexpr std::size_t batch_size = 4 * 1024 * 1024;
+
+} // namespace
+
+void hold_store() {
+    take_own_lock(LockSpace::store, 0, ShareLock, true);
+}
+
+ChunkWriter::ChunkWriter(std::span<const std::string> communities)
+    : communities_(communities), known_(communities.size()) {
+    Query query;
+    for (Row row : query.run("SELECT l.n::int, c.sha256 FROM pg_catalog.unnest($1) WITH ORDINALITY AS l(community, n)"
+                             " JOIN snapback.chunk c ON c.community = l.community",
+                             {Value::text_array(communities)}))
+        known_[static_cast<std::size_t>(row.integer(1)) - 1].insert(Digest::from_bytes(row.bytes(2)));
+}
+
+Digest ChunkWriter::put(std::uint32_t community, std::string_view content) {
+    Digest digest = sha256(content);
+    if (!known_[community].insert(digest).second)
+        return digest;
+    batch_communities_.push_back(communities_[community]);
+    batch_digests_.emplace_back(digest.view());
+    batch_frames_.push_back(compressor_.compress(content));
+    batch_bytes_ += batch_frames_.back().size();
+    if (batch_bytes_ >= batch_size)
+        flush();
+    return digest;
+}
+
+void ChunkWriter::flush() {
+    if (batch_frames_.empty())
+        return;
+    Query query;
+    // Another session may be storing the same chunk: it is the same content, so either one will do.
+    query.run(
+        "INSERT INTO snapback.chunk (community, sha256, data)"
+        " SELECT * FROM pg_catalog.unnest($1, $2, $3) ON CONFLICT DO NOTHING",
+        {Value::text_array(batch_communities_), Value::bytea_array(batch_digests_), Value::bytea_array(batch_frames_)});
+    batch_communities_.clear();
+    batch_digests_.clear();
+    batch_frames_.clear();
+    batch_bytes_ = 0;
+}
+
+std::string ChunkReader::get(const Digest &digest) {
+    Query query;
+    Rows rows = query.run("SELECT data FROM snapback.chunk WHERE community = $1 AND sha256 = $2",
+                          {Value::text(community_), Value::bytea(digest.view())});
+    if (rows.empty())
+        throw Error(sqlstate::data_corrupted, "chunk " + digest.hex() + " of community " + community_ + " is missing");
+    std::string content = compressor_.decompress(rows[0].bytes(1));
+    if (sha256(content) != digest)
+        throw Error(sqlstate::data_corrupted, "chunk " + digest.hex() + " of community " + community_ + " is damaged")
+            .with_detail("Its content does not have the SHA-256 that names it.");
+    return content;
+}
+
+} // namespace snapback

@@ -1,0 +1,43 @@
+#pragma once
+#include <unordered_set>
+
+#include "core/compression.hpp"
+#include "core/digest.hpp"
+#include "postgres/query.hpp"
+
+namespace snapback {
+
+/// Keep the sweep of unreferenced chunks out until the transaction ends: whoever refers to chunks calls this first.
+void hold_store();
+
+/// Writes chunks of some communities, each content once. Chunks are written in batches; `flush` ends the last one.
+class ChunkWriter {
+public:
+    explicit ChunkWriter(std::span<const std::string> communities);
+    /// Store a chunk of the community with this index unless it is there already; return its digest.
+    Digest put(std::uint32_t community, std::string_view content);
+    void flush();
+
+private:
+    std::span<const std::string> communities_;
+    std::vector<std::unordered_set<Digest>> known_; // per community
+    Compressor compressor_;
+    std::vector<std::string> batch_communities_;
+    std::vector<std::string> batch_digests_;
+    std::vector<std::string> batch_frames_;
+    std::size_t batch_bytes_ = 0;
+};
+
+/// Reads chunks of one community back, checking each against its digest.
+class ChunkReader {
+public:
+    explicit ChunkReader(std::string community) : community_(std::move(community)) {}
+    /// Fetch, decompress and verify one chunk; throws Error (XX001) where it is missing or damaged.
+    std::string get(const Digest &digest);
+
+private:
+    std::string community_;
+    Compressor compressor_;
+};
+
+} // namespace snapback

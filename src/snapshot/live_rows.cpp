@@ -1,0 +1,94 @@
+#include "snapshot/live_rows.hpp"
+
+#include <unordered_map>
+
+#include "postgres/as_owner.hpp"
+#include "snapshot/row_encoder.hpp"
+
+namespace snapback {
+
+namespace {
+
+/// ", t.a, t.b": the table's columns as a query lists them.
+std::string column_list(const RelationShape &shape) {
+    std::string list;
+    for (const LiveColumn &column : shape.columns)
+        list += ", t." + quote_name(column.name);
+    return list;
+}
+
+/// Finds a row's community by the stored bytes of its key, so that no text is made of it row by row.
+class CommunityIndex {
+public:
+    CommunityIndex(Oid type, std::span<const std::string> communities) : encoder_(type, form_of(type)) {
+        std::string scratch;
+        for (std::uint32_t i = 0; i < communities.size(); i++)
+            index_.emplace(bytes_of(parse(type, communities[i]), scratch), i);
+    }
+
+    std::uint32_t of(Datum community) {
+        std::string_view bytes = bytes_of(community, scratch_);
+        if (bytes != last_ || last_index_ == UINT32_MAX) {
+            last_ = bytes;
+            auto found = index_.find(last_);
+            if (found == index_.end())
+                throw Error(sqlstate::object_not_in_state,
+                            "a row's community key equals one of the directory, but is not spelt like it")
+                    .with_hint("Let the directory list each community as its rows spell it.");
+            last_index_ = found->second;
+        }
+        return last_index_;
+    }
+
+private:
+    static Datum parse(Oid type, const std::string &text) {
+        return call([&] {
+            Oid input;
+            Oid parameter;
+            getTypeInputInfo(type, &input, &parameter);
+            return OidInputFunctionCall(input, const_cast<char *>(text.c_str()), parameter, -1);
+        });
+    }
+    std::string_view bytes_of(Datum community, std::string &scratch) const {
+        Datum prepared = call([&] { return encoder_.prepare(community); });
+        return encoder_.bytes(prepared, scratch);
+    }
+
+    FieldEncoder encoder_;
+    std::unordered_map<std::string, std::uint32_t> index_;
+    std::string scratch_;
+    std::string last_;
+    std::uint32_t last_index_ = UINT32_MAX;
+};
+
+} // namespace
+
+void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std::span<const std::string> communities,
+                    const RowVisitor &visit) {
+    CommunityPath path = community_path(table);
+    std::string sql = "SELECT " + path.column + column_list(shape) + " FROM " + shape.from() + " t" + path.joins +
+                      " WHERE " + path.column + " = ANY (CAST($1 AS " + path.type_name + "[]))";
+    AsOwner owner(shape.owner);
+    Query query;
+    CommunityIndex index(path.type, communities);
+    RowEncoder encoder(shape, 1);
+    Value list = Value::text_array(communities);
+    query.stream(sql, std::span<const Value>(&list, 1), [&](TupleTableSlot *slot) {
+        encoder.encode(slot);
+        visit(index.of(slot->tts_values[0]), encoder.key(), encoder.row());
+    });
+}
+
+void read_live_table(const RelationShape &shape, std::uint32_t community, const RowVisitor &visit) {
+    // The leading column stands where a shared table has the community.
+    std::string sql = "SELECT NULL" + column_list(shape) + " FROM " + shape.from() + " t";
+    AsOwner owner(shape.owner);
+    Query query;
+    RowEncoder encoder(shape, 1);
+    query.stream(sql, {}, [&](TupleTableSlot *slot) {
+        encoder.encode(slot);
+        visit(community, encoder.key(), encoder.row());
+    });
+}
+
+} // namespace snapback

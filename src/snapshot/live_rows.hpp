@@ -1,0 +1,21 @@
+#pragma once
+#include <functional>
+#include <span>
+#include <unordered_map>
+
+#include "catalog/community_path.hpp"
+
+namespace snapback {
+
+/// Receives a live row: the index of its community, its key in sortable form, and its stored form.
+using RowVisitor = std::function<void(std::uint32_t community, std::string_view key, std::string_view row)>;
+
+/// Read the rows that these communities have in a shared table, in one query and in no particular order, as the
+/// table's owner. Rows are read under the active snapshot. The one path by which live rows are ever read.
+void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std::span<const std::string> communities,
+                    const RowVisitor &visit);
+
+/// Read all rows of a table that belongs to one community as a whole; the visitor is given `community`.
+void read_live_table(const RelationShape &shape, std::uint32_t community, const RowVisitor &visit);
+
+} // namespace snapback

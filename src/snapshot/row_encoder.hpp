@@ -1,0 +1,47 @@
+#pragma once
+#include "catalog/relation_shape.hpp"
+#include "core/chunk.hpp"
+
+namespace snapback {
+
+/// Turns values of one type into stored bytes.
+class FieldEncoder {
+public:
+    FieldEncoder(Oid type, FieldForm form);
+    /// Prepare a value: a Postgres call, made inside `call`. Varlenas come back detoasted, others in their text form.
+    Datum prepare(Datum datum) const;
+    /// The stored bytes of a prepared value; views into it, or into `scratch` for numbers.
+    std::string_view bytes(Datum prepared, std::string &scratch) const;
+    /// Append the value so that values sort as unsigned bytes, and none is a prefix of another.
+    void append_sortable(std::string &key, std::string_view bytes) const;
+
+private:
+    FieldForm form_;
+    bool is_signed_;
+    mutable FmgrInfo output_{};
+};
+
+/// Encodes the rows that a query over one table returns: the stored row, and its key in sortable form.
+class RowEncoder {
+public:
+    /// `first` is the slot's column (from 0) where the table's columns start.
+    RowEncoder(const RelationShape &shape, int first);
+    ~RowEncoder();
+    RowEncoder(const RowEncoder &) = delete;
+    RowEncoder &operator=(const RowEncoder &) = delete;
+    void encode(TupleTableSlot *slot);
+    std::string_view row() const { return row_.bytes(); }
+    std::string_view key() const { return key_; }
+
+private:
+    int first_;
+    MemoryContext row_memory_; // detoasted values and text forms of one row
+    std::vector<FieldEncoder> fields_;
+    std::vector<std::size_t> key_columns_;
+    std::vector<Datum> prepared_;
+    RowWriter row_;
+    std::string key_;
+    std::string scratch_;
+};
+
+} // namespace snapback
