@@ -21,6 +21,9 @@ Directory locked_directory(Query &query) {
         throw Error(sqlstate::object_not_in_state, "no directory of communities is set")
             .with_hint("Call snapback.set_directory() with a view that has one row per community.");
     Oid relation = rows[0].oid(1);
+    if (!call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)); }))
+        throw Error(sqlstate::object_not_in_state, "the directory of communities was dropped")
+            .with_hint("Call snapback.set_directory() with the view that lists them now.");
     Oid owner = lock_and_get_owner(relation);
     bool has_schema_name = call([&] { return get_attnum(relation, "schema_name") != InvalidAttrNumber; });
     return {relation, owner, qualified_name(relation), has_schema_name};
@@ -51,10 +54,14 @@ Error listed_twice(const std::string &community, const Directory &directory) {
         .with_hint("The directory must have one row per community.");
 }
 
+Value text_or_null(const std::optional<std::string> &text) {
+    return text ? Value::text(std::string_view(*text)) : Value{TEXTOID, 0, true};
+}
+
 void add_entry(ResultSet &result, const DirectoryEntry &entry) {
-    result.add({Value::text(std::string_view(entry.community)), Value::text(entry.name), Value::text(entry.owner),
-                Value::text(entry.owner_email), Value::boolean(entry.restores_enabled),
-                Value::text(entry.schema_name)});
+    result.add({Value::text(std::string_view(entry.community)), text_or_null(entry.name), text_or_null(entry.owner),
+                text_or_null(entry.owner_email), Value::boolean(entry.restores_enabled),
+                text_or_null(entry.schema_name)});
 }
 
 } // namespace
