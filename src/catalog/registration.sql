@@ -1,1 +1,128 @@
--- registration
+-- What an owner may tick: categories, and options within them.
+
+CREATE FUNCTION snapback.add_category(category text, label text, description text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF add_category.category ~ '^[a-z][a-z0-9_]*$' IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('"%s" is no name for a category', add_category.category),
+            HINT = 'Lower-case letters, digits and underscores, a letter first: structure.';
+    END IF;
+    INSERT INTO snapback.category (category, label, description)
+    VALUES (add_category.category, add_category.label, add_category.description)
+    ON CONFLICT (category) DO UPDATE SET label = EXCLUDED.label, description = EXCLUDED.description;
+END $$;
+COMMENT ON FUNCTION snapback.add_category(text, text, text) IS
+    'Adds a group of options; called again, it changes label and description. 22023 where the name is malformed';
+
+CREATE FUNCTION snapback.add_option(option text, label text, description text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    its_category text := split_part(add_option.option, '.', 1);
+BEGIN
+    IF add_option.option ~ '^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$' IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('"%s" is no name for an option', add_option.option),
+            HINT = 'The category, a dot, and the option''s own name, in lower case: structure.departments.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM snapback.category c WHERE c.category = its_category) THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('there is no category "%s" for the option "%s"', its_category, add_option.option),
+            HINT = 'Call snapback.add_category() first.';
+    END IF;
+    INSERT INTO snapback.option (option, label, description)
+    VALUES (add_option.option, add_option.label, add_option.description)
+    ON CONFLICT (option) DO UPDATE SET label = EXCLUDED.label, description = EXCLUDED.description;
+END $$;
+COMMENT ON FUNCTION snapback.add_option(text, text, text) IS
+    'Adds an option to a category; called again, it changes label and description. 22023 where the name is malformed, '
+    '42704 where there is no such category';
+
+CREATE FUNCTION snapback.refuse_if_covered(options text[], what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tables text;
+BEGIN
+    SELECT string_agg(DISTINCT coalesce(t.relation::text, t.relation_name), ', ') INTO tables
+    FROM snapback.coverage c JOIN snapback.protected_table t ON t.id = c.table_id
+    WHERE c.option = ANY (options);
+    IF tables IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = format('%s cannot be removed because tables stand under it', what),
+            DETAIL = format('Protected: %s.', tables),
+            HINT = 'Call snapback.unprotect() for them first.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.refuse_if_covered(text[], text) IS
+    '2BP01, naming the tables, where any stands under one of the options';
+
+CREATE FUNCTION snapback.remove_option(option text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM snapback.refuse_if_covered(ARRAY[remove_option.option], format('option "%s"', remove_option.option));
+    DELETE FROM snapback.option o WHERE o.option = remove_option.option;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no option "%s"', remove_option.option);
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.remove_option(text) IS
+    'Removes an option. 42704 where there is none, 2BP01 where tables stand under it';
+
+CREATE FUNCTION snapback.remove_category(category text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM snapback.refuse_if_covered(
+        ARRAY(SELECT o.option FROM snapback.option o WHERE o.category = remove_category.category),
+        format('category "%s"', remove_category.category));
+    DELETE FROM snapback.option o WHERE o.category = remove_category.category;
+    DELETE FROM snapback.category c WHERE c.category = remove_category.category;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('there is no category "%s"', remove_category.category);
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.remove_category(text) IS
+    'Removes a category and its options. 42704 where there is none, 2BP01 where tables stand under one of them';
+
+CREATE FUNCTION snapback.expand_options(categories text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unknown text;
+    result  text[];
+BEGIN
+    SELECT string_agg(format('"%s"', coalesce(e.element, 'NULL')), ', ' ORDER BY e.place) INTO unknown
+    FROM unnest(categories) WITH ORDINALITY e(element, place)
+    WHERE e.element IS NULL
+       OR e.element <> '*'
+          AND NOT EXISTS (SELECT FROM snapback.category c WHERE c.category = e.element)
+          AND NOT EXISTS (SELECT FROM snapback.option o WHERE o.option = e.element);
+    IF unknown IS NULL THEN
+        SELECT array_agg(o.option ORDER BY c.position, o.position) INTO result
+        FROM snapback.option o JOIN snapback.category c ON c.category = o.category
+        WHERE o.option = ANY (categories) OR o.category = ANY (categories) OR '*' = ANY (categories);
+    END IF;
+    IF result IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB001',
+            MESSAGE = CASE WHEN unknown IS NULL THEN 'no option is named' ELSE 'there is no option ' || unknown END,
+            HINT = coalesce('Name ''*'', a category or an option. There is: ' ||
+                            (SELECT string_agg(n.name, ', ' ORDER BY n.category_position, n.position)
+                             FROM (SELECT c.category AS name, c.position AS category_position, 0 AS position
+                                   FROM snapback.category c
+                                   UNION ALL
+                                   SELECT o.option, c.position, o.position
+                                   FROM snapback.option o JOIN snapback.category c ON c.category = o.category) n) || '.',
+                            'No category and no option has been added yet.');
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION snapback.expand_options(text[]) IS
+    'The options that a list of categories, options and ''*'' stands for, each once, in the order of the restore dialog. '
+    'SB001 where the list is empty or names what there is not';

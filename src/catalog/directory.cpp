@@ -1,0 +1,147 @@
+#include "catalog/directory.hpp"
+
+#include "postgres/as_owner.hpp"
+#include "postgres/result_set.hpp"
+
+namespace snapback {
+
+namespace {
+
+struct Directory {
+    Oid relation;
+    Oid owner;
+    std::string name; // qualified and quoted
+    bool has_schema_name;
+};
+
+/// Find out which relation is the directory, and lock it so that its owner stays who it is.
+Directory locked_directory(Query &query) {
+    Rows rows = query.run("SELECT relation::oid FROM snapback.directory");
+    if (rows.empty())
+        throw Error(sqlstate::object_not_in_state, "no directory of communities is set")
+            .with_hint("Call snapback.set_directory() with a view that has one row per community.");
+    Oid relation = rows[0].oid(1);
+    Oid owner = lock_and_get_owner(relation);
+    bool has_schema_name = call([&] { return get_attnum(relation, "schema_name") != InvalidAttrNumber; });
+    return {relation, owner, qualified_name(relation), has_schema_name};
+}
+
+/// Read a directory row; columns as `select_entries` names them.
+DirectoryEntry entry_of(const Row &row, const Directory &directory) {
+    if (row.is_null(1))
+        throw Error(sqlstate::object_not_in_state, "the directory " + directory.name + " has a row without a community")
+            .with_hint("Each of its rows must name a community.");
+    return {row.text(1),
+            row.optional_text(2),
+            row.optional_text(3),
+            row.optional_text(4),
+            !row.is_null(5) && row.boolean(5),
+            row.optional_text(6)};
+}
+
+std::string select_entries(const Directory &directory) {
+    return std::string("SELECT d.community::text, d.name::text, d.owner::text, d.owner_email::text,"
+                       " d.restores_enabled::boolean, ") +
+           (directory.has_schema_name ? "d.schema_name::text" : "NULL::text") + " FROM " + directory.name + " d";
+}
+
+Error listed_twice(const std::string &community, const Directory &directory) {
+    return Error(sqlstate::object_not_in_state,
+                 "community \"" + community + "\" stands more than once in the directory " + directory.name)
+        .with_hint("The directory must have one row per community.");
+}
+
+Value text_or_null(const std::optional<std::string> &text) {
+    return text ? Value::text(std::string_view(*text)) : Value{TEXTOID, 0, true};
+}
+
+void add_entry(ResultSet &result, const DirectoryEntry &entry) {
+    result.add({Value::text(std::string_view(entry.community)), text_or_null(entry.name), text_or_null(entry.owner),
+                text_or_null(entry.owner_email), Value::boolean(entry.restores_enabled),
+                text_or_null(entry.schema_name)});
+}
+
+} // namespace
+
+std::optional<DirectoryEntry> directory_entry(const std::string &community) {
+    Query query;
+    Directory directory = locked_directory(query);
+    AsOwner as_owner(directory.owner);
+    Rows rows = query.run(select_entries(directory) + " WHERE d.community::text COLLATE \"C\" = $1",
+                          {Value::text(std::string_view(community))});
+    if (rows.empty())
+        return std::nullopt;
+    if (rows.size() > 1)
+        throw listed_twice(community, directory);
+    return entry_of(rows[0], directory);
+}
+
+std::vector<DirectoryEntry> directory_entries() {
+    Query query;
+    Directory directory = locked_directory(query);
+    AsOwner as_owner(directory.owner);
+    std::vector<DirectoryEntry> entries;
+    for (Row row : query.run(select_entries(directory) + " ORDER BY d.community::text COLLATE \"C\"")) {
+        DirectoryEntry entry = entry_of(row, directory);
+        if (!entries.empty() && entries.back().community == entry.community)
+            throw listed_twice(entry.community, directory);
+        entries.push_back(std::move(entry));
+    }
+    return entries;
+}
+
+std::vector<std::string> communities() {
+    Query query;
+    Directory directory = locked_directory(query);
+    AsOwner as_owner(directory.owner);
+    std::vector<std::string> result;
+    for (Row row :
+         query.run("SELECT DISTINCT d.community::text COLLATE \"C\" FROM " + directory.name + " d ORDER BY 1"))
+        if (!row.is_null(1))
+            result.push_back(row.text(1));
+        else
+            call([&] {
+                ereport(WARNING, (errmsg("the directory %s has a row without a community", directory.name.c_str()),
+                                  errhint("Nothing can be kept for it. Each row must name a community.")));
+            });
+    return result;
+}
+
+std::optional<TableColumn> community_key() {
+    Query query;
+    Directory directory = locked_directory(query);
+    AttrNumber number = call([&] { return get_attnum(directory.relation, "community"); });
+    return source_column(directory.relation, number);
+}
+
+} // namespace snapback
+
+using namespace snapback;
+
+SNAPBACK_FUNCTION(snapback_directory_entry) {
+    ResultSet result(fcinfo);
+    if (auto entry = directory_entry(string_from_varlena(PG_GETARG_DATUM(0))))
+        add_entry(result, *entry);
+    return Datum(0);
+}
+
+SNAPBACK_FUNCTION(snapback_directory_entries) {
+    ResultSet result(fcinfo);
+    for (const DirectoryEntry &entry : directory_entries())
+        add_entry(result, entry);
+    return Datum(0);
+}
+
+SNAPBACK_FUNCTION(snapback_communities) {
+    ResultSet result(fcinfo);
+    for (const std::string &community : communities())
+        result.add({Value::text(std::string_view(community))});
+    return Datum(0);
+}
+
+SNAPBACK_FUNCTION(snapback_community_key) {
+    ResultSet result(fcinfo);
+    if (auto key = community_key())
+        result.add({Value::regclass(key->relation), Value::integer(key->number)});
+    return Datum(0);
+}

@@ -1,0 +1,31 @@
+#pragma once
+// The directory: the DBA's view (or table) with one row per community. Its code is its owner's, and runs as its owner.
+#include "postgres/query.hpp"
+#include "postgres/view_column.hpp"
+
+namespace snapback {
+
+struct DirectoryEntry {
+    std::string community;
+    std::optional<std::string> name;
+    std::optional<std::string> owner;
+    std::optional<std::string> owner_email;
+    bool restores_enabled = false;
+    std::optional<std::string> schema_name; // where each community has a schema of its own
+};
+
+/// What the directory says of one community; nothing where it lists none of that name.
+/// Throws Error where no directory is set or the community stands there twice.
+std::optional<DirectoryEntry> directory_entry(const std::string &community);
+
+/// Every entry, in byte order of the communities. Throws Error where a community stands there twice or has no key.
+std::vector<DirectoryEntry> directory_entries();
+
+/// The communities alone, each once, in byte order. A row without a key costs a warning only, so that one bad row does
+/// not cost the others their snapshot.
+std::vector<std::string> communities();
+
+/// The table column that the directory's communities come from, and that foreign keys may refer to, if there is one.
+std::optional<TableColumn> community_key();
+
+} // namespace snapback

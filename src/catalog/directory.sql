@@ -1,0 +1,118 @@
+-- The directory: a view of the DBA's that lists the communities. It is read as its owner, never with the extension's rights.
+
+CREATE FUNCTION snapback.directory_entry(key text)
+RETURNS TABLE (community text, name text, owner text, owner_email text, restores_enabled boolean, schema_name text)
+LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_directory_entry';
+COMMENT ON FUNCTION snapback.directory_entry(text) IS
+    'What the directory says of one community; no row where it lists none of that name. restores_enabled is false where '
+    'the directory has NULL, schema_name NULL where it has no such column. 55000 where no directory is set, or the '
+    'community stands there twice';
+
+CREATE FUNCTION snapback.directory_entries()
+RETURNS TABLE (community text, name text, owner text, owner_email text, restores_enabled boolean, schema_name text)
+LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_directory_entries';
+COMMENT ON FUNCTION snapback.directory_entries() IS
+    'The whole directory, in byte order of the communities. 55000 where none is set, where a community stands there twice, '
+    'or where a row has no community';
+
+CREATE FUNCTION snapback.communities() RETURNS SETOF text
+LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_communities';
+COMMENT ON FUNCTION snapback.communities() IS
+    'Every community of the directory, each once, in byte order. A row without a community is passed over with a warning. '
+    '55000 where no directory is set';
+
+CREATE FUNCTION snapback.community_key() RETURNS TABLE (relation regclass, attnum integer)
+LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_community_key';
+COMMENT ON FUNCTION snapback.community_key() IS
+    'The table column that the directory''s communities come from, cast or as it is, and to which foreign keys may refer; '
+    'no row where the directory computes them. 55000 where no directory is set';
+
+CREATE FUNCTION snapback.community_schemas() RETURNS TABLE (community text, schema_name text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Most directories have no such column; then there is nothing to read.
+    IF EXISTS (SELECT FROM snapback.directory d
+               JOIN pg_attribute a ON a.attrelid = d.relation AND a.attname = 'schema_name' AND NOT a.attisdropped) THEN
+        RETURN QUERY SELECT e.community, e.schema_name FROM snapback.directory_entries() e WHERE e.schema_name IS NOT NULL;
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.community_schemas() IS
+    'The communities that have a schema of their own, and its name. No row where no directory is set';
+
+CREATE FUNCTION snapback.check_directory_columns(directory regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    needed record;
+    found  text;
+BEGIN
+    FOR needed IN
+        SELECT * FROM (VALUES ('community',        NULL::regtype[],               true),
+                              ('name',             NULL,                          true),
+                              ('owner',            NULL,                          true),
+                              ('owner_email',      NULL,                          true),
+                              ('restores_enabled', '{boolean}',                   true),
+                              ('schema_name',      '{name,text,"character varying"}', false)) v(column_name, types, required)
+    LOOP
+        SELECT CASE WHEN needed.types IS NULL
+                      OR coalesce(nullif(t.typbasetype, 0), t.oid)::regtype = ANY (needed.types)
+                    THEN '' ELSE format_type(a.atttypid, NULL) END
+        INTO found
+        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+        WHERE a.attrelid = directory AND a.attname = needed.column_name AND a.attnum > 0 AND NOT a.attisdropped;
+        IF found IS NULL AND needed.required THEN
+            RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+                MESSAGE = format('the directory %s has no column "%s"', directory, needed.column_name),
+                HINT = 'A directory has the columns community, name, owner, owner_email and restores_enabled, '
+                       'and schema_name where each community has a schema of its own.';
+        ELSIF found <> '' THEN
+            RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+                MESSAGE = format('column "%s" of the directory %s is of type %s', needed.column_name, directory, found),
+                HINT = format('It must be %s.', array_to_string(needed.types, ' or '));
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION snapback.check_directory_columns(regclass) IS
+    'Refuses a directory that lacks a column (42703) or has one of the wrong type (42804), naming it';
+
+CREATE FUNCTION snapback.set_directory(directory regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    class pg_class;
+BEGIN
+    SELECT * INTO class FROM pg_class c WHERE c.oid = directory;
+    IF class.oid IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = 'the directory does not exist',
+            HINT = 'Name a view or a table that has one row per community.';
+    END IF;
+    IF class.relkind NOT IN ('v', 'm', 'r', 'p') OR class.relpersistence <> 'p' THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = format('%s cannot be the directory of communities', directory),
+            HINT = 'Name a view or a table that is permanent.';
+    END IF;
+    PERFORM snapback.check_directory_columns(directory);
+    IF EXISTS (SELECT FROM snapback.protected_table WHERE relation_name IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM pg_attribute a
+                       WHERE a.attrelid = directory AND a.attname = 'schema_name' AND NOT a.attisdropped) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the directory %s has no column "schema_name", by which tables are protected', directory),
+            DETAIL = (SELECT format('Protected in every community''s schema: %s.', string_agg(t.relation_name, ', ' ORDER BY t.id))
+                      FROM snapback.protected_table t WHERE t.relation_name IS NOT NULL),
+            HINT = 'Add that column, or call snapback.unprotect() for those tables first.';
+    END IF;
+    INSERT INTO snapback.directory (relation) VALUES (directory)
+    ON CONFLICT (single) DO UPDATE SET relation = EXCLUDED.relation;
+    -- Read it once, so that what is wrong with its rows is said now and not at night.
+    PERFORM FROM snapback.directory_entries();
+END $$;
+COMMENT ON FUNCTION snapback.set_directory(regclass) IS
+    'Names the view or table with one row per community, in place of any named before. Its columns: community (any type), '
+    'name, owner, owner_email (any type that reads as text), restores_enabled boolean, and optionally schema_name. It is '
+    'read as its owner. 42703 or 42804 where a column is missing or of the wrong type, 42809 where it is no view or table, '
+    '55000 where a community stands there twice or a row has none';

@@ -1,0 +1,110 @@
+#include "postgres/view_column.hpp"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "nodes/parsenodes.h"
+#include "nodes/primnodes.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
+}
+
+namespace snapback {
+
+namespace {
+
+bool follow_relation(Oid relation, AttrNumber number, TableColumn *found);
+bool follow_expression(::Query *query, Node *node, TableColumn *found);
+
+/// Take off casts: they change how a value is held, not which value it is.
+Node *without_casts(Node *node) {
+    for (;;) {
+        if (IsA(node, RelabelType))
+            node = reinterpret_cast<Node *>(castNode(RelabelType, node)->arg);
+        else if (IsA(node, CoerceViaIO))
+            node = reinterpret_cast<Node *>(castNode(CoerceViaIO, node)->arg);
+        else if (IsA(node, CoerceToDomain))
+            node = reinterpret_cast<Node *>(castNode(CoerceToDomain, node)->arg);
+        else if (IsA(node, CollateExpr))
+            node = reinterpret_cast<Node *>(castNode(CollateExpr, node)->arg);
+        else if (IsA(node, FuncExpr) && castNode(FuncExpr, node)->funcformat != COERCE_EXPLICIT_CALL &&
+                 castNode(FuncExpr, node)->funcformat != COERCE_SQL_SYNTAX)
+            node = static_cast<Node *>(linitial(castNode(FuncExpr, node)->args));
+        else
+            return node;
+    }
+}
+
+/// Follow one output column of a query.
+bool follow_output(::Query *query, AttrNumber number, TableColumn *found) {
+    if (query->commandType != CMD_SELECT || query->setOperations)
+        return false;
+    TargetEntry *entry = get_tle_by_resno(query->targetList, number);
+    return entry && follow_expression(query, reinterpret_cast<Node *>(entry->expr), found);
+}
+
+/// Follow a column of a WITH query.
+bool follow_with_query(::Query *query, RangeTblEntry *entry, AttrNumber number, TableColumn *found) {
+    if (entry->ctelevelsup != 0 || entry->self_reference)
+        return false;
+    ListCell *cell;
+    foreach (cell, query->cteList) {
+        auto *with = static_cast<CommonTableExpr *>(lfirst(cell));
+        if (strcmp(with->ctename, entry->ctename) == 0)
+            return follow_output(castNode(Query, with->ctequery), number, found);
+    }
+    return false;
+}
+
+/// Follow a column of one entry of a query's range table.
+bool follow_entry(::Query *query, RangeTblEntry *entry, AttrNumber number, TableColumn *found) {
+    switch (entry->rtekind) {
+    case RTE_RELATION:
+        return follow_relation(entry->relid, number, found);
+    case RTE_SUBQUERY:
+        return follow_output(entry->subquery, number, found);
+    case RTE_JOIN:
+        return follow_expression(query, static_cast<Node *>(list_nth(entry->joinaliasvars, number - 1)), found);
+    case RTE_CTE:
+        return follow_with_query(query, entry, number, found);
+#if PG_VERSION_NUM >= 180000
+    case RTE_GROUP:
+        return follow_expression(query, static_cast<Node *>(list_nth(entry->groupexprs, number - 1)), found);
+#endif
+    default:
+        return false;
+    }
+}
+
+bool follow_expression(::Query *query, Node *node, TableColumn *found) {
+    check_stack_depth();
+    node = without_casts(node);
+    if (!IsA(node, Var))
+        return false;
+    Var *var = castNode(Var, node);
+    if (var->varlevelsup != 0 || var->varattno <= 0)
+        return false;
+    return follow_entry(query, rt_fetch(var->varno, query->rtable), var->varattno, found);
+}
+
+bool follow_relation(Oid oid, AttrNumber number, TableColumn *found) {
+    Relation relation = relation_open(oid, AccessShareLock);
+    bool success = true;
+    if (relation->rd_rel->relkind == RELKIND_VIEW)
+        success = follow_output(get_view_query(relation), number, found);
+    else
+        *found = {oid, number};
+    relation_close(relation, NoLock);
+    return success;
+}
+
+} // namespace
+
+std::optional<TableColumn> source_column(Oid relation, AttrNumber number) {
+    TableColumn found;
+    if (!call([&] { return follow_relation(relation, number, &found); }))
+        return std::nullopt;
+    return found;
+}
+
+} // namespace snapback
