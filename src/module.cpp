@@ -1,4 +1,7 @@
 // The module's face towards the server: the magic block and what happens when the library is loaded.
+#include "guard/community_lock.hpp"
+#include "guard/guarded_path.hpp"
+#include "guard/restore_epoch.hpp"
 #include "postgres/boundary.hpp"
 #include "settings/settings.hpp"
 
@@ -8,6 +11,11 @@ PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void) {
-    snapback::entry([] { snapback::define_settings(); });
+    snapback::entry([] {
+        snapback::define_settings();
+        snapback::watch_community_locks();
+        snapback::watch_restores();
+        snapback::watch_guarded_paths();
+    });
 }
 }

@@ -40,6 +40,7 @@ inline constexpr const char *insufficient_privilege = "42501";
 inline constexpr const char *undefined_object = "42704";
 inline constexpr const char *undefined_column = "42703";
 inline constexpr const char *active_transaction = "25001";
+inline constexpr const char *trigger_protocol_violated = "39P01";
 inline constexpr const char *internal_error = "XX000";
 inline constexpr const char *unknown_option = "SB001";
 inline constexpr const char *not_the_owner = "SB002";

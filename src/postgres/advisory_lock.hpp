@@ -11,7 +11,9 @@ namespace snapback {
 
 /// What our advisory locks protect. They are of a class that pg_advisory_lock() cannot reach, so no SQL user holds one.
 enum class LockSpace : std::uint16_t {
-    store = 0x5b01, ///< chunks: shared by whoever refers to them, exclusive for the sweep that deletes them
+    store = 0x5b01,           ///< chunks: shared by whoever refers to them, exclusive for the sweep that deletes them
+    community = 0x5b02,       ///< one community: shared by its writers, exclusive for its restore
+    all_communities = 0x5b03, ///< all: ShareLock for writers to many, RowExclusiveLock for every restore
 };
 
 /// The tag of a lock in this database.

@@ -1,0 +1,147 @@
+#include "guard/community_lock.hpp"
+
+#include <chrono>
+#include <climits>
+
+#include "postgres/arguments.hpp"
+#include "postgres/heavy_lock.hpp"
+#include "postgres/invalidation.hpp"
+#include "postgres/query.hpp"
+#include "settings/settings.hpp"
+
+namespace snapback {
+
+namespace {
+
+// A community's lock: ShareLock for its writers, ExclusiveLock for its restore. The lock on all communities: ShareLock
+// for writers to more than a few, RowExclusiveLock for restores, which so do not exclude each other but do exclude such
+// writers.
+// The lock table is of one size for all sessions; a single UPDATE of every community must not fill it.
+constexpr int most_communities_locked = 32;
+
+/// Communities locked by this transaction; too high after a rollback to a savepoint, which only brings the lock on all
+/// communities nearer.
+int communities_locked = 0;
+
+void forget_count() noexcept {
+    communities_locked = 0;
+}
+
+LOCKTAG tag_of(const LockedCommunity &community) {
+    return own_lock_tag(LockSpace::community, community.key);
+}
+LOCKTAG tag_of_all() {
+    return own_lock_tag(LockSpace::all_communities, 0);
+}
+
+constexpr const char *retry_hint = "Retry the transaction in a moment.";
+
+} // namespace
+
+void watch_community_locks() {
+    hear_of_transaction_ends(forget_count);
+}
+
+bool lock_for_write(const LockedCommunity &community) {
+    if (communities_locked > most_communities_locked)
+        return lock_all_for_write();
+    Grant grant = try_lock(tag_of(community), ShareLock);
+    if (grant == Grant::refused)
+        throw Error(sqlstate::lock_not_available, "community \"" + community.name + "\" is being restored")
+            .with_detail("Nothing else can write to it until its restore has ended.")
+            .with_hint(retry_hint);
+    if (grant == Grant::fresh && ++communities_locked > most_communities_locked)
+        lock_all_for_write();
+    return grant == Grant::fresh;
+}
+
+bool lock_all_for_write() {
+    Grant grant = try_lock(tag_of_all(), ShareLock);
+    if (grant == Grant::refused)
+        throw Error(sqlstate::lock_not_available, "a community is being restored")
+            .with_detail("This transaction writes to more than " + std::to_string(most_communities_locked) +
+                         " communities, or to all rows of a table at once, which excludes every restore.")
+            .with_hint(retry_hint);
+    return grant == Grant::fresh;
+}
+
+namespace {
+
+/// Name the prepared transaction of this id as its owner knows it.
+std::string prepared_name(TransactionId transaction) {
+    Query query;
+    Rows rows = query.run("SELECT gid FROM pg_catalog.pg_prepared_xacts "
+                          "WHERE transaction OPERATOR(pg_catalog.=) $1::pg_catalog.text::pg_catalog.xid",
+                          {Value::text(std::to_string(transaction))});
+    return rows.empty() ? "with ID " + std::to_string(transaction) : quote_text(rows[0].text(1));
+}
+
+std::string describe(const LockHolder &holder) {
+    if (TransactionIdIsValid(holder.prepared))
+        return "prepared transaction " + prepared_name(holder.prepared);
+    return "process " + std::to_string(holder.process);
+}
+
+/// List who is in the way of a restore: writers to the community, or to all.
+std::string describe_blockers(const LockedCommunity &community) {
+    std::string list;
+    auto append = [&](const LOCKTAG &tag, LOCKMODE mode) {
+        for (const LockHolder &holder : conflicting_holders(tag, mode))
+            list += (list.empty() ? "" : ", ") + describe(holder);
+    };
+    append(tag_of(community), ExclusiveLock);
+    append(tag_of_all(), RowExclusiveLock);
+    return list;
+}
+
+[[noreturn]] void refuse_restore(const LockedCommunity &community) {
+    std::string blockers = describe_blockers(community);
+    throw Error(sqlstate::lock_not_available, "community \"" + community.name +
+                                                  "\" could not be locked for its restore within " +
+                                                  std::to_string(settings().lock_timeout_ms) + " ms")
+        .with_detail(blockers.empty() ? "Whoever was in the way has just ended."
+                                      : "Still writing to it: " + blockers + ".")
+        .with_hint("Retry the restore, or end what is in the way first: pg_terminate_backend(), COMMIT PREPARED or "
+                   "ROLLBACK PREPARED.");
+}
+
+void require_read_committed() {
+    if (XactIsoLevel > XACT_READ_COMMITTED)
+        throw Error(sqlstate::active_transaction, "a restore cannot run above READ COMMITTED")
+            .with_detail("Its snapshot would be older than its lock on the community.")
+            .with_hint("Begin the transaction with ISOLATION LEVEL READ COMMITTED.");
+}
+
+} // namespace
+
+void lock_for_restore(const std::string &community) {
+    require_read_committed();
+    LockedCommunity locked{community, lock_key(community)};
+    // Whoever notices a deadlock first is its victim; this transaction never looks, so it is the other one.
+    set_for_transaction("deadlock_timeout", std::to_string(INT_MAX).c_str());
+    int patience = settings().lock_timeout_ms;
+    auto start = std::chrono::steady_clock::now();
+    if (!wait_for_lock(tag_of(locked), ExclusiveLock, patience))
+        refuse_restore(locked);
+    auto waited =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
+    if (!wait_for_lock(tag_of_all(), RowExclusiveLock, std::max(patience - static_cast<int>(waited), 1)))
+        refuse_restore(locked);
+    set_for_transaction("lock_timeout", std::to_string(patience).c_str());
+}
+
+bool is_being_restored(const std::string &community) {
+    LOCKTAG tag = tag_of({community, lock_key(community)});
+    return holds_lock(tag, ExclusiveLock) || !conflicting_holders(tag, ShareLock).empty();
+}
+
+} // namespace snapback
+
+SNAPBACK_FUNCTION(snapback_lock_for_restore) {
+    snapback::lock_for_restore(snapback::text_argument(fcinfo, 0));
+    PG_RETURN_VOID();
+}
+
+SNAPBACK_FUNCTION(snapback_is_locked) {
+    PG_RETURN_BOOL(snapback::is_being_restored(snapback::text_argument(fcinfo, 0)));
+}

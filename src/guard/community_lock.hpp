@@ -1,0 +1,31 @@
+#pragma once
+// Who may write to a community: its writers share a lock, a restore has it alone. Writers never wait for it.
+#include <cstdint>
+#include <string>
+
+namespace snapback {
+
+/// A community as locks know it.
+struct LockedCommunity {
+    std::string name;
+    std::uint64_t key = 0; // lock_key(name)
+};
+
+/// Note, on behalf of a writer, that this transaction writes to the community. Raises 55P03 while it is being restored.
+/// Returns whether the lock is new to this transaction: a restore may have ended just before.
+bool lock_for_write(const LockedCommunity &community);
+/// The same for a writer whose communities are all of them, or unknown: excludes every restore.
+bool lock_all_for_write();
+
+/// Have the community alone until the transaction ends. Waits for its writers up to snapback.lock_timeout, then raises
+/// 55P03 naming who is in the way. Raises 25001 above READ COMMITTED, where the snapshot would be older than the lock.
+/// From here on this transaction gives up on any lock after snapback.lock_timeout, and is never a deadlock's victim.
+void lock_for_restore(const std::string &community);
+
+/// Whether a restore, of this session or another, has the community at this moment.
+bool is_being_restored(const std::string &community);
+
+/// Begin to count the locks of each transaction; called once, at load.
+void watch_community_locks();
+
+} // namespace snapback

@@ -1,0 +1,82 @@
+#include "guard/guard_state.hpp"
+
+#include <algorithm>
+
+#include "postgres/inheritance.hpp"
+
+extern "C" {
+#include "catalog/pg_trigger.h"
+#include "parser/parse_func.h"
+#include "utils/reltrigger.h"
+}
+
+namespace snapback {
+
+namespace {
+
+struct GuardTrigger {
+    const char *name;
+    std::int16_t events;
+};
+// The names sort after any other, so that what other triggers make of a row is what is guarded.
+constexpr GuardTrigger row_trigger{"~snapback_write_guard", TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE |
+                                                                TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
+                                                                TRIGGER_TYPE_DELETE};
+constexpr GuardTrigger truncate_trigger{"~snapback_truncate_guard", TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE};
+
+/// Find the trigger function; a Postgres call.
+Oid guard_function() {
+    List *name = list_make2(makeString(pstrdup("snapback")), makeString(pstrdup("write_guard")));
+    return LookupFuncName(name, 0, nullptr, true);
+}
+
+bool is_as_made(const Trigger &trigger, const GuardTrigger &guard) {
+    return trigger.tgtype == guard.events && trigger.tgfoid == guard_function() && trigger.tgnattr == 0 &&
+           !trigger.tgqual;
+}
+
+/// Look for one of the triggers on an open relation; a Postgres call.
+GuardState state_of_trigger(Relation relation, const GuardTrigger &guard) {
+    const TriggerDesc *triggers = relation->trigdesc;
+    for (int i = 0; triggers && i < triggers->numtriggers; i++) {
+        const Trigger &trigger = triggers->triggers[i];
+        if (strcmp(trigger.tgname, guard.name) == 0 && is_as_made(trigger, guard))
+            return trigger.tgenabled == TRIGGER_FIRES_ALWAYS ? GuardState::enabled : GuardState::disabled;
+    }
+    return GuardState::missing;
+}
+
+/// Look at one relation alone.
+GuardState state_of_relation(Oid oid) {
+    return call([&] {
+        Relation relation = try_relation_open(oid, AccessShareLock);
+        if (!relation)
+            return GuardState::missing;
+        GuardState state =
+            std::max(state_of_trigger(relation, row_trigger), state_of_trigger(relation, truncate_trigger));
+        relation_close(relation, AccessShareLock);
+        return state;
+    });
+}
+
+} // namespace
+
+GuardState guard_state(Oid relation) {
+    GuardState worst = GuardState::enabled;
+    for (Oid member : with_descendants(relation))
+        worst = std::max(worst, state_of_relation(member));
+    return worst;
+}
+
+} // namespace snapback
+
+SNAPBACK_FUNCTION(snapback_guard_state) {
+    switch (snapback::guard_state(PG_GETARG_OID(0))) {
+    case snapback::GuardState::enabled:
+        return CStringGetTextDatum("enabled");
+    case snapback::GuardState::disabled:
+        return CStringGetTextDatum("disabled");
+    default:
+        return CStringGetTextDatum("missing");
+    }
+}

@@ -1,0 +1,11 @@
+#pragma once
+#include "postgres/postgres.hpp"
+
+namespace snapback {
+
+/// Whether writes to a relation are guarded: by both triggers, as they were made, always firing, on the relation and on
+/// everything that is a partition or child of it.
+enum class GuardState { enabled, disabled, missing };
+GuardState guard_state(Oid relation);
+
+} // namespace snapback

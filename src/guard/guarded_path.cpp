@@ -1,0 +1,65 @@
+#include "guard/guarded_path.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "guard/path_builder.hpp"
+#include "postgres/heavy_lock.hpp"
+#include "postgres/invalidation.hpp"
+#include "postgres/table_scan.hpp"
+
+extern "C" {
+#include "commands/trigger.h"
+}
+
+namespace snapback {
+
+namespace {
+
+struct CachedPath {
+    std::shared_ptr<GuardedPath> path;
+    bool valid;
+};
+std::unordered_map<Oid, CachedPath> cache;
+std::uint64_t changes = 0; // heard of so far
+
+/// Mark what hangs on the changed relation; freeing it has to wait until nobody uses it.
+void note_change(Oid relation) noexcept {
+    changes++;
+    for (auto &[guarded, cached] : cache) {
+        const std::vector<Oid> &relations = cached.path->relations;
+        if (!OidIsValid(relation) || std::find(relations.begin(), relations.end(), relation) != relations.end())
+            cached.valid = false;
+    }
+}
+
+} // namespace
+
+void watch_guarded_paths() {
+    hear_of_relations(note_change);
+}
+
+void forget_guarded_paths() {
+    if (Oid table = own_table("protected_table"); OidIsValid(table))
+        invalidate_relation(table);
+}
+
+std::shared_ptr<GuardedPath> guarded_path(Oid relation) {
+    if (auto found = cache.find(relation); found != cache.end() && found->second.valid)
+        return found->second.path;
+    std::uint64_t changes_before = changes;
+    auto path = std::make_shared<GuardedPath>(build_path(relation));
+    cache.insert_or_assign(relation, CachedPath{path, path->lasting && changes == changes_before});
+    return path;
+}
+
+} // namespace snapback
+
+// The trigger on what is registered: whoever changes it, every session's paths are worked out anew.
+SNAPBACK_FUNCTION(snapback_forget_guarded_paths) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        throw snapback::Error(snapback::sqlstate::trigger_protocol_violated,
+                              "forget_guarded_paths() is a trigger function");
+    snapback::forget_guarded_paths();
+    return PointerGetDatum(nullptr);
+}

@@ -1,0 +1,47 @@
+#pragma once
+// The way from a row that is being written to its community, worked out once per relation and session.
+#include <memory>
+#include <optional>
+
+#include "guard/community_lock.hpp"
+#include "postgres/saved_plan.hpp"
+#include "postgres/text_cast.hpp"
+
+namespace snapback {
+
+/// A column of the written relation that the path starts from.
+struct PathColumn {
+    AttrNumber number;
+    Oid type;
+    std::int16_t length;
+    bool by_value;
+};
+
+struct GuardedPath {
+    enum class Kind {
+        none,   // the relation is not protected: nothing to guard
+        column, // the row's own column names the community
+        chain,  // a parent's row does, reached through one or more foreign keys
+        fixed,  // every row is of the same community, whose schema this is
+        unknown // protected, but its path cannot be followed: any row may be of any community
+    };
+    Kind kind = Kind::none;
+    std::vector<PathColumn> columns;          // one for `column`, the first foreign key's for `chain`
+    std::optional<TextCast> cast;             // of the one column
+    std::vector<SavedPlan> steps;             // each leads from a foreign key to the next, the last to the community
+    std::optional<LockedCommunity> community; // for `fixed`; for `column`, the one last seen
+    std::string last_value;                   // for `column`: the bytes that name the community last seen
+    std::vector<Oid> relations;               // whose change makes the path void
+    bool lasting = true;                      // false: it may change without any of these changing
+};
+
+/// The relation's path; rebuilt after any change of the relations on it or of the registration.
+std::shared_ptr<GuardedPath> guarded_path(Oid relation);
+
+/// Have every session work out its paths anew once this transaction commits.
+void forget_guarded_paths();
+
+/// Begin to hear of changes; called once, at load.
+void watch_guarded_paths();
+
+} // namespace snapback

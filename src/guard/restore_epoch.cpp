@@ -1,0 +1,147 @@
+#include "guard/restore_epoch.hpp"
+
+#include <unordered_map>
+
+#include "postgres/arguments.hpp"
+#include "postgres/invalidation.hpp"
+#include "postgres/query.hpp"
+#include "postgres/table_scan.hpp"
+
+extern "C" {
+#include "access/transam.h"
+}
+
+namespace snapback {
+
+namespace {
+
+/// The last restore of a community.
+struct Epoch {
+    FullTransactionId transaction; // that restored it
+    std::uint64_t stale_in;        // the number of this session's transaction that may have read before it; 0: none
+};
+using Epochs = std::unordered_map<std::string, Epoch>;
+
+/// What this session knows of snapback.restore_epoch. Changes are counted rather than flagged, so that one that arrives
+/// while the table is being read is not lost.
+struct Knowledge {
+    Epochs epochs;
+    Oid table = InvalidOid;
+    std::uint64_t changes = 1;        // heard of so far
+    std::uint64_t changes_loaded = 0; // heard of before `epochs` was read
+    std::uint64_t transaction = 1;    // number of the current transaction, from the loading of the library on
+    std::uint64_t changed_in =
+        1; // the transaction during which a change was last heard of: the first saw no earlier ones
+};
+Knowledge known;
+
+// A restore that commits while a transaction is under way is told by the message that then arrives. A session that was
+// not listening when its transaction began has only times to go by: that of the restore's commit, and how long after it
+// the commit may have become visible.
+constexpr TimestampTz commit_allowance = 2 * USECS_PER_SEC;
+
+void note_change(Oid relation) noexcept {
+    if (OidIsValid(relation) && OidIsValid(known.table) && relation != known.table)
+        return;
+    known.changes++;
+    // Messages that are taken in while a transaction starts tell of restores that it will see.
+    if (IsTransactionState())
+        known.changed_in = known.transaction;
+}
+
+void note_transaction_end() noexcept {
+    known.transaction++;
+}
+
+/// Whether this transaction may have read the community as it was before a restore that this session did not know of.
+bool may_have_read_before(TimestampTz restored_at) {
+    if (known.changed_in != known.transaction)
+        return false;
+    return restored_at + commit_allowance >= GetCurrentTransactionStartTimestamp();
+}
+
+Epoch read_epoch(const ScannedRow &row, const std::string &community) {
+    FullTransactionId transaction = FullTransactionIdFromU64(DatumGetUInt64(row.datum(2)));
+    auto before = known.epochs.find(community);
+    if (before != known.epochs.end() && FullTransactionIdEquals(before->second.transaction, transaction))
+        return before->second;
+    return {transaction, may_have_read_before(DatumGetTimestampTz(row.datum(3))) ? known.transaction : 0};
+}
+
+/// Read the table anew, until no change was heard of meanwhile.
+void load_epochs() {
+    while (known.changes_loaded != known.changes) {
+        known.table = own_table("restore_epoch");
+        std::uint64_t changes = known.changes;
+        Epochs epochs;
+        if (OidIsValid(known.table))
+            scan_latest(known.table, [&](const ScannedRow &row) {
+                std::string community = row.text(1);
+                epochs.emplace(community, read_epoch(row, community));
+            });
+        known.epochs = std::move(epochs);
+        known.changes_loaded = changes;
+    }
+}
+
+/// Whether a snapshot was taken before a transaction ended. Transactions too old, or not of this cluster, are visible.
+bool ended_after(FullTransactionId transaction, Snapshot snapshot) {
+    std::uint64_t next = U64FromFullTransactionId(ReadNextFullTransactionId());
+    std::uint64_t id = U64FromFullTransactionId(transaction);
+    if (id >= next || next - id > MaxTransactionId / 4)
+        return false;
+    return call([&] { return XidInMVCCSnapshot(XidFromFullTransactionId(transaction), snapshot); });
+}
+
+[[noreturn]] void refuse(const std::string &community, const char *since) {
+    throw Error(sqlstate::serialization_failure, "community \"" + community + "\" was restored after " + since)
+        .with_detail("What this transaction read of it may be from before the restore.")
+        .with_hint("Retry the transaction.");
+}
+
+void refuse_if_stale(const std::string &community, const Epoch &epoch) {
+    if (TransactionIdIsCurrentTransactionId(XidFromFullTransactionId(epoch.transaction)))
+        return;
+    if (ActiveSnapshotSet() && ended_after(epoch.transaction, GetActiveSnapshot()))
+        refuse(community, "this statement's snapshot was taken");
+    if (epoch.stale_in == known.transaction)
+        refuse(community, "this transaction began");
+}
+
+} // namespace
+
+void watch_restores() {
+    hear_of_relations(note_change);
+    hear_of_transaction_ends(note_transaction_end);
+}
+
+void refuse_stale_write(const std::string &community) {
+    load_epochs();
+    if (known.epochs.empty())
+        return;
+    auto found = known.epochs.find(community);
+    if (found != known.epochs.end())
+        refuse_if_stale(found->first, found->second);
+}
+
+void refuse_stale_write_to_any() {
+    load_epochs();
+    for (const auto &[community, epoch] : known.epochs)
+        refuse_if_stale(community, epoch);
+}
+
+void advance_restore_epoch(const std::string &community) {
+    Query query;
+    query.run("INSERT INTO snapback.restore_epoch AS e (community, xid, restored_at) "
+              "VALUES ($1, pg_catalog.pg_current_xact_id(), pg_catalog.clock_timestamp()) "
+              "ON CONFLICT (community) DO UPDATE SET xid = EXCLUDED.xid, restored_at = EXCLUDED.restored_at",
+              {Value::text(community)});
+    invalidate_relation(own_table("restore_epoch"));
+}
+
+} // namespace snapback
+
+SNAPBACK_FUNCTION(snapback_advance_restore_epoch) {
+    snapback::advance_restore_epoch(snapback::text_argument(fcinfo, 0));
+    PG_RETURN_VOID();
+}

@@ -1,0 +1,20 @@
+#pragma once
+// When each community was last restored, so that nobody writes back what they read before.
+#include <string>
+
+namespace snapback {
+
+/// Note that this transaction restores the community: every session hears of it when it commits. The last thing to do
+/// before the commit.
+void advance_restore_epoch(const std::string &community);
+
+/// Raise 40001 if the community was restored after the active snapshot was taken or after this transaction began,
+/// unless by this transaction itself. The caller holds the community's lock for writing.
+void refuse_stale_write(const std::string &community);
+/// The same for every community.
+void refuse_stale_write_to_any();
+
+/// Begin to hear of restores; called once, at load.
+void watch_restores();
+
+} // namespace snapback

@@ -1,0 +1,38 @@
+#include "postgres/invalidation.hpp"
+
+extern "C" {
+#include "utils/inval.h"
+}
+
+namespace snapback {
+
+namespace {
+
+void relation_changed(Datum listener, Oid relation) {
+    reinterpret_cast<RelationListener>(listener)(relation);
+}
+
+void transaction_event(XactEvent event, void *listener) {
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+        reinterpret_cast<TransactionListener>(listener)();
+}
+
+} // namespace
+
+void hear_of_relations(RelationListener listener) {
+    call([&] { CacheRegisterRelcacheCallback(relation_changed, reinterpret_cast<Datum>(listener)); });
+}
+
+void hear_of_transaction_ends(TransactionListener listener) {
+    call([&] { RegisterXactCallback(transaction_event, reinterpret_cast<void *>(listener)); });
+}
+
+void accept_invalidations() {
+    call([] { AcceptInvalidationMessages(); });
+}
+
+void invalidate_relation(Oid relation) {
+    call([&] { CacheInvalidateRelcacheByRelid(relation); });
+}
+
+} // namespace snapback

@@ -1,0 +1,69 @@
+#include "postgres/saved_plan.hpp"
+
+#include "postgres/as_owner.hpp"
+
+namespace snapback {
+
+namespace {
+
+/// Be the table's owner, whom its policies do not bind, as Postgres's own foreign-key checks are.
+class AsTableOwner {
+public:
+    explicit AsTableOwner(Oid owner) {
+        GetUserIdAndSecContext(&user_before_, &context_before_);
+        SetUserIdAndSecContext(owner, context_before_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
+                                          SECURITY_NOFORCE_RLS);
+    }
+    ~AsTableOwner() { SetUserIdAndSecContext(user_before_, context_before_); }
+    AsTableOwner(const AsTableOwner &) = delete;
+    AsTableOwner &operator=(const AsTableOwner &) = delete;
+
+private:
+    Oid user_before_;
+    int context_before_;
+};
+
+} // namespace
+
+SavedPlan::SavedPlan(Oid owner, const std::string &sql, std::span<const Oid> parameter_types)
+    : owner_(owner), plan_(nullptr) {
+    AsOwner settings(owner); // its search_path stays with the plan
+    AsTableOwner unhindered(owner);
+    plan_ = call([&] {
+        SPIPlanPtr plan = SPI_prepare(sql.c_str(), static_cast<int>(parameter_types.size()),
+                                      const_cast<Oid *>(parameter_types.data()));
+        if (plan)
+            SPI_keepplan(plan);
+        return plan;
+    });
+    if (!plan_)
+        throw Error(sqlstate::internal_error, "query could not be planned: " + sql);
+}
+
+SavedPlan::~SavedPlan() {
+    if (plan_)
+        call_noexcept([this] { SPI_freeplan(plan_); });
+}
+
+Rows SavedPlan::fetch_latest_row(std::span<const Value> parameters) const {
+    std::vector<Datum> datums;
+    std::string nulls;
+    for (const Value &parameter : parameters) {
+        datums.push_back(parameter.datum);
+        nulls.push_back(parameter.null ? 'n' : ' ');
+    }
+    std::optional<AsOwner> settings;
+    if (fixed_settings_)
+        settings.emplace(owner_);
+    AsTableOwner owner(owner_);
+    int code = call([&] {
+        CommandCounterIncrement(); // rows written by the statement under way count
+        return SPI_execute_snapshot(plan_, datums.data(), nulls.c_str(), GetLatestSnapshot(), InvalidSnapshot, true,
+                                    false, 1);
+    });
+    if (code != SPI_OK_SELECT)
+        throw Error(sqlstate::internal_error, std::string("saved query failed: ") + SPI_result_code_string(code));
+    return Rows(SPI_tuptable, SPI_processed);
+}
+
+} // namespace snapback
