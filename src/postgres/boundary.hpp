@@ -17,10 +17,10 @@ namespace snapback {
 /// A Postgres error in flight through C++. Owns a copy of the whole ErrorData in a memory context of its own.
 class PostgresError : public std::exception {
 public:
-    explicit PostgresError(ErrorData *error, MemoryContext home) noexcept : error_(error), home_(home) {}
-    PostgresError(const PostgresError &other);
+    PostgresError(ErrorData *error, MemoryContext home) noexcept : error_(error), home_(home) {}
     PostgresError(PostgresError &&other) noexcept
         : error_(std::exchange(other.error_, nullptr)), home_(std::exchange(other.home_, nullptr)) {}
+    PostgresError(const PostgresError &) = delete; // a copy could fail for want of memory: catch by reference
     PostgresError &operator=(const PostgresError &) = delete;
     ~PostgresError() override;
 
@@ -34,8 +34,16 @@ private:
 };
 
 namespace boundary {
-/// Run thunk(argument) with Postgres's errors caught; return the caught error, or null.
-ErrorData *run_caught(void (*thunk)(void *), void *argument, MemoryContext *home) noexcept;
+/// How a run under Postgres's error handling ended. No error although it failed: there was no memory to keep it in.
+struct Outcome {
+    bool failed = false;
+    ErrorData *error = nullptr;
+    MemoryContext home = nullptr;
+};
+/// Run thunk(argument) with Postgres's errors caught.
+Outcome run_caught(void (*thunk)(void *), void *argument) noexcept;
+/// Throw what was caught.
+[[noreturn]] void throw_caught(const Outcome &outcome);
 
 /// What `entry` carries out of its catch block: plain data, so that the final longjmp skips no destructor.
 struct Failure {
@@ -44,14 +52,14 @@ struct Failure {
 };
 /// Describe the exception being handled as a Postgres error; called inside a catch block only.
 Failure describe_current_exception() noexcept;
-/// Raise the failure as a Postgres ERROR.
-[[noreturn]] void raise(const Failure &failure);
+/// Raise the failure as a Postgres ERROR, with context lines by these callbacks: the body may have left others, of
+/// frames that are gone.
+[[noreturn]] void raise(const Failure &failure, ErrorContextCallback *callbacks);
 } // namespace boundary
 
 /// Run one or a few Postgres calls; throw PostgresError where they fail. The result must be trivially destructible.
 template <class Function> auto call(Function &&function) -> std::invoke_result_t<Function &> {
     using Result = std::invoke_result_t<Function &>;
-    MemoryContext home = nullptr;
     if constexpr (std::is_void_v<Result>) {
         struct Frame {
             std::remove_reference_t<Function> *function;
@@ -65,8 +73,8 @@ template <class Function> auto call(Function &&function) -> std::invoke_result_t
                 frame->thrown = std::current_exception();
             }
         };
-        if (ErrorData *error = boundary::run_caught(thunk, &frame, &home))
-            throw PostgresError(error, home);
+        if (boundary::Outcome outcome = boundary::run_caught(thunk, &frame); outcome.failed)
+            boundary::throw_caught(outcome);
         if (frame.thrown)
             std::rethrow_exception(frame.thrown);
     } else {
@@ -89,16 +97,18 @@ template <class Function> void call_noexcept(Function &&function) noexcept {
 
 /// Run a body that may throw, as called by Postgres: every exception leaves as an ERROR, after all destructors ran.
 template <class Body> auto entry(Body &&body) -> std::invoke_result_t<Body &> {
+    ErrorContextCallback *callbacks = error_context_stack;
     boundary::Failure failure;
     try {
         return body();
     } catch (...) {
         failure = boundary::describe_current_exception();
     }
-    boundary::raise(failure);
+    boundary::raise(failure, callbacks);
 }
 
-/// A subtransaction: rolled back unless committed. The only place where a PostgresError may be swallowed.
+/// A subtransaction: rolled back unless committed. The only place where a PostgresError may be swallowed; not even
+/// there one that says the user wants to stop (57014).
 class Subtransaction {
 public:
     Subtransaction();

@@ -1,0 +1,41 @@
+-- What every object of the extension owes its reader and its caller.
+
+-- Nothing is left without a comment.
+SELECT p.oid::regprocedure AS function_without_comment
+FROM pg_proc p
+WHERE p.pronamespace = 'snapback'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
+ORDER BY p.oid::regprocedure::text COLLATE "C";
+
+SELECT c.oid::regclass AS relation_without_comment
+FROM pg_class c
+WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p') AND obj_description(c.oid, 'pg_class') IS NULL
+ORDER BY c.oid::regclass::text COLLATE "C";
+
+-- Names resolve the same for every caller: the search path is locked, or names were resolved when the body was parsed.
+-- Exempt are procedures, which could not commit with a SET clause, and trigger functions in C, which run for every row.
+SELECT p.oid::regprocedure AS function_with_open_search_path
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+WHERE p.pronamespace = 'snapback'::regnamespace
+  AND p.prokind = 'f'
+  AND p.prosqlbody IS NULL
+  AND NOT (l.lanname = 'c' AND p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype))
+  AND NOT coalesce(p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)
+ORDER BY p.oid::regprocedure::text COLLATE "C";
+
+-- Nobody gets anything without a grant.
+SELECT p.oid::regprocedure AS function_open_to_public
+FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+WHERE p.pronamespace = 'snapback'::regnamespace AND a.grantee = 0
+ORDER BY p.oid::regprocedure::text COLLATE "C";
+
+SELECT c.oid::regclass AS relation_open_to_public
+FROM pg_class c, aclexplode(c.relacl) a
+WHERE c.relnamespace = 'snapback'::regnamespace AND a.grantee = 0
+ORDER BY c.oid::regclass::text COLLATE "C";
+
+-- Every object is the extension's own.
+SELECT c.oid::regclass AS relation_outside_the_extension
+FROM pg_class c
+WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'S')
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'i'))
+ORDER BY c.oid::regclass::text COLLATE "C";

@@ -1,0 +1,101 @@
+-- Errors on their way between Postgres and C++.
+\getenv folder PG_LIBDIR
+\set module :folder '/boundary_test'
+CREATE FUNCTION fail(way text) RETURNS text AS :'module', 'boundary_fail' LANGUAGE c STRICT;
+CREATE FUNCTION attempt(statement text) RETURNS text AS :'module', 'boundary_attempt' LANGUAGE c STRICT;
+CREATE FUNCTION destructor_fails() RETURNS text AS :'module', 'boundary_destructor_fails' LANGUAGE c;
+CREATE FUNCTION alive() RETURNS integer AS :'module', 'boundary_alive' LANGUAGE c;
+CREATE FUNCTION ways() RETURNS text AS :'module', 'boundary_ways' LANGUAGE c;
+-- Names of source files are read when an error is written to the log, long after it was raised.
+SET log_error_verbosity = verbose;
+\set SHOW_CONTEXT never
+SELECT pg_backend_pid() AS session \gset
+
+-- An error inside a call keeps its state and everything else it carries.
+CREATE FUNCTION describe(way text) RETURNS TABLE (item text, value text) LANGUAGE plpgsql AS $$
+DECLARE
+    state text; message text; detail text; hint text; context text;
+    in_schema text; in_table text; in_column text; of_constraint text; of_type text;
+BEGIN
+    PERFORM fail(way);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
+        hint = PG_EXCEPTION_HINT, in_schema = SCHEMA_NAME, in_table = TABLE_NAME, in_column = COLUMN_NAME,
+        of_constraint = CONSTRAINT_NAME, of_type = PG_DATATYPE_NAME, context = PG_EXCEPTION_CONTEXT;
+    RETURN QUERY
+        SELECT * FROM (VALUES ('state', state), ('message', message), ('detail', detail), ('hint', hint), ('schema', in_schema),
+            ('table', in_table), ('column', in_column), ('constraint', of_constraint), ('type', of_type), ('context', context)) v
+        WHERE column2 <> '';
+END $$;
+\pset format unaligned
+\pset tuples_only on
+SELECT * FROM describe('postgres');
+SELECT * FROM describe('rethrown');
+SELECT * FROM describe('postgres below us');
+
+-- An exception becomes an ERROR: ours with its state, a standard one as an internal error.
+SELECT way, string_agg(item || '=' || value, '; ') FILTER (WHERE item <> 'context')
+FROM unnest(string_to_array(ways(), ',')) WITH ORDINALITY w(way, n), describe(way)
+WHERE way !~ '^postgres|unguarded|cancel|rethrown' GROUP BY way, n ORDER BY n;
+
+-- Context lines are those of the frames that are still there.
+SELECT value FROM describe('state changed') WHERE item = 'context';
+
+-- A cancelled query ends, as any other would.
+SELECT fail('cancel');
+\echo :SQLSTATE
+
+-- An error that no subtransaction stops ends the statement; the session lives on.
+SELECT fail('postgres');
+\echo :SQLSTATE
+SELECT fail('two levels below us');
+\echo :SQLSTATE
+SELECT fail('bad_alloc');
+\echo :SQLSTATE
+SELECT pg_backend_pid() = :session AS same_session;
+
+-- A destructor that fails inside Postgres harms nobody.
+SELECT destructor_fails();
+
+-- A subtransaction undoes what failed and keeps what went before and after.
+CREATE TABLE kept (n integer PRIMARY KEY);
+BEGIN;
+SELECT attempt('INSERT INTO kept VALUES (1)');
+SELECT attempt('INSERT INTO kept VALUES (2); SELECT fail(''error'')');
+SELECT attempt('INSERT INTO kept VALUES (3), (1)');
+SELECT attempt('SELECT attempt(''INSERT INTO kept VALUES (1)''); INSERT INTO kept VALUES (4)');
+SELECT attempt('SELECT fail(''destructor fails meanwhile'')');
+COMMIT;
+SELECT array_agg(n ORDER BY n) FROM kept;
+
+-- Every destructor ran.
+SELECT alive() AS left_behind;
+
+-- 10,000 errors in one session leave nothing measurable: no object, no memory of Postgres's, none of the process's.
+CREATE PROCEDURE fail_often(times integer, which text[]) LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1 .. times LOOP
+        BEGIN
+            PERFORM fail(which[1 + i % cardinality(which)]);
+            ASSERT false, 'nothing failed';
+        EXCEPTION WHEN query_canceled OR OTHERS THEN
+            NULL;
+        END;
+    END LOOP;
+END $$;
+SELECT array_remove(string_to_array(ways(), ','), 'unguarded') AS guarded \gset
+CREATE VIEW memory AS
+SELECT (SELECT sum(total_bytes) FROM pg_backend_memory_contexts) AS in_contexts,
+       split_part(pg_read_file('/proc/self/statm'), ' ', 2)::bigint * 4096 AS in_process;
+CALL fail_often(1700, :'guarded');
+SELECT * FROM memory \gset before_
+CALL fail_often(10000, :'guarded');
+SELECT * FROM memory \gset after_
+SELECT
+    :after_in_contexts - :before_in_contexts < 64 * 1024 AS contexts_kept,
+    :after_in_process - :before_in_process < 1024 * 1024 AS process_kept,
+    alive() AS left_behind;
+
+-- The same measure finds what errors leak that jump over destructors.
+CALL fail_often(100, '{unguarded}');
+SELECT in_process - :after_in_process > 8 * 1024 * 1024 AS leak_seen, alive() AS left_behind FROM memory;
