@@ -1,1 +1,159 @@
--- outbox
+-- The outbox: mail to be sent after commit by a background worker, at least once. No secret is ever in it.
+
+CREATE TABLE snapback.mail (
+    id          uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+    kind        text        NOT NULL CHECK (kind IN ('approval', 'result')),
+    request     uuid        NOT NULL REFERENCES snapback.request ON DELETE CASCADE,
+    restore     uuid        REFERENCES snapback.restore_run ON DELETE CASCADE,
+    state       text        NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sending', 'sent', 'failed', 'dropped')),
+    attempts    integer     NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    queued_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    next_try_at timestamptz DEFAULT clock_timestamp(),
+    claimed_at  timestamptz,
+    sent_at     timestamptz,
+    last_error  text,
+    CHECK ((kind = 'result') = (restore IS NOT NULL)),
+    CHECK ((state = 'queued') = (next_try_at IS NOT NULL)),
+    CHECK (state <> 'sending' OR claimed_at IS NOT NULL),
+    CHECK ((state = 'sent') = (sent_at IS NOT NULL)),
+    CHECK (state <> 'failed' OR last_error IS NOT NULL)
+);
+CREATE INDEX mail_open ON snapback.mail (next_try_at) WHERE state IN ('queued', 'sending');
+CREATE INDEX ON snapback.mail (request);
+CREATE INDEX ON snapback.mail (restore);
+COMMENT ON TABLE snapback.mail IS
+    'Mail to owners: queued until its next try, sending while a worker is at it, then sent, failed (the server refused it for good, or the time was up) or dropped '
+    '(its request ended before). Its id is its Message-ID, the same on every try. It goes to the request''s owner_email';
+
+CREATE FUNCTION snapback.queue_mail(kind text, request uuid, restore uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO snapback.mail (kind, request, restore) VALUES (kind, request, restore);
+    PERFORM snapback.start_worker('mail');
+END $$;
+COMMENT ON FUNCTION snapback.queue_mail(text, uuid, uuid) IS 'Put a mail into the outbox; a worker sends it after commit';
+
+CREATE FUNCTION snapback.is_sendable(mail snapback.mail, request snapback.request) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT mail.state = 'queued' AND (mail.kind = 'result' OR (request.state = 'pending' AND request.expires_at > clock_timestamp()));
+END;
+COMMENT ON FUNCTION snapback.is_sendable(snapback.mail, snapback.request) IS
+    'Whether a mail waits to be sent and still makes sense: an approval only while its request can be approved';
+
+CREATE FUNCTION snapback.claim_mail(OUT id uuid, OUT kind text, OUT request uuid, OUT restore uuid)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- The request's row is locked with it: no secret is made for a request that is ending at this moment.
+    SELECT m.id, m.kind, m.request, m.restore INTO id, kind, request, restore
+    FROM snapback.mail m JOIN snapback.request r ON r.id = m.request
+    WHERE snapback.is_sendable(m, r) AND m.next_try_at <= clock_timestamp()
+    ORDER BY m.next_try_at LIMIT 1 FOR NO KEY UPDATE OF m, r SKIP LOCKED;
+    UPDATE snapback.mail m SET state = 'sending', attempts = m.attempts + 1, claimed_at = clock_timestamp(), next_try_at = NULL
+    WHERE m.id = claim_mail.id;
+END $$;
+COMMENT ON FUNCTION snapback.claim_mail() IS 'For the mail worker: take the mail that is due longest and mark it as being sent; nulls where none is';
+
+CREATE FUNCTION snapback.reclaim_mail() RETURNS bigint
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    WITH reclaimed AS (
+        UPDATE snapback.mail m
+        SET state = CASE WHEN m.kind = 'result' OR r.ended_at IS NULL THEN 'queued' ELSE 'dropped' END,
+            next_try_at = CASE WHEN m.kind = 'result' OR r.ended_at IS NULL THEN clock_timestamp() END,
+            last_error = 'the mail worker ended while it sent this mail'
+        FROM snapback.request r WHERE r.id = m.request AND m.state = 'sending' RETURNING m.id)
+    SELECT count(*) FROM reclaimed;
+END;
+COMMENT ON FUNCTION snapback.reclaim_mail() IS
+    'For the mail worker, of which only one is at work: put mail that an earlier worker was sending when it ended back into the queue; returns how many';
+
+CREATE FUNCTION snapback.note_mail_sent(mail uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    sent record;
+BEGIN
+    UPDATE snapback.mail m SET state = 'sent', sent_at = clock_timestamp(), last_error = NULL
+    WHERE m.id = note_mail_sent.mail AND m.state = 'sending'
+    RETURNING m.kind, m.request, m.restore, m.attempts INTO sent;
+    PERFORM snapback.record_step('mail_sent', r.community, r.id, sent.restore,
+        jsonb_build_object('mail', note_mail_sent.mail, 'kind', sent.kind, 'attempts', sent.attempts))
+    FROM snapback.request r WHERE r.id = sent.request;
+END $$;
+COMMENT ON FUNCTION snapback.note_mail_sent(uuid) IS 'For the mail worker: the mail server took the mail';
+
+CREATE FUNCTION snapback.note_mail_failure(mail uuid, error text, final boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tried    snapback.mail;
+    wish     snapback.request;
+    next     timestamptz;
+    deadline timestamptz;
+    outcome  text;
+BEGIN
+    SELECT m.* INTO tried FROM snapback.mail m WHERE m.id = note_mail_failure.mail AND m.state = 'sending';
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT r.* INTO wish FROM snapback.request r WHERE r.id = tried.request;
+    deadline := CASE tried.kind WHEN 'approval' THEN wish.expires_at ELSE tried.queued_at + interval '1 day' END;
+    -- 5 s, 10 s, 20 s ... up to 15 minutes, a quarter more or less, so that many mails do not come back all at once.
+    next := clock_timestamp() + least(5 * 2 ^ least(tried.attempts - 1, 20), 900) * (0.75 + random() / 2) * interval '1 second';
+    outcome := CASE WHEN final OR next >= deadline THEN 'failed'
+                    WHEN tried.kind = 'approval' AND wish.ended_at IS NOT NULL THEN 'dropped'
+                    ELSE 'queued' END;
+    UPDATE snapback.mail m SET state = outcome, last_error = left(error, 1000),
+                               next_try_at = CASE WHEN outcome = 'queued' THEN next END
+    WHERE m.id = tried.id;
+    PERFORM snapback.record_step(CASE outcome WHEN 'queued' THEN 'mail_delayed' ELSE 'mail_' || outcome END,
+        wish.community, wish.id, tried.restore,
+        jsonb_build_object('mail', tried.id, 'kind', tried.kind, 'attempts', tried.attempts, 'error', left(error, 1000)));
+END $$;
+COMMENT ON FUNCTION snapback.note_mail_failure(uuid, text, boolean) IS
+    'For the mail worker: a try failed. final: the server refused the mail for good; else it is tried again, later each time: an approval while it can be approved, a result for a day';
+
+CREATE FUNCTION snapback.next_mail_in() RETURNS bigint
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT greatest(0, ceil(extract(epoch FROM min(m.next_try_at) - clock_timestamp()) * 1000))::bigint
+    FROM snapback.mail m JOIN snapback.request r ON r.id = m.request WHERE snapback.is_sendable(m, r);
+END;
+COMMENT ON FUNCTION snapback.next_mail_in() IS 'Milliseconds until the next queued mail is due; null where none is queued';
+
+CREATE FUNCTION snapback.request_contents(request uuid) RETURNS TABLE (option text, label text, rows bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT chosen.option, coalesce(o.label, chosen.option), c.rows
+    FROM snapback.request r
+    CROSS JOIN LATERAL unnest(r.options) WITH ORDINALITY AS chosen (option, place)
+    LEFT JOIN snapback.option o ON o.option = chosen.option
+    LEFT JOIN snapback.snapshot_contents(r.snapshot) c ON c.option = chosen.option
+    WHERE r.id = request_contents.request
+    ORDER BY chosen.place;
+END $$;
+COMMENT ON FUNCTION snapback.request_contents(uuid) IS
+    'The options of a request with their labels and, while the snapshot exists, the number of rows it holds of each';
+
+CREATE FUNCTION snapback.time_for_owners(at timestamptz) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC';
+END;
+COMMENT ON FUNCTION snapback.time_for_owners(timestamptz) IS 'A time as mail shows it: to the minute, in UTC';
+
+CREATE FUNCTION snapback.mail_facts(mail uuid, OUT recipient text, OUT name text, OUT requested_by text, OUT snapshot_at text,
+    OUT expires_at text, OUT outcome text, OUT message text, OUT can_retry boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT r.owner_email, coalesce((SELECT e.name FROM snapback.directory_entry(r.community) e), r.community), r.requested_by,
+           snapback.time_for_owners(s.captured_at), snapback.time_for_owners(r.expires_at), run.state, run.message,
+           r.state = 'pending' AND r.expires_at > clock_timestamp()
+    INTO recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry
+    FROM snapback.mail m
+    JOIN snapback.request r ON r.id = m.request
+    LEFT JOIN snapback.snapshot s ON s.id = r.snapshot
+    LEFT JOIN snapback.restore_run run ON run.id = m.restore
+    WHERE m.id = mail_facts.mail;
+END $$;
+COMMENT ON FUNCTION snapback.mail_facts(uuid) IS 'For the mail worker: what a mail tells, but for its options or tables';

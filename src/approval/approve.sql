@@ -1,0 +1,220 @@
+-- Approving a request with its mailed secret, and carrying out the restore: at once, or by a background worker.
+
+CREATE FUNCTION snapback.token_hash(token text) RETURNS bytea
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT CASE WHEN token ~ '^[A-Za-z0-9_-]{43}$' THEN sha256(convert_to(token, 'UTF8')) END;
+END;
+COMMENT ON FUNCTION snapback.token_hash(text) IS 'What is kept of a secret: its SHA-256; null for what cannot be one';
+
+CREATE FUNCTION snapback.describe_request(token text)
+RETURNS TABLE (request uuid, community text, name text, requested_by text, requested_at timestamptz, expires_at timestamptz,
+               snapshot uuid, captured_at timestamptz, options jsonb, state text, name_required boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM snapback.hide_statement();
+    RETURN QUERY
+    SELECT r.id, r.community, coalesce((SELECT e.name FROM snapback.directory_entry(r.community) e), r.community),
+           r.requested_by, r.requested_at, r.expires_at, r.snapshot, s.captured_at,
+           (SELECT jsonb_agg(jsonb_build_object('option', c.option, 'label', c.label, 'rows', c.rows)) FROM snapback.request_contents(r.id) c),
+           CASE WHEN r.state = 'pending' AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.state END,
+           settings.require_community_name
+    FROM snapback.token t JOIN snapback.request r ON r.id = t.request
+    LEFT JOIN snapback.snapshot s ON s.id = r.snapshot
+    CROSS JOIN snapback.approval_settings() settings
+    WHERE t.sha256 = snapback.token_hash(describe_request.token);
+END $$;
+COMMENT ON FUNCTION snapback.describe_request(text) IS
+    'What the approval page shows of the request that a mailed secret belongs to; no row where there is none (any more). Changes nothing. '
+    'options: option, label, rows of each; name_required: whether approve_restore() wants the community''s name';
+
+CREATE FUNCTION snapback.refusal(request snapback.request, community_name text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    settings record;
+    entry    record;
+BEGIN
+    SELECT * INTO settings FROM snapback.approval_settings();
+    IF request.state IS DISTINCT FROM 'pending' THEN
+        RETURN CASE WHEN request.state IS NULL THEN 'the link is unknown or no longer valid'
+                    WHEN request.state = 'restoring' THEN 'the restore was approved already and is under way'
+                    WHEN request.state = 'restored' THEN 'the restore was approved already and is done'
+                    ELSE format('the request is %s', request.state) END;
+    END IF;
+    IF request.expires_at <= clock_timestamp() THEN
+        RETURN 'the link has expired';
+    END IF;
+    SELECT e.name, e.owner, e.owner_email, e.restores_enabled INTO entry FROM snapback.directory_entry(request.community) e;
+    IF NOT FOUND THEN
+        RETURN 'the community no longer exists';
+    END IF;
+    IF (entry.owner, entry.owner_email) IS DISTINCT FROM (request.requested_by, request.owner_email) THEN
+        RETURN 'the community''s owner or the owner''s mail address has changed since the request';
+    END IF;
+    IF entry.restores_enabled IS NOT TRUE THEN
+        RETURN 'restores are no longer enabled for the community';
+    END IF;
+    PERFORM FROM snapback.snapshot s WHERE s.id = request.snapshot AND s.community = request.community
+        AND s.captured_at + settings.retention > clock_timestamp();
+    IF NOT FOUND THEN
+        RETURN 'the snapshot has expired';
+    END IF;
+    IF community_name IS NULL AND settings.require_community_name THEN
+        RETURN 'the community''s name must be given';
+    END IF;
+    IF community_name COLLATE "C" <> entry.name COLLATE "C" OR (community_name IS NOT NULL AND entry.name IS NULL) THEN
+        RETURN 'the name is not the community''s name';
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION snapback.refusal(snapback.request, text) IS
+    'Why a request cannot be approved as things stand now, in words for the owner; null where it can';
+
+CREATE FUNCTION snapback.restored_tables(restore uuid) RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT t.relation, t.inserted, t.updated, t.deleted, t.kept
+    FROM snapback.restore_table t WHERE t.restore = restored_tables.restore ORDER BY t.relation COLLATE "C";
+END;
+COMMENT ON FUNCTION snapback.restored_tables(uuid) IS 'What a restore changed, table by table';
+
+CREATE FUNCTION snapback.begin_restore(community text, snapshot uuid, options text[], request uuid, state text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    restore uuid;
+BEGIN
+    INSERT INTO snapback.restore_run AS r (community, snapshot, options, request, state, started_at)
+    VALUES (community, snapshot, options, request, state, CASE WHEN state = 'running' THEN clock_timestamp() END)
+    RETURNING r.id INTO restore;
+    PERFORM snapback.announce('restore_' || state, community, request, restore, state,
+        jsonb_build_object('snapshot', snapshot, 'options', options));
+    RETURN restore;
+END $$;
+COMMENT ON FUNCTION snapback.begin_restore(text, uuid, text[], uuid, text) IS 'Enter a restore that is queued for a worker or running in this transaction';
+
+CREATE FUNCTION snapback.carry_out(restore uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    run snapback.restore_run;
+BEGIN
+    -- The lock tells the queue run that somebody is at work, whatever becomes of other locks meanwhile.
+    SELECT r.* INTO run FROM snapback.restore_run r WHERE r.id = carry_out.restore FOR NO KEY UPDATE;
+    PERFORM snapback.perform_restore(restore);
+    IF run.request IS NOT NULL THEN
+        UPDATE snapback.request r SET state = 'restored' WHERE r.id = run.request;
+        PERFORM snapback.queue_mail('result', run.request, restore);
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.carry_out(uuid) IS 'Restore, and end the request that asked for it; all of it or, by an error, nothing';
+
+CREATE FUNCTION snapback.note_restore_failure(restore uuid, outcome text, sqlstate text, message text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    run snapback.restore_run;
+BEGIN
+    UPDATE snapback.restore_run r SET state = outcome, sqlstate = note_restore_failure.sqlstate,
+        message = coalesce(note_restore_failure.message, ''), ended_at = clock_timestamp()
+    WHERE r.id = restore RETURNING r.* INTO run;
+    IF run.request IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM snapback.lock_requests(run.community);
+    -- An approval that failed within its own transaction left its request pending, and told the owner face to face.
+    UPDATE snapback.request r SET state = CASE
+        WHEN r.expires_at <= clock_timestamp() THEN 'failed'
+        WHEN EXISTS (SELECT FROM snapback.request o WHERE o.community = r.community AND o.state = 'pending') THEN 'superseded'
+        ELSE 'pending' END
+    WHERE r.id = run.request AND r.state = 'restoring';
+    IF FOUND THEN
+        PERFORM snapback.queue_mail('result', run.request, restore);
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.note_restore_failure(uuid, text, text, text) IS
+    'Record that a restore failed or was interrupted. A request in the background goes back to pending, so that the owner may try again until it expires';
+
+CREATE FUNCTION snapback.approve_locked_request(request snapback.request, background boolean,
+    OUT status text, OUT reason text, OUT restore uuid, OUT tables jsonb)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    code text;
+BEGIN
+    restore := snapback.begin_restore(request.community, request.snapshot, request.options, request.id,
+                                      CASE WHEN background THEN 'queued' ELSE 'running' END);
+    IF background THEN
+        UPDATE snapback.request r SET state = 'restoring' WHERE r.id = request.id;
+        PERFORM snapback.start_worker('restore');
+        status := 'started';
+        RETURN;
+    END IF;
+    BEGIN
+        PERFORM snapback.carry_out(restore);
+        status := 'restored';
+        SELECT coalesce(jsonb_agg(t), '[]') INTO tables FROM snapback.restored_tables(restore) t;
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT;
+        status := 'failed';
+        PERFORM snapback.note_restore_failure(restore, 'failed', code, reason);
+    END;
+END $$;
+COMMENT ON FUNCTION snapback.approve_locked_request(snapback.request, boolean) IS
+    'Restore what a request asks for, now or by a worker. Its row is locked and it may be approved';
+
+CREATE FUNCTION snapback.approve_restore(token text, community_name text DEFAULT NULL, background boolean DEFAULT false)
+RETURNS TABLE (status text, reason text, restore uuid, tables jsonb)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wish snapback.request;
+BEGIN
+    PERFORM snapback.hide_statement();
+    status := 'refused';
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        reason := 'a restore can be approved in a READ COMMITTED transaction only';
+    ELSIF current_setting('transaction_read_only')::boolean THEN
+        reason := 'a restore cannot be approved in a read-only transaction or on a standby server';
+    ELSE
+        -- Of two approvals at once the later waits here, and then sees what the earlier has made of the request.
+        SELECT r.* INTO wish FROM snapback.token t JOIN snapback.request r ON r.id = t.request
+        WHERE t.sha256 = snapback.token_hash(approve_restore.token) FOR NO KEY UPDATE OF r;
+        reason := snapback.refusal(wish, community_name);
+        IF reason IS NULL THEN
+            PERFORM snapback.record_step('request_approved', wish.community, wish.id, NULL, jsonb_build_object('background', background IS TRUE));
+            SELECT a.* INTO status, reason, restore, tables FROM snapback.approve_locked_request(wish, background IS TRUE) a;
+        ELSIF wish.id IS NOT NULL THEN
+            PERFORM snapback.record_step('approval_refused', wish.community, wish.id, NULL, jsonb_build_object('reason', reason));
+        END IF;
+    END IF;
+    RETURN NEXT;
+EXCEPTION WHEN OTHERS THEN
+    status := 'failed';
+    reason := SQLERRM;
+    restore := NULL;
+    tables := NULL;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION snapback.approve_restore(text, text, boolean) IS
+    'Restore what the request that this mailed secret belongs to asks for. status: restored, started (in the background), refused (reason says why) or failed (nothing was '
+    'changed; the link stays valid until it expires); tables: per table inserted, updated, deleted, kept. community_name, where given or demanded by snapback.require_community_name, must '
+    'be the community''s name. Raises nothing but what cancels the statement, since an error would write the secret into the log';
+
+CREATE FUNCTION snapback.restore(categories text[], snapshot uuid, community text)
+RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    settings record;
+    chosen   record;
+    run      uuid;
+BEGIN
+    SELECT * INTO settings FROM snapback.approval_settings();
+    PERFORM FROM snapback.directory_entry(restore.community);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('there is no community "%s"', community),
+            HINT = 'The directory given to snapback.set_directory() lists the communities.';
+    END IF;
+    SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
+    run := snapback.begin_restore(community, chosen.id, snapback.check_options(categories, chosen.id), NULL, 'running');
+    PERFORM snapback.carry_out(run);
+    RETURN QUERY SELECT t.* FROM snapback.restored_tables(run) t;
+END $$;
+COMMENT ON FUNCTION snapback.restore(text[], uuid, text) IS
+    'For DBAs: restore at once, without mail and approval; returns what was changed, table by table. snapshot null: the newest. Errors: SB001 unknown option, SB004 snapshot expired, '
+    'SB005 option not in the snapshot, SB007 unknown community, SB008 unknown snapshot, and whatever keeps the restore from being done';

@@ -1,0 +1,197 @@
+// The mail worker: sends the mail that is due, one after the other, with no transaction open while it talks to the mail
+// server. The secret of an approval exists in its memory only: each try mints another, whose hash is committed first.
+#include <cstring>
+#include <ctime>
+
+#include "approval/mail_settings.hpp"
+#include "approval/password_file.hpp"
+#include "approval/smtp.hpp"
+#include "approval/workers.hpp"
+#include "core/mail_message.hpp"
+#include "core/token.hpp"
+#include "postgres/own_lock.hpp"
+#include "postgres/query.hpp"
+#include "postgres/utf8.hpp"
+#include "settings/settings.hpp"
+
+namespace snapback {
+
+const WorkerKind mail_worker{"snapback_mail_worker_main", "pg_snapback mail worker"};
+
+namespace {
+
+struct ClaimedMail {
+    std::string id;
+    std::string request;
+    std::optional<std::string> restore; ///< whose result it tells; none: it asks for approval
+    std::string token;
+};
+
+/// Mint a secret for a request, and keep its hash.
+std::string mint_token(Query &query, const std::string &request) {
+    std::array<unsigned char, token_bytes> random{};
+    if (!pg_strong_random(random.data(), random.size()))
+        throw Error(sqlstate::internal_error, "the server has no random numbers to make a secret of");
+    std::string token = token_text(random);
+    query.run("INSERT INTO snapback.token (sha256, request) VALUES ($1, $2)",
+              {Value::bytea(token_hash(token).view()), Value::uuid(request)});
+    return token;
+}
+
+/// Take the mail that is due longest, if any: committed as being sent, with the hash of the secret it will carry.
+std::optional<ClaimedMail> claim_mail() {
+    std::optional<ClaimedMail> mail;
+    WorkerTransaction transaction;
+    {
+        Query query;
+        Row row = query.run("SELECT id, request, restore FROM snapback.claim_mail()")[0];
+        if (!row.is_null(1)) {
+            mail = ClaimedMail{row.text(1), row.text(2), row.optional_text(3), ""};
+            if (!mail->restore)
+                mail->token = mint_token(query, mail->request);
+        }
+    }
+    transaction.commit();
+    return mail;
+}
+
+std::vector<OptionInMail> read_options(Query &query, const std::string &request) {
+    std::vector<OptionInMail> options;
+    for (Row row : query.run("SELECT label, rows FROM snapback.request_contents($1)", {Value::uuid(request)}))
+        options.push_back({to_utf8(row.text(1)), row.is_null(2) ? std::nullopt : std::optional(row.bigint(2))});
+    return options;
+}
+
+std::vector<TableInMail> read_tables(Query &query, const std::string &restore) {
+    std::vector<TableInMail> tables;
+    for (Row row : query.run("SELECT relation, inserted, updated, deleted, kept FROM snapback.restored_tables($1)",
+                             {Value::uuid(restore)}))
+        tables.push_back(
+            {to_utf8(row.text(1)), row.bigint(2), row.bigint(3), row.bigint(4), row.bigint(5)});
+    return tables;
+}
+
+struct ComposedMail {
+    std::string to;
+    std::string message;
+};
+
+/// Write the mail from what the database knows now.
+ComposedMail compose_mail(const ClaimedMail &mail) {
+    WorkerTransaction transaction;
+    ComposedMail composed;
+    {
+        Query query;
+        Row facts = query.run("SELECT recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry "
+                              "FROM snapback.mail_facts($1)",
+                              {Value::uuid(mail.id)})[0];
+        auto fact = [&](int column) { return to_utf8(facts.optional_text(column).value_or("")); };
+        composed.to = fact(1);
+        MailHead head{settings().mail_from, composed.to, mail.id, std::time(nullptr)};
+        if (mail.restore)
+            composed.message = compose(head, ResultMail{fact(2), fact(4), fact(6), fact(7),
+                                                        facts.boolean(8) ? std::optional(fact(5)) : std::nullopt,
+                                                        read_tables(query, *mail.restore)});
+        else
+            composed.message = compose(head, ApprovalMail{fact(2), fact(3), fact(4), fact(5), settings().approve_url,
+                                                          mail.token, read_options(query, mail.request)});
+    }
+    transaction.commit();
+    return composed;
+}
+
+MailServer mail_server() {
+    MailServer server{settings().smtp_url, settings().smtp_user, "", settings().smtp_ca_file,
+                      settings().smtp_require_tls, settings().smtp_timeout_seconds};
+    if (!server.user.empty())
+        server.password = read_password_file(settings().smtp_password_file);
+    return server;
+}
+
+/// Make one try. Whatever fails before the server has judged the mail can be put right, so it is tried again; what
+/// failed in a transaction has been undone with it.
+Delivery try_to_send(const ClaimedMail &mail) {
+    try {
+        if (auto problem = unusable_mail_setting())
+            return {Delivery::Outcome::try_later, std::string(*problem)};
+        ComposedMail composed = compose_mail(mail);
+        return send_mail(mail_server(), settings().mail_from, composed.to, composed.message, serve_interrupts);
+    } catch (const PostgresError &error) {
+        return {Delivery::Outcome::try_later, error.what()};
+    } catch (const Error &error) {
+        return {Delivery::Outcome::try_later, error.what()};
+    }
+}
+
+void record(const ClaimedMail &mail, const Delivery &delivery) {
+    WorkerTransaction transaction;
+    {
+        Query query;
+        if (delivery.outcome == Delivery::Outcome::sent)
+            query.run("SELECT snapback.note_mail_sent($1)", {Value::uuid(mail.id)});
+        else
+            query.run("SELECT snapback.note_mail_failure($1, $2, $3)",
+                      {Value::uuid(mail.id), Value::text(std::string_view(delivery.error)),
+                       Value::boolean(delivery.outcome == Delivery::Outcome::refused)});
+    }
+    transaction.commit();
+}
+
+std::optional<std::int64_t> milliseconds_until_next() {
+    std::optional<std::int64_t> wait;
+    WorkerTransaction transaction;
+    {
+        Query query;
+        Row row = query.run("SELECT snapback.next_mail_in()")[0];
+        if (!row.is_null(1))
+            wait = row.bigint(1);
+    }
+    transaction.commit();
+    return wait;
+}
+
+void reclaim_mail() {
+    WorkerTransaction transaction;
+    {
+        Query query;
+        query.run("SELECT snapback.reclaim_mail()");
+    }
+    transaction.commit();
+}
+
+/// Become the one mail worker. False where another waits for that already: it will see all that is queued by now.
+bool become_the_worker() {
+    if (!try_lock_in_session(LockPurpose::next_mail_worker, ""))
+        return false;
+    lock_in_session(LockPurpose::mail_worker, "");
+    unlock_in_session(LockPurpose::next_mail_worker, "");
+    return true;
+}
+
+/// Send what is due until nothing is, waiting for what is due within the minute. New mail is looked for every second.
+void deliver_mail() {
+    constexpr std::int64_t worth_waiting_for = 60'000;
+    constexpr std::int64_t nap = 1'000;
+    if (!become_the_worker())
+        return;
+    reclaim_mail();
+    for (;;) {
+        while (std::optional<ClaimedMail> mail = claim_mail())
+            record(*mail, try_to_send(*mail));
+        std::optional<std::int64_t> wait = milliseconds_until_next();
+        if (!wait || *wait > worth_waiting_for)
+            return;
+        sleep_in_worker(nap);
+    }
+}
+
+} // namespace
+} // namespace snapback
+
+extern "C" {
+PGDLLEXPORT void snapback_mail_worker_main(Datum database);
+
+void snapback_mail_worker_main(Datum database) {
+    snapback::entry([&] { snapback::run_worker(database, snapback::deliver_mail); });
+}
+}

@@ -1,0 +1,79 @@
+// The restore worker: carries out approved restores whose owners do not wait for them.
+#include <optional>
+
+#include "approval/workers.hpp"
+#include "postgres/own_lock.hpp"
+#include "postgres/query.hpp"
+
+namespace snapback {
+
+const WorkerKind restore_worker{"snapback_restore_worker_main", "pg_snapback restore worker"};
+
+namespace {
+
+/// Take the restore that is queued longest: from its commit on it is running, and this session's lock says who runs it.
+std::optional<std::string> claim_restore() {
+    std::optional<std::string> restore;
+    WorkerTransaction transaction;
+    {
+        Query query;
+        restore = query.run("SELECT snapback.claim_restore()")[0].optional_text(1);
+        if (restore) {
+            lock_in_session(LockPurpose::restore_at_work, *restore);
+            query.run("UPDATE snapback.restore_run SET state = 'running', started_at = clock_timestamp() WHERE id = $1",
+                      {Value::uuid(*restore)});
+        }
+    }
+    transaction.commit();
+    return restore;
+}
+
+void carry_out(const std::string &restore) {
+    WorkerTransaction transaction;
+    {
+        Query query;
+        query.run("SELECT snapback.carry_out($1)", {Value::uuid(restore)});
+    }
+    transaction.commit();
+}
+
+/// Record why a restore failed, in a transaction of its own: the restore's is gone.
+void note_failure(const std::string &restore, std::string_view sqlstate, std::string_view message) {
+    WorkerTransaction transaction;
+    {
+        Query query;
+        query.run("SELECT snapback.note_restore_failure($1, 'failed', $2, $3)",
+                  {Value::uuid(restore), Value::text(sqlstate), Value::text(message)});
+    }
+    transaction.commit();
+}
+
+/// Carry out one restore. What fails it has been undone with its transaction by the time the catch blocks run.
+void work_on(const std::string &restore) {
+    try {
+        carry_out(restore);
+    } catch (const PostgresError &error) {
+        note_failure(restore, error.sqlstate(), error.what());
+    } catch (const Error &error) {
+        note_failure(restore, error.sqlstate, error.what());
+    }
+    unlock_in_session(LockPurpose::restore_at_work, restore);
+}
+
+void work_on_queue() {
+    while (std::optional<std::string> restore = claim_restore()) {
+        work_on(*restore);
+        serve_interrupts();
+    }
+}
+
+} // namespace
+} // namespace snapback
+
+extern "C" {
+PGDLLEXPORT void snapback_restore_worker_main(Datum database);
+
+void snapback_restore_worker_main(Datum database) {
+    snapback::entry([&] { snapback::run_worker(database, snapback::work_on_queue); });
+}
+}

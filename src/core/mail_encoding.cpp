@@ -1,0 +1,176 @@
+#include "core/mail_encoding.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+#include "core/error.hpp"
+
+namespace snapback {
+
+namespace {
+
+constexpr char32_t replacement = 0xFFFD;
+
+/// Take one character off the front of UTF-8 text; U+FFFD and one byte where the text is invalid.
+char32_t take_character(std::string_view &text) {
+    auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    unsigned char first = byte(0);
+    std::size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+    char32_t character = length == 1 ? first : first & (0x7F >> length);
+    bool valid = length > 0 && length <= text.size();
+    for (std::size_t i = 1; valid && i < length; i++) {
+        valid = (byte(i) & 0xC0) == 0x80;
+        character = character << 6 | (byte(i) & 0x3F);
+    }
+    // Overlong forms, surrogates, and what lies beyond Unicode.
+    static constexpr std::array<char32_t, 5> smallest = {0, 0, 0x80, 0x800, 0x10000};
+    valid = valid && character >= smallest[length] && character <= 0x10FFFF && (character < 0xD800 || character > 0xDFFF);
+    text.remove_prefix(valid ? length : 1);
+    return valid ? character : replacement;
+}
+
+void append_character(std::string &out, char32_t c) {
+    if (c < 0x80) {
+        out.push_back(static_cast<char>(c));
+        return;
+    }
+    int following = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    static constexpr std::array<unsigned char, 4> lead = {0, 0xC0, 0xE0, 0xF0};
+    out.push_back(static_cast<char>(lead[following] | c >> (6 * following)));
+    while (following-- > 0)
+        out.push_back(static_cast<char>(0x80 | (c >> (6 * following) & 0x3F)));
+}
+
+/// Whether a character would break a line or mislead about what is written.
+bool is_unfit_for_line(char32_t c) {
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F ||
+           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+}
+
+bool is_printable_ascii(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7E; });
+}
+
+std::string base64(std::string_view bytes) {
+    std::string encoded((bytes.size() + 2) / 3 * 4 + 1, '\0'); // libcrypto ends it with a zero byte
+    int length = EVP_EncodeBlock(reinterpret_cast<unsigned char *>(encoded.data()),
+                                 reinterpret_cast<const unsigned char *>(bytes.data()), static_cast<int>(bytes.size()));
+    encoded.resize(static_cast<std::size_t>(length));
+    return encoded;
+}
+
+/// Write text as encoded words, at most 75 characters each, cut between characters and put on a line each.
+std::string encoded_words(std::string_view text) {
+    constexpr std::size_t most_bytes = 42; // 56 in base64, and a header's name before the first word
+    std::string result;
+    std::string word;
+    auto flush = [&] {
+        result += (result.empty() ? "=?UTF-8?B?" : "\r\n =?UTF-8?B?") + base64(word) + "?=";
+        word.clear();
+    };
+    while (!text.empty()) {
+        std::string character;
+        append_character(character, take_character(text));
+        if (word.size() + character.size() > most_bytes)
+            flush();
+        word += character;
+    }
+    flush();
+    return result;
+}
+
+std::string hex_escape(unsigned char byte) {
+    static constexpr std::string_view digits = "0123456789ABCDEF";
+    return {'=', digits[byte >> 4], digits[byte & 15]};
+}
+
+/// Encode one line of text, without its end.
+void append_quoted_printable_line(std::string &out, std::string_view line) {
+    constexpr std::size_t longest = 76;
+    std::size_t column = 0;
+    for (std::size_t i = 0; i < line.size(); i++) {
+        auto byte = static_cast<unsigned char>(line[i]);
+        bool is_last = i + 1 == line.size();
+        bool literal = (byte > 0x20 && byte < 0x7F && byte != '=' && !(byte == '.' && column == 0)) ||
+                       (byte == ' ' && !is_last);
+        std::string token = literal ? std::string(1, line[i]) : hex_escape(byte);
+        if (column + token.size() > longest - (is_last ? 0 : 1)) {
+            out += "=\r\n";
+            column = 0;
+            token = byte == '.' ? hex_escape(byte) : token;
+        }
+        out += token;
+        column += token.size();
+    }
+    out += "\r\n";
+}
+
+} // namespace
+
+std::string one_line(std::string_view text, std::size_t longest) {
+    std::string result;
+    for (std::size_t count = 0; !text.empty(); count++) {
+        if (count == longest)
+            return result + "\xE2\x80\xA6"; // an ellipsis
+        char32_t character = take_character(text);
+        append_character(result, is_unfit_for_line(character) ? U' ' : character);
+    }
+    return result;
+}
+
+std::string plain_header(std::string_view name, std::string_view value) {
+    if (!is_printable_ascii(value))
+        throw Error(sqlstate::invalid_parameter, "the mail header " + std::string(name) + " must be printable ASCII");
+    return std::string(name) + ": " + std::string(value) + "\r\n";
+}
+
+std::string text_header(std::string_view name, std::string_view value) {
+    constexpr std::size_t longest_as_it_is = 60;
+    std::string line = one_line(value);
+    bool as_it_is = is_printable_ascii(line) && line.size() <= longest_as_it_is && line.find("=?") == std::string::npos;
+    return std::string(name) + ": " + (as_it_is ? line : encoded_words(line)) + "\r\n";
+}
+
+std::string mail_date(std::int64_t seconds) {
+    static constexpr std::array<const char *, 7> days = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static constexpr std::array<const char *, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    std::time_t time = seconds;
+    std::tm utc{};
+    gmtime_r(&time, &utc);
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%s, %02d %s %d %02d:%02d:%02d +0000", days[utc.tm_wday], utc.tm_mday,
+                  months[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+    return text.data();
+}
+
+std::string quoted_printable(std::string_view text) {
+    std::string result;
+    while (!text.empty()) {
+        std::size_t end = std::min(text.find('\n'), text.size());
+        append_quoted_printable_line(result, text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return result;
+}
+
+std::string html_escape(std::string_view text) {
+    std::string result;
+    for (char c : text) {
+        switch (c) {
+        case '&': result += "&amp;"; break;
+        case '<': result += "&lt;"; break;
+        case '>': result += "&gt;"; break;
+        case '"': result += "&quot;"; break;
+        case '\'': result += "&#39;"; break;
+        default: result.push_back(c);
+        }
+    }
+    return result;
+}
+
+} // namespace snapback

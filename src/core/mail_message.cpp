@@ -1,0 +1,169 @@
+#include "core/mail_message.hpp"
+
+#include <span>
+#include <string_view>
+
+#include "core/error.hpp"
+#include "core/mail_address.hpp"
+#include "core/mail_encoding.hpp"
+
+namespace snapback {
+
+namespace {
+
+/// A mail's content before it takes form, as text and as HTML: paragraphs, lists, and one button.
+struct Block {
+    enum class Kind { paragraph, list, button } kind;
+    std::vector<std::string> lines; ///< paragraph: one; list: its items; button: its title and its link
+};
+
+struct Letter {
+    std::string subject;
+    std::vector<Block> blocks;
+
+    void say(std::string text) { blocks.push_back({Block::Kind::paragraph, {std::move(text)}}); }
+    void list(std::vector<std::string> items) { blocks.push_back({Block::Kind::list, std::move(items)}); }
+    void button(std::string title, std::string link) {
+        blocks.push_back({Block::Kind::button, {std::move(title), std::move(link)}});
+    }
+};
+
+std::string as_text(const Letter &letter) {
+    std::string text;
+    for (const Block &block : letter.blocks) {
+        switch (block.kind) {
+        case Block::Kind::paragraph: text += block.lines[0] + "\n"; break;
+        case Block::Kind::list:
+            for (const std::string &item : block.lines)
+                text += "- " + item + "\n";
+            break;
+        case Block::Kind::button: text += block.lines[0] + ":\n" + block.lines[1] + "\n"; break;
+        }
+        text += "\n";
+    }
+    return text;
+}
+
+std::string as_html(const Letter &letter) {
+    std::string body;
+    for (const Block &block : letter.blocks) {
+        switch (block.kind) {
+        case Block::Kind::paragraph: body += "<p>" + html_escape(block.lines[0]) + "</p>\n"; break;
+        case Block::Kind::list:
+            body += "<ul>\n";
+            for (const std::string &item : block.lines)
+                body += "<li>" + html_escape(item) + "</li>\n";
+            body += "</ul>\n";
+            break;
+        case Block::Kind::button:
+            body += "<p><a href=\"" + html_escape(block.lines[1]) +
+                    "\" style=\"display:inline-block;padding:12px 24px;border-radius:6px;background:#1f6feb;"
+                    "color:#ffffff;font-weight:bold;text-decoration:none\">" +
+                    html_escape(block.lines[0]) + "</a></p>\n";
+            break;
+        }
+    }
+    return "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>" + html_escape(letter.subject) +
+           "</title></head>\n<body style=\"font-family:sans-serif;line-height:1.5\">\n" + body + "</body>\n</html>\n";
+}
+
+/// Let nothing through that is not one address: what is sent to the server is made of it.
+const std::string &checked_address(const std::string &address, const char *whose) {
+    if (!is_mail_address(address))
+        throw Error(sqlstate::invalid_parameter, std::string("the ") + whose + "'s mail address is not valid")
+            .with_hint("An address has the form local@domain, in ASCII, without quotes or spaces.");
+    return address;
+}
+
+std::string part(std::string_view type, std::string_view content) {
+    return "Content-Type: text/" + std::string(type) +
+           "; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + quoted_printable(content);
+}
+
+std::string write(const MailHead &head, const Letter &letter) {
+    const std::string &from = checked_address(head.from, "sender");
+    const std::string &to = checked_address(head.to, "owner");
+    // "=_" is never part of quoted-printable text, so no line of the parts can be taken for the boundary.
+    std::string boundary = "=_" + head.id;
+    std::string mail = plain_header("From", "<" + from + ">") + plain_header("To", "<" + to + ">") +
+                       text_header("Subject", letter.subject) + plain_header("Date", mail_date(head.date)) +
+                       plain_header("Message-ID", "<" + head.id + from.substr(from.find('@')) + ">") +
+                       plain_header("Auto-Submitted", "auto-generated") + plain_header("MIME-Version", "1.0") +
+                       plain_header("Content-Type", "multipart/alternative; boundary=\"" + boundary + "\"") + "\r\n";
+    for (const auto &[type, content] : {std::pair("plain", as_text(letter)), std::pair("html", as_html(letter))})
+        mail += "--" + boundary + "\r\n" + part(type, content) + "\r\n";
+    return mail + "--" + boundary + "--\r\n";
+}
+
+std::string replace_all(std::string text, std::string_view what, std::string_view by) {
+    for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+        text.replace(at, what.size(), by);
+    return text;
+}
+
+std::string counted(std::int64_t count, const std::string &thing) {
+    return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
+}
+
+std::string describe(const OptionInMail &option) {
+    std::string label = one_line(option.label);
+    return option.rows ? label + " (" + counted(*option.rows, "row") + ")" : label;
+}
+
+std::string describe(const TableInMail &table) {
+    return one_line(table.relation) + ": " + std::to_string(table.inserted) + " inserted, " +
+           std::to_string(table.updated) + " updated, " + std::to_string(table.deleted) + " deleted, " +
+           std::to_string(table.kept) + " kept";
+}
+
+template <class Thing> std::vector<std::string> describe_all(const std::vector<Thing> &things) {
+    std::vector<std::string> lines;
+    for (const Thing &thing : things)
+        lines.push_back(describe(thing));
+    return lines;
+}
+
+/// Say how the restore ended, and what that leaves the owner with.
+void tell_outcome(Letter &letter, const ResultMail &mail, const std::string &community) {
+    if (mail.outcome == "restored") {
+        letter.subject = "Restored: " + community;
+        letter.say("The restore of \"" + community + "\" is done: the chosen parts are as they were at " +
+                   one_line(mail.snapshot_at) + ".");
+        letter.list(describe_all(mail.tables));
+        letter.say("What the restore replaced was kept in a snapshot of its own, so the restore can be undone.");
+        return;
+    }
+    bool failed = mail.outcome == "failed";
+    letter.subject = (failed ? "Restore failed: " : "Restore interrupted: ") + community;
+    letter.say("The restore of \"" + community + "\" " + (failed ? "failed" : "was interrupted") +
+               ". Nothing was changed.");
+    letter.say("Reason: " + one_line(mail.message, 1000));
+    if (mail.retry_until)
+        letter.say("The link that you approved it with may be used again until " + one_line(*mail.retry_until) + ".");
+    else
+        letter.say("To try again, request the restore anew.");
+}
+
+} // namespace
+
+std::string compose(const MailHead &head, const ApprovalMail &mail) {
+    Letter letter;
+    std::string community = one_line(mail.community);
+    letter.subject = "Approve the restore of " + community;
+    letter.say("A restore of \"" + community + "\" was requested by account " + one_line(mail.requested_by) + ".");
+    letter.say("If you approve it, these parts will be put back as they were at " + one_line(mail.snapshot_at) + ":");
+    letter.list(describe_all(mail.options));
+    letter.say("The community can be read but not changed while it is being restored.");
+    letter.button("Approve Restore", replace_all(one_line(mail.approve_url, 4000), "{token}", mail.token));
+    letter.say("The link is valid until " + one_line(mail.expires_at) + ", and for one restore.");
+    letter.say("If you did not request this restore, ignore this mail: nothing happens without your approval.");
+    return write(head, letter);
+}
+
+std::string compose(const MailHead &head, const ResultMail &mail) {
+    Letter letter;
+    tell_outcome(letter, mail, one_line(mail.community));
+    return write(head, letter);
+}
+
+} // namespace snapback

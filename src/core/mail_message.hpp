@@ -1,0 +1,54 @@
+#pragma once
+// The mails that owners get: the one that asks for approval, and the one that tells how a restore ended.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace snapback {
+
+/// What every mail says about itself. The id, a UUID, becomes its Message-ID: the same mail sent twice is one to readers.
+struct MailHead {
+    std::string from;
+    std::string to;
+    std::string id;
+    std::int64_t date = 0; ///< seconds since 1970
+};
+
+struct OptionInMail {
+    std::string label;
+    std::optional<std::int64_t> rows;
+};
+
+struct ApprovalMail {
+    std::string community; ///< its name
+    std::string requested_by;
+    std::string snapshot_at;
+    std::string expires_at;
+    std::string approve_url; ///< with {token}
+    std::string token;
+    std::vector<OptionInMail> options;
+};
+
+struct TableInMail {
+    std::string relation;
+    std::int64_t inserted = 0;
+    std::int64_t updated = 0;
+    std::int64_t deleted = 0;
+    std::int64_t kept = 0;
+};
+
+struct ResultMail {
+    std::string community;
+    std::string snapshot_at;
+    std::string outcome;                  ///< restored, failed or interrupted
+    std::string message;                  ///< why it was not restored
+    std::optional<std::string> retry_until; ///< until when the link still approves the request
+    std::vector<TableInMail> tables;
+};
+
+/// Write the whole mail, headers and body, its lines ended by CRLF. Throws Error (22023) where an address is none.
+std::string compose(const MailHead &head, const ApprovalMail &mail);
+std::string compose(const MailHead &head, const ResultMail &mail);
+
+} // namespace snapback

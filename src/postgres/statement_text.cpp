@@ -1,0 +1,17 @@
+#include "postgres/statement_text.hpp"
+
+#include "postgres/boundary.hpp"
+
+extern "C" {
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+}
+
+namespace snapback {
+
+void show_as_statement(const char *text) {
+    call([&] { pgstat_report_activity(STATE_RUNNING, text); });
+    debug_query_string = text; // the server sets it anew with the next statement
+}
+
+} // namespace snapback

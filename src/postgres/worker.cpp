@@ -1,0 +1,160 @@
+#include "postgres/worker.hpp"
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+
+#include "postgres/query.hpp"
+
+extern "C" {
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/wait_event.h"
+}
+
+namespace snapback {
+
+namespace {
+
+/// The workers that the current transaction asked for. Fixed in size: the commit callback must not fail.
+struct Wanted {
+    std::array<const WorkerKind *, 4> kinds{};
+    std::size_t count = 0;
+    Oid owner = InvalidOid;
+};
+Wanted wanted;
+
+/// Ask the postmaster for one worker. False, not an error, where no slot is free.
+bool register_worker(const WorkerKind &kind, Oid owner) noexcept {
+    BackgroundWorker worker{};
+    std::snprintf(worker.bgw_name, BGW_MAXLEN, "%s", kind.title);
+    std::snprintf(worker.bgw_type, BGW_MAXLEN, "%s", kind.title);
+    std::snprintf(worker.bgw_library_name, sizeof worker.bgw_library_name, "pg_snapback");
+    std::snprintf(worker.bgw_function_name, BGW_MAXLEN, "%s", kind.main);
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    worker.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
+    std::memcpy(worker.bgw_extra, &owner, sizeof owner);
+    bool registered = false;
+    call_noexcept([&] { registered = RegisterDynamicBackgroundWorker(&worker, nullptr); });
+    return registered;
+}
+
+/// Start what was asked for once the commit is visible to others; forget it where the transaction ends otherwise.
+void at_transaction_end(XactEvent event, void *) {
+    if (event == XACT_EVENT_COMMIT)
+        for (std::size_t i = 0; i < wanted.count; i++)
+            register_worker(*wanted.kinds[i], wanted.owner);
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+        wanted.count = 0;
+}
+
+/// Find whom a worker is to act as: the extension's owner, or the bootstrap superuser where the owner may not log in.
+Oid worker_role() {
+    Query query;
+    Rows rows = query.run("SELECT CASE WHEN r.rolcanlogin THEN r.oid ELSE 0::pg_catalog.oid END "
+                          "FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) "
+                          "e.extowner WHERE e.extname OPERATOR(pg_catalog.=) 'pg_snapback'");
+    return rows.empty() ? InvalidOid : rows[0].oid(1);
+}
+
+/// Undo what a database's or a role's owner may have set for sessions: a worker is a superuser at work.
+void make_session_independent() {
+    static constexpr std::array<std::array<const char *, 2>, 8> fixed = {{
+        {"search_path", "pg_catalog, pg_temp"},
+        {"default_transaction_isolation", "read committed"},
+        {"default_transaction_read_only", "off"},
+        {"default_transaction_deferrable", "off"},
+        {"statement_timeout", "0"},
+        {"lock_timeout", "0"},
+        {"idle_in_transaction_session_timeout", "0"},
+        {"row_security", "off"},
+    }};
+    call([] {
+        for (const auto &[name, value] : fixed)
+            SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+    });
+}
+
+} // namespace
+
+void start_worker_at_commit(const WorkerKind &kind) {
+    static bool registered = false;
+    if (!registered)
+        call([] { RegisterXactCallback(at_transaction_end, nullptr); });
+    registered = true;
+    for (std::size_t i = 0; i < wanted.count; i++)
+        if (wanted.kinds[i] == &kind)
+            return;
+    if (wanted.count == wanted.kinds.size())
+        throw Error(sqlstate::internal_error, "too many kinds of background workers");
+    wanted.owner = worker_role();
+    wanted.kinds[wanted.count++] = &kind;
+}
+
+void run_worker(Datum database, void (*work)()) {
+    Oid owner;
+    std::memcpy(&owner, MyBgworkerEntry->bgw_extra, sizeof owner);
+    call([&] {
+        pqsignal(SIGTERM, die);
+        pqsignal(SIGHUP, SignalHandlerForConfigReload);
+        BackgroundWorkerUnblockSignals();
+        BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), owner, 0);
+    });
+    make_session_independent();
+    work();
+}
+
+void serve_interrupts() {
+    call([] {
+        CHECK_FOR_INTERRUPTS();
+        if (ConfigReloadPending) {
+            ConfigReloadPending = false;
+            ProcessConfigFile(PGC_SIGHUP);
+        }
+    });
+}
+
+void sleep_in_worker(std::int64_t milliseconds) {
+    call([&] {
+        pgstat_report_activity(STATE_IDLE, nullptr);
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, static_cast<long>(milliseconds),
+                        PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+    });
+    serve_interrupts();
+}
+
+WorkerTransaction::WorkerTransaction() {
+    try {
+        call([] {
+            SetCurrentStatementStartTimestamp();
+            StartTransactionCommand();
+            PushActiveSnapshot(GetTransactionSnapshot());
+        });
+    } catch (...) {
+        call_noexcept([] { AbortCurrentTransaction(); });
+        throw;
+    }
+}
+
+WorkerTransaction::~WorkerTransaction() {
+    if (open_)
+        call_noexcept([] { AbortCurrentTransaction(); });
+}
+
+void WorkerTransaction::commit() {
+    call([] {
+        PopActiveSnapshot();
+        CommitTransactionCommand();
+        pgstat_report_stat(false);
+    });
+    open_ = false;
+}
+
+} // namespace snapback
