@@ -203,7 +203,9 @@ GuardedPath::Kind start_in_column(GuardedPath &path, Oid relation, const std::st
 
 } // namespace
 
-bool is_registered(Oid relation) { return topmost_registration(relation).has_value(); }
+bool is_registered(Oid relation) {
+    return topmost_registration(relation).has_value();
+}
 
 GuardedPath build_path(Oid relation) {
     GuardedPath path;
