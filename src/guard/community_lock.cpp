@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <climits>
+#include <set>
 
 #include "postgres/arguments.hpp"
 #include "postgres/heavy_lock.hpp"
@@ -84,13 +85,14 @@ std::string describe(const LockHolder &holder) {
 
 /// List who is in the way of a restore: writers to the community, or to all.
 std::string describe_blockers(const LockedCommunity &community) {
+    std::set<std::string> blockers;
+    for (const LockHolder &holder : conflicting_holders(tag_of(community), ExclusiveLock))
+        blockers.insert(describe(holder));
+    for (const LockHolder &holder : conflicting_holders(tag_of_all(), RowExclusiveLock))
+        blockers.insert(describe(holder));
     std::string list;
-    auto append = [&](const LOCKTAG &tag, LOCKMODE mode) {
-        for (const LockHolder &holder : conflicting_holders(tag, mode))
-            list += (list.empty() ? "" : ", ") + describe(holder);
-    };
-    append(tag_of(community), ExclusiveLock);
-    append(tag_of_all(), RowExclusiveLock);
+    for (const std::string &blocker : blockers)
+        list += (list.empty() ? "" : ", ") + blocker;
     return list;
 }
 

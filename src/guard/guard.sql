@@ -120,3 +120,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback.remove_guard(regclass) IS
     'Takes the write guard off a table, its partitions and children; a table without one is left as it is';
+
+CREATE FUNCTION snapback.guard_new_partition() RETURNS event_trigger
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_guard_new_partition';
+COMMENT ON FUNCTION snapback.guard_new_partition() IS
+    'Internal, an event trigger: puts the write guard on a table that becomes a partition or child of a protected one';
+CREATE EVENT TRIGGER snapback_guard_new_partition ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
+    EXECUTE FUNCTION snapback.guard_new_partition();

@@ -203,6 +203,10 @@ GuardedPath::Kind start_in_column(GuardedPath &path, Oid relation, const std::st
 
 } // namespace
 
+bool is_registered(Oid relation) {
+    return topmost_registration(relation).has_value();
+}
+
 GuardedPath build_path(Oid relation) {
     GuardedPath path;
     path.relations = with_ancestors(relation);

@@ -3,10 +3,13 @@
 #include <string>
 
 extern "C" {
+#include "access/twophase.h"
 #include "common/hashfn.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
+#if PG_VERSION_NUM < 170000
 #include "storage/sinvaladt.h"
+#endif
 }
 
 namespace snapback {
@@ -50,18 +53,38 @@ bool holds_lock(const LOCKTAG &tag, LOCKMODE mode) {
 
 namespace {
 
-/// Read who is behind a virtual transaction: of a prepared one, its local part is its transaction id.
-LockHolder holder_behind(const VirtualTransactionId &transaction) {
+/// Find the prepared transaction that a virtual transaction has become, if it has; a Postgres call.
+TransactionId prepared_as(const VirtualTransactionId &transaction) {
+    bool have_more = false;
+    if (!LocalTransactionIdIsValid(transaction.localTransactionId))
+        return InvalidTransactionId;
+    return TwoPhaseGetXidByVirtualXID(transaction, &have_more);
+}
+
+/// Read which process runs a virtual transaction; 0 where it has ended. A Postgres call.
+int process_of(const VirtualTransactionId &transaction) {
 #if PG_VERSION_NUM >= 170000
-    bool prepared = transaction.procNumber == INVALID_PROC_NUMBER;
-    PGPROC *process = prepared ? nullptr : ProcNumberGetProc(transaction.procNumber);
+    PGPROC *process = ProcNumberGetProc(transaction.procNumber);
 #else
-    bool prepared = transaction.backendId == InvalidBackendId;
-    PGPROC *process = prepared ? nullptr : BackendIdGetProc(transaction.backendId);
+    PGPROC *process = BackendIdGetProc(transaction.backendId);
 #endif
-    if (prepared)
+    return process ? process->pid : 0;
+}
+
+/// Whether it was prepared before the server's last start: its local part is then its transaction id.
+bool is_recovered(const VirtualTransactionId &transaction) {
+#if PG_VERSION_NUM >= 170000
+    return transaction.procNumber == INVALID_PROC_NUMBER;
+#else
+    return transaction.backendId == InvalidBackendId;
+#endif
+}
+
+LockHolder holder_behind(const VirtualTransactionId &transaction) {
+    if (is_recovered(transaction))
         return {0, transaction.localTransactionId};
-    return {process ? process->pid : 0, InvalidTransactionId};
+    TransactionId prepared = prepared_as(transaction);
+    return {TransactionIdIsValid(prepared) ? 0 : process_of(transaction), prepared};
 }
 
 } // namespace
@@ -71,7 +94,7 @@ std::vector<LockHolder> conflicting_holders(const LOCKTAG &tag, LOCKMODE mode) {
     const VirtualTransactionId *found = call([&] { return GetLockConflicts(&tag, mode, &count); });
     std::vector<LockHolder> holders;
     for (int i = 0; i < count; i++)
-        holders.push_back(holder_behind(found[i]));
+        holders.push_back(call([&] { return holder_behind(found[i]); }));
     return holders;
 }
 
