@@ -66,8 +66,7 @@ std::vector<TableInMail> read_tables(Query &query, const std::string &restore) {
     std::vector<TableInMail> tables;
     for (Row row : query.run("SELECT relation, inserted, updated, deleted, kept FROM snapback.restored_tables($1)",
                              {Value::uuid(restore)}))
-        tables.push_back(
-            {to_utf8(row.text(1)), row.bigint(2), row.bigint(3), row.bigint(4), row.bigint(5)});
+        tables.push_back({to_utf8(row.text(1)), row.bigint(2), row.bigint(3), row.bigint(4), row.bigint(5)});
     return tables;
 }
 
@@ -82,9 +81,10 @@ ComposedMail compose_mail(const ClaimedMail &mail) {
     ComposedMail composed;
     {
         Query query;
-        Row facts = query.run("SELECT recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry "
-                              "FROM snapback.mail_facts($1)",
-                              {Value::uuid(mail.id)})[0];
+        Row facts =
+            query.run("SELECT recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry "
+                      "FROM snapback.mail_facts($1)",
+                      {Value::uuid(mail.id)})[0];
         auto fact = [&](int column) { return to_utf8(facts.optional_text(column).value_or("")); };
         composed.to = fact(1);
         MailHead head{settings().mail_from, composed.to, mail.id, std::time(nullptr)};
@@ -101,8 +101,8 @@ ComposedMail compose_mail(const ClaimedMail &mail) {
 }
 
 MailServer mail_server() {
-    MailServer server{settings().smtp_url, settings().smtp_user, "", settings().smtp_ca_file,
-                      settings().smtp_require_tls, settings().smtp_timeout_seconds};
+    MailServer server{settings().smtp_url,     settings().smtp_user,        "",
+                      settings().smtp_ca_file, settings().smtp_require_tls, settings().smtp_timeout_seconds};
     if (!server.user.empty())
         server.password = read_password_file(settings().smtp_password_file);
     return server;

@@ -29,7 +29,8 @@ struct OpenFile {
 
 [[noreturn]] void refuse(const std::string &path, const std::string &why) {
     throw Error(sqlstate::object_not_in_state, "the mail server's password file \"" + path + "\" " + why)
-        .with_hint("It is named by snapback.smtp_password_file; it must belong to the server's user and have mode 0600.");
+        .with_hint(
+            "It is named by snapback.smtp_password_file; it must belong to the server's user and have mode 0600.");
 }
 
 std::string reason() {

@@ -18,8 +18,8 @@ namespace snapback {
 
 namespace {
 
-/// Keeps signals away while libcurl is at work: its resolver runs in a thread, which inherits this and so never runs one
-/// of the server's signal handlers.
+/// Keeps signals away while libcurl is at work: its resolver runs in a thread, which inherits this and so never runs
+/// one of the server's signal handlers.
 class SignalsBlocked {
 public:
     SignalsBlocked() {
@@ -158,9 +158,11 @@ Delivery Conversation::judge(CURLcode code) const {
     std::string error = error_[0] ? error_.data() : curl_easy_strerror(code);
     if (reply >= 400)
         error += " (the server's answer: " + std::to_string(reply) + ")";
-    std::replace_if(error.begin(), error.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+    std::replace_if(
+        error.begin(), error.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
     // Without TLS nothing was said about this mail: somebody may be in between, and it may be otherwise next time.
-    bool about_tls = code == CURLE_USE_SSL_FAILED || code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION;
+    bool about_tls =
+        code == CURLE_USE_SSL_FAILED || code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION;
     bool final = reply >= 500 && reply < 600 && !about_tls;
     return {final ? Delivery::Outcome::refused : Delivery::Outcome::try_later, error};
 }

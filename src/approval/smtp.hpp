@@ -16,9 +16,9 @@ struct MailServer {
 
 struct Delivery {
     enum class Outcome {
-        sent,     ///< the server took the mail
+        sent,      ///< the server took the mail
         try_later, ///< it may take it another time
-        refused,  ///< it will never take it (5xx)
+        refused,   ///< it will never take it (5xx)
     } outcome = Outcome::try_later;
     std::string error;
 };

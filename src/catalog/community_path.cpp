@@ -82,7 +82,9 @@ std::vector<ProtectedTable> protected_tables() {
     return tables;
 }
 
-Oid community_relation(const std::string &relation_name, const std::string &community) {
+Oid relation_of(const ProtectedTable &table, const std::string &community) {
+    if (table.relation_name.empty())
+        return table.relation;
     std::optional<DirectoryEntry> entry = directory_entry(community);
     if (!entry || !entry->schema_name)
         throw Error(sqlstate::unknown_community, "the directory names no schema for community " + community);
@@ -90,9 +92,9 @@ Oid community_relation(const std::string &relation_name, const std::string &comm
     Rows rows =
         query.run("SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                   " WHERE n.nspname = $1 AND c.relname = $2",
-                  {Value::text(*entry->schema_name), Value::text(relation_name)});
+                  {Value::text(*entry->schema_name), Value::text(table.relation_name)});
     if (rows.empty())
-        throw Error(sqlstate::undefined_object, "community " + community + " has no table " + relation_name +
+        throw Error(sqlstate::undefined_object, "community " + community + " has no table " + table.relation_name +
                                                     " in its schema " + *entry->schema_name);
     return rows[0].oid(1);
 }

@@ -23,8 +23,9 @@ struct ProtectedTable {
 /// Every protected table, in the order of registration.
 std::vector<ProtectedTable> protected_tables();
 
-/// The community's own table of this name, in its schema; throws Error where there is none.
-Oid community_relation(const std::string &relation_name, const std::string &community);
+/// The relation that holds a community's rows: the shared one, or the one of that name in the community's schema;
+/// throws Error where the community has none.
+Oid relation_of(const ProtectedTable &table, const std::string &community);
 
 /// Resolve a table's path through the catalogs as they are now; throws Error naming the step that is gone.
 CommunityPath community_path(const ProtectedTable &table);

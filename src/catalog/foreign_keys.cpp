@@ -14,7 +14,8 @@ std::string ForeignKey::same_parent(const std::string &a, const std::string &b) 
     std::string condition;
     for (const Pair &pair : pairs) {
         std::string name = quote_name(pair.parent_column);
-        condition += (condition.empty() ? "" : " AND ") + a + "." + name + " " + pair.parent_equals + " " + b + "." + name;
+        condition +=
+            (condition.empty() ? "" : " AND ") + a + "." + name + " " + pair.parent_equals + " " + b + "." + name;
     }
     return condition;
 }
@@ -22,8 +23,8 @@ std::string ForeignKey::same_parent(const std::string &a, const std::string &b) 
 std::string ForeignKey::refers_at_all(const std::string &child_alias) const {
     std::string condition;
     for (const Pair &pair : pairs)
-        condition += (condition.empty() ? "" : " AND ") + child_alias + "." + quote_name(pair.child_column) +
-                     " IS NOT NULL";
+        condition +=
+            (condition.empty() ? "" : " AND ") + child_alias + "." + quote_name(pair.child_column) + " IS NOT NULL";
     return condition;
 }
 
@@ -43,7 +44,7 @@ std::vector<ForeignKey> foreign_keys_of(std::span<const Oid> relations) {
     for (Row row : query.run(
              "SELECT c.oid, c.conname::text, c.conrelid::oid, c.confrelid::oid, ca.attname::text, pa.attname::text,"
              "       pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname), NOT ca.attnotnull,"
-                   "       pg_catalog.format('OPERATOR(%I.%s)', ppn.nspname, pp.oprname)"
+             "       pg_catalog.format('OPERATOR(%I.%s)', ppn.nspname, pp.oprname)"
              " FROM pg_catalog.pg_constraint c"
              " CROSS JOIN LATERAL pg_catalog.generate_subscripts(c.conkey, 1) AS k"
              " JOIN pg_catalog.pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = c.conkey[k]"

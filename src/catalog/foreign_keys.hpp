@@ -11,7 +11,7 @@ struct ForeignKey {
     struct Pair {
         std::string child_column;
         std::string parent_column;
-        std::string equals; // OPERATOR(schema.=), parent value on the left
+        std::string equals;        // OPERATOR(schema.=), parent value on the left
         std::string parent_equals; // the same among the parent's values
         bool child_nullable;
     };

@@ -19,7 +19,12 @@ constexpr char32_t replacement = 0xFFFD;
 char32_t take_character(std::string_view &text) {
     auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     unsigned char first = byte(0);
-    std::size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+    std::size_t length = first < 0x80   ? 1
+                         : first < 0xC2 ? 0
+                         : first < 0xE0 ? 2
+                         : first < 0xF0 ? 3
+                         : first < 0xF5 ? 4
+                                        : 0;
     char32_t character = length == 1 ? first : first & (0x7F >> length);
     bool valid = length > 0 && length <= text.size();
     for (std::size_t i = 1; valid && i < length; i++) {
@@ -28,7 +33,8 @@ char32_t take_character(std::string_view &text) {
     }
     // Overlong forms, surrogates, and what lies beyond Unicode.
     static constexpr std::array<char32_t, 5> smallest = {0, 0, 0x80, 0x800, 0x10000};
-    valid = valid && character >= smallest[length] && character <= 0x10FFFF && (character < 0xD800 || character > 0xDFFF);
+    valid =
+        valid && character >= smallest[length] && character <= 0x10FFFF && (character < 0xD800 || character > 0xDFFF);
     text.remove_prefix(valid ? length : 1);
     return valid ? character : replacement;
 }
@@ -95,8 +101,8 @@ void append_quoted_printable_line(std::string &out, std::string_view line) {
     for (std::size_t i = 0; i < line.size(); i++) {
         auto byte = static_cast<unsigned char>(line[i]);
         bool is_last = i + 1 == line.size();
-        bool literal = (byte > 0x20 && byte < 0x7F && byte != '=' && !(byte == '.' && column == 0)) ||
-                       (byte == ' ' && !is_last);
+        bool literal =
+            (byte > 0x20 && byte < 0x7F && byte != '=' && !(byte == '.' && column == 0)) || (byte == ' ' && !is_last);
         std::string token = literal ? std::string(1, line[i]) : hex_escape(byte);
         if (column + token.size() > longest - (is_last ? 0 : 1)) {
             out += "=\r\n";
@@ -162,12 +168,23 @@ std::string html_escape(std::string_view text) {
     std::string result;
     for (char c : text) {
         switch (c) {
-        case '&': result += "&amp;"; break;
-        case '<': result += "&lt;"; break;
-        case '>': result += "&gt;"; break;
-        case '"': result += "&quot;"; break;
-        case '\'': result += "&#39;"; break;
-        default: result.push_back(c);
+        case '&':
+            result += "&amp;";
+            break;
+        case '<':
+            result += "&lt;";
+            break;
+        case '>':
+            result += "&gt;";
+            break;
+        case '"':
+            result += "&quot;";
+            break;
+        case '\'':
+            result += "&#39;";
+            break;
+        default:
+            result.push_back(c);
         }
     }
     return result;

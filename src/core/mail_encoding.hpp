@@ -19,8 +19,8 @@ std::string plain_header(std::string_view name, std::string_view value);
 /// Write a point of time, in seconds since 1970, as the Date header wants it.
 std::string mail_date(std::int64_t seconds);
 
-/// Encode text, its lines ended by \n, as quoted-printable (RFC 2045): lines of at most 76 characters ended by CRLF, none
-/// of which starts with a dot.
+/// Encode text, its lines ended by \n, as quoted-printable (RFC 2045): lines of at most 76 characters ended by CRLF,
+/// none of which starts with a dot.
 std::string quoted_printable(std::string_view text);
 
 /// Escape text for use in HTML, within and outside of attributes.

@@ -32,12 +32,16 @@ std::string as_text(const Letter &letter) {
     std::string text;
     for (const Block &block : letter.blocks) {
         switch (block.kind) {
-        case Block::Kind::paragraph: text += block.lines[0] + "\n"; break;
+        case Block::Kind::paragraph:
+            text += block.lines[0] + "\n";
+            break;
         case Block::Kind::list:
             for (const std::string &item : block.lines)
                 text += "- " + item + "\n";
             break;
-        case Block::Kind::button: text += block.lines[0] + ":\n" + block.lines[1] + "\n"; break;
+        case Block::Kind::button:
+            text += block.lines[0] + ":\n" + block.lines[1] + "\n";
+            break;
         }
         text += "\n";
     }
@@ -48,7 +52,9 @@ std::string as_html(const Letter &letter) {
     std::string body;
     for (const Block &block : letter.blocks) {
         switch (block.kind) {
-        case Block::Kind::paragraph: body += "<p>" + html_escape(block.lines[0]) + "</p>\n"; break;
+        case Block::Kind::paragraph:
+            body += "<p>" + html_escape(block.lines[0]) + "</p>\n";
+            break;
         case Block::Kind::list:
             body += "<ul>\n";
             for (const std::string &item : block.lines)

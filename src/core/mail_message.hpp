@@ -7,7 +7,8 @@
 
 namespace snapback {
 
-/// What every mail says about itself. The id, a UUID, becomes its Message-ID: the same mail sent twice is one to readers.
+/// What every mail says about itself. The id, a UUID, becomes its Message-ID: the same mail sent twice is one to
+/// readers.
 struct MailHead {
     std::string from;
     std::string to;
@@ -41,8 +42,8 @@ struct TableInMail {
 struct ResultMail {
     std::string community;
     std::string snapshot_at;
-    std::string outcome;                  ///< restored, failed or interrupted
-    std::string message;                  ///< why it was not restored
+    std::string outcome;                    ///< restored, failed or interrupted
+    std::string message;                    ///< why it was not restored
     std::optional<std::string> retry_until; ///< until when the link still approves the request
     std::vector<TableInMail> tables;
 };

@@ -11,8 +11,8 @@ namespace {
 
 /// Name the lock: this database, a hash of the key, and the purpose as class.
 LOCKTAG lock_tag(LockPurpose purpose, std::string_view key) {
-    uint64 hash = hash_bytes_extended(reinterpret_cast<const unsigned char *>(key.data()),
-                                      static_cast<int>(key.size()), 0);
+    uint64 hash =
+        hash_bytes_extended(reinterpret_cast<const unsigned char *>(key.data()), static_cast<int>(key.size()), 0);
     LOCKTAG tag;
     SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, static_cast<uint32>(hash >> 32), static_cast<uint32>(hash),
                          static_cast<uint16>(purpose));

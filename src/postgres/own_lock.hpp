@@ -8,10 +8,10 @@ namespace snapback {
 
 /// What a lock of ours stands for; the number is its class among the server's advisory locks (SQL users have 1 and 2).
 enum class LockPurpose : uint16 {
-    mail_worker = 0x5341,         ///< held by the one mail worker at work
-    next_mail_worker = 0x5342,    ///< held by the one mail worker that waits for it
-    restore_at_work = 0x5343,     ///< keyed by restore: held by the background worker that carries it out
-    community_requests = 0x5344,  ///< keyed by community: held while its requests are decided upon
+    mail_worker = 0x5341,        ///< held by the one mail worker at work
+    next_mail_worker = 0x5342,   ///< held by the one mail worker that waits for it
+    restore_at_work = 0x5343,    ///< keyed by restore: held by the background worker that carries it out
+    community_requests = 0x5344, ///< keyed by community: held while its requests are decided upon
 };
 
 /// Take the lock until the transaction ends, waiting for it.

@@ -118,6 +118,12 @@ Datum Row::datum(int column, bool *null) const {
     return call([&] { return SPI_getbinval(tuple_, shape_, column, null); });
 }
 
+Value Row::value(int column) const {
+    Value value{SPI_gettypeid(shape_, column), 0, true};
+    value.datum = datum(column, &value.null);
+    return value;
+}
+
 bool Row::is_null(int column) const {
     bool null;
     datum(column, &null);

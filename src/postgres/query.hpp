@@ -22,6 +22,7 @@ public:
     std::string bytes(int column) const; // bytea
     std::vector<std::string> text_array(int column) const;
     Datum datum(int column, bool *null) const;
+    Value value(int column) const; // as it is, NULL or not
 
 private:
     HeapTuple tuple_;

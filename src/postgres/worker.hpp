@@ -12,8 +12,8 @@ struct WorkerKind {
     const char *title;
 };
 
-/// Start a worker of this kind in this database when the transaction commits; asked for twice, one is started. Where the
-/// server has no worker slot left none is started, so the queue run must ask again for work that is left.
+/// Start a worker of this kind in this database when the transaction commits; asked for twice, one is started. Where
+/// the server has no worker slot left none is started, so the queue run must ask again for work that is left.
 void start_worker_at_commit(const WorkerKind &kind);
 
 /// Run a worker's work: connect to the database as the extension's owner, make the session independent of what others

@@ -15,7 +15,8 @@ std::string written_rows(const TablePlan &plan) {
 }
 
 [[noreturn]] void fail_foreign_key(const ForeignKey &key, const std::string &what) {
-    throw Error(sqlstate::foreign_key_violation, "the restore would break foreign key " + key.name + " of " + qualified_name(key.child))
+    throw Error(sqlstate::foreign_key_violation,
+                "the restore would break foreign key " + key.name + " of " + qualified_name(key.child))
         .with_detail(what)
         .with_hint("Another session may have changed the rows it refers to; try again.");
 }
@@ -28,9 +29,11 @@ void check_parents(Query &query, const Plan &plan, const ForeignKey &key) {
     ReadableRelation parent = readable(key.parent);
     AsOwner owner(parent.owner);
     if (!plan.is_protected(key.parent))
-        query.run("SELECT FROM " + parent.from + " p WHERE EXISTS (SELECT FROM " + written_rows(*child) + " c WHERE " + key.refers("p", "c") + ") FOR KEY SHARE OF p");
-    Rows broken = query.run("SELECT FROM " + written_rows(*child) + " c WHERE " + key.refers_at_all("c") + " AND NOT EXISTS (SELECT FROM " + parent.from + " p WHERE " +
-                            key.refers("p", "c") + ") LIMIT 1");
+        query.run("SELECT FROM " + parent.from + " p WHERE EXISTS (SELECT FROM " + written_rows(*child) + " c WHERE " +
+                  key.refers("p", "c") + ") FOR KEY SHARE OF p");
+    Rows broken =
+        query.run("SELECT FROM " + written_rows(*child) + " c WHERE " + key.refers_at_all("c") +
+                  " AND NOT EXISTS (SELECT FROM " + parent.from + " p WHERE " + key.refers("p", "c") + ") LIMIT 1");
     if (!broken.empty())
         fail_foreign_key(key, "A restored row refers to a row of " + parent.from + " that is not there.");
 }
@@ -46,13 +49,17 @@ void check_children(Query &query, const Plan &plan, const ForeignKey &key) {
     {
         // The referenced values as they were before, less those that some row still has.
         AsOwner owner(parent->live.owner);
-        gone.fill(query, "SELECT r.* FROM (SELECT * FROM " + parent->see("remove") + " UNION ALL SELECT * FROM " + parent->see("present") + ") r WHERE NOT EXISTS (SELECT FROM " +
-                             parent_relation.from + " p WHERE " + key.same_parent("p", "r") + ")");
+        gone.fill(query, "SELECT r.* FROM (SELECT * FROM " + parent->see("remove") + " UNION ALL SELECT * FROM " +
+                             parent->see("present") + ") r WHERE NOT EXISTS (SELECT FROM " + parent_relation.from +
+                             " p WHERE " + key.same_parent("p", "r") + ")");
     }
     if (gone.size() > 0) {
         ReadableRelation child = readable(key.child);
         AsOwner owner(child.owner);
-        if (!query.run("SELECT FROM " + child.from + " c WHERE EXISTS (SELECT FROM " + gone.name() + " g WHERE " + key.refers("g", "c") + ") LIMIT 1").empty())
+        if (!query
+                 .run("SELECT FROM " + child.from + " c WHERE EXISTS (SELECT FROM " + gone.name() + " g WHERE " +
+                      key.refers("g", "c") + ") LIMIT 1")
+                 .empty())
             fail_foreign_key(key, "A row of " + child.from + " refers to a row that the restore deletes.");
     }
     gone.hide();
@@ -60,19 +67,27 @@ void check_children(Query &query, const Plan &plan, const ForeignKey &key) {
 
 /// Deferrable unique constraints are checked by a trigger, which was off.
 void check_deferrable_unique(Query &query, const TablePlan &plan) {
-    for (Row row : query.run("SELECT c.conname::text, pg_catalog.string_agg(pg_catalog.format('t.%1$I %2$s s.%1$I', a.attname,"
-                             "         CASE WHEN i.indnullsnotdistinct THEN 'IS NOT DISTINCT FROM' ELSE 'OPERATOR(' || n.nspname || '.' || o.oprname || ')' END), ' AND ')"
-                             " FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_index i ON i.indexrelid = c.conindid"
-                             " CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k"
-                             " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]"
-                             " JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k]"
-                             " JOIN pg_catalog.pg_amop m ON m.amopfamily = oc.opcfamily AND m.amopstrategy = 3 AND m.amoplefttype = oc.opcintype AND m.amoprighttype = oc.opcintype"
-                             " JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
-                             " WHERE c.conrelid = $1 AND c.contype IN ('u', 'p') AND c.condeferrable GROUP BY c.conname",
-                             {Value::regclass(plan.live.relation)})) {
+    for (Row row :
+         query.run("SELECT c.conname::text, pg_catalog.string_agg(pg_catalog.format('t.%1$I %2$s s.%1$I', a.attname,"
+                   "         CASE WHEN i.indnullsnotdistinct THEN 'IS NOT DISTINCT FROM' ELSE 'OPERATOR(' || n.nspname "
+                   "|| '.' || o.oprname || ')' END), ' AND ')"
+                   " FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_index i ON i.indexrelid = c.conindid"
+                   " CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k"
+                   " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]"
+                   " JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k]"
+                   " JOIN pg_catalog.pg_amop m ON m.amopfamily = oc.opcfamily AND m.amopstrategy = 3 AND "
+                   "m.amoplefttype = oc.opcintype AND m.amoprighttype = oc.opcintype"
+                   " JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr JOIN pg_catalog.pg_namespace n ON n.oid = "
+                   "o.oprnamespace"
+                   " WHERE c.conrelid = $1 AND c.contype IN ('u', 'p') AND c.condeferrable GROUP BY c.conname",
+                   {Value::regclass(plan.live.relation)})) {
         AsOwner owner(plan.live.owner);
-        if (!query.run("SELECT FROM " + written_rows(plan) + " s JOIN " + plan.live.from() + " t ON " + row.text(2) + " WHERE NOT (" + plan.same_key("t", "s") + ") LIMIT 1").empty())
-            throw Error(sqlstate::unique_violation, "the restore would break unique constraint " + row.text(1) + " of " + plan.live.name)
+        if (!query
+                 .run("SELECT FROM " + written_rows(plan) + " s JOIN " + plan.live.from() + " t ON " + row.text(2) +
+                      " WHERE NOT (" + plan.same_key("t", "s") + ") LIMIT 1")
+                 .empty())
+            throw Error(sqlstate::unique_violation,
+                        "the restore would break unique constraint " + row.text(1) + " of " + plan.live.name)
                 .with_hint("A row outside the chosen options, or of another community, holds the same value now.");
     }
 }
@@ -82,7 +97,8 @@ void check_deferrable_unique(Query &query, const TablePlan &plan) {
 void require_guards(const Plan &plan) {
     for (const auto &table : plan.tables())
         if (guard_state(table->live.relation) != GuardState::enabled)
-            throw Error(sqlstate::object_not_in_state, table->live.name + " is not guarded: others could write to it during the restore")
+            throw Error(sqlstate::object_not_in_state,
+                        table->live.name + " is not guarded: others could write to it during the restore")
                 .with_hint("Call snapback.install_guard('" + table->live.name + "').");
 }
 
@@ -100,8 +116,10 @@ void check_result(const Plan &plan, const std::vector<std::string> &options) {
     Plan again(query, plan.manifest(), options);
     for (const auto &table : again.tables())
         if (table->insert.size() + table->update.size() + table->reinsert.size() + table->remove.size() > 0)
-            throw Error(sqlstate::restore_conflict, table->live.name + " is not as planned after the restore; nothing was changed")
-                .with_detail(std::to_string(table->insert.size()) + " rows are missing, " + std::to_string(table->update.size() + table->reinsert.size()) + " differ, " +
+            throw Error(sqlstate::restore_conflict,
+                        table->live.name + " is not as planned after the restore; nothing was changed")
+                .with_detail(std::to_string(table->insert.size()) + " rows are missing, " +
+                             std::to_string(table->update.size() + table->reinsert.size()) + " differ, " +
                              std::to_string(table->remove.size()) + " are too many.")
                 .with_hint("A trigger that is ENABLE ALWAYS or REPLICA may have changed what was written.");
 }

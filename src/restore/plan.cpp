@@ -11,11 +11,6 @@ namespace snapback {
 
 namespace {
 
-/// The live relation of a protected table for this community.
-Oid live_relation(const ProtectedTable &table, const std::string &community) {
-    return table.relation_name.empty() ? table.relation : community_relation(table.relation_name, community);
-}
-
 /// Join conditions with OR, or with nothing where there are none.
 void add_or(std::string &conditions, const std::string &condition) {
     conditions += (conditions.empty() ? "" : " OR ") + ("(" + condition + ")");
@@ -77,7 +72,7 @@ void Plan::add_selected_tables(const std::vector<std::string> &options) {
         const ManifestTable *stored = manifest_.table(table.id);
         if (!stored)
             throw Error(sqlstate::option_not_in_snapshot,
-                        qualified_name(live_relation(table, community())) + " is not in snapshot " + manifest_.id)
+                        qualified_name(relation_of(table, community())) + " is not in snapshot " + manifest_.id)
                 .with_hint("It was protected after that snapshot was taken; choose a later one, or other options.");
         work_out_changes(query_, add_table(table, *stored, selection->second));
     }
@@ -85,7 +80,7 @@ void Plan::add_selected_tables(const std::vector<std::string> &options) {
 
 TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &stored, Selection selection) {
     tables_.push_back(
-        std::make_unique<TablePlan>(query_, table, relation_shape(live_relation(table, community())), stored));
+        std::make_unique<TablePlan>(query_, table, relation_shape(relation_of(table, community())), stored));
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
     load_difference(plan, community());
@@ -191,7 +186,7 @@ TablePlan *Plan::parent_plan(Oid parent) {
         return plan;
     for (const ProtectedTable &candidate : protected_) {
         const ManifestTable *stored = manifest_.table(candidate.id);
-        if (!stored || live_relation(candidate, community()) != parent)
+        if (!stored || relation_of(candidate, community()) != parent)
             continue;
         TablePlan &plan = add_table(candidate, *stored, {});
         find_foreign_keys();

@@ -28,7 +28,18 @@ CREATE TABLE snapback.restore_table (
     updated  bigint  NOT NULL,
     deleted  bigint  NOT NULL,
     kept     bigint  NOT NULL,
+    returned bigint  NOT NULL,
+    unlinked bigint  NOT NULL,
     PRIMARY KEY (restore, relation)
 );
 COMMENT ON TABLE snapback.restore_table IS
-    'What a restore changed, table by table; kept: rows added since the snapshot that stay, because rows outside the selection refer to them';
+    'What a restore changed, table by table; kept: rows added since the snapshot that stay, because rows outside the selection '
+    'refer to them; returned: of the inserted, rows outside the selection that restored rows refer to; unlinked: references set to '
+    'NULL, because the row they named is in no snapshot';
+
+CREATE FUNCTION snapback.perform_restore(restore uuid) RETURNS void
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'snapback_perform_restore';
+COMMENT ON FUNCTION snapback.perform_restore(uuid) IS
+    'Carry out the restore of this row of snapback.restore_run: lock the community, keep a before_restore snapshot, plan, write, check. '
+    'All in the calling transaction; any failure is an error and changes nothing. Internal: call restore() or approve_restore().';

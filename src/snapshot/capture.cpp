@@ -85,7 +85,7 @@ void Capture::capture_shared(const ProtectedTable &table) {
 /// Capture a table that each community has in a schema of its own.
 void Capture::capture_own(const ProtectedTable &table) {
     for (std::uint32_t i = 0; i < order_.communities.size(); i++) {
-        RelationShape shape = relation_shape(community_relation(table.relation_name, order_.communities[i]));
+        RelationShape shape = relation_shape(relation_of(table, order_.communities[i]));
         read_live_table(shape, i, [&](std::uint32_t community, std::string_view key, std::string_view row) {
             sorter_.add(community, key, row);
         });

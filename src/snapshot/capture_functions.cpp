@@ -2,7 +2,7 @@
 #include "postgres/arguments.hpp"
 #include "snapshot/capture.hpp"
 
-using namespace snapback;
+namespace snapback {
 
 SNAPBACK_FUNCTION(snapback_capture_batch) {
     CaptureOrder order{text_array_argument(fcinfo, 0), text_argument(fcinfo, 1), std::nullopt};
@@ -13,3 +13,5 @@ SNAPBACK_FUNCTION(snapback_capture_batch) {
         ids.push_back(manifest.id);
     return Value::uuid_array(ids).datum;
 }
+
+} // namespace snapback

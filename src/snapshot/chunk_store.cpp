@@ -14,6 +14,10 @@ void hold_store() {
     take_own_lock(LockSpace::store, 0, ShareLock, true);
 }
 
+bool take_store(bool wait) {
+    return take_own_lock(LockSpace::store, 0, ExclusiveLock, wait);
+}
+
 ChunkWriter::ChunkWriter(std::span<const std::string> communities)
     : communities_(communities), known_(communities.size()) {
     Query query;

@@ -9,6 +9,8 @@ namespace snapback {
 
 /// Keep the sweep of unreferenced chunks out until the transaction ends: whoever refers to chunks calls this first.
 void hold_store();
+/// Have the store alone until the transaction ends; where that means to wait, do so or return false.
+bool take_store(bool wait);
 
 /// Writes chunks of some communities, each content once. Chunks are written in batches; `flush` ends the last one.
 class ChunkWriter {

@@ -1,1 +1,106 @@
--- contents
+-- Looking at snapshots: which there are, what they hold, whether they are whole.
+
+CREATE FUNCTION snapback.retention() RETURNS interval
+    LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'snapback_retention';
+COMMENT ON FUNCTION snapback.retention() IS 'How long a snapshot can be restored: the setting snapback.retention';
+
+CREATE VIEW snapback.snapshots AS
+SELECT s.id, s.community, s.captured_at, s.captured_at + r.retention AS expires_at, s.kind, s.label,
+       CASE WHEN s.captured_at + r.retention <= clock_timestamp() THEN 'expired' ELSE 'complete' END AS status,
+       t.rows, t.size, d.restores
+FROM snapback.snapshot s
+CROSS JOIN snapback.retention() AS r(retention)
+CROSS JOIN LATERAL (SELECT coalesce(sum(m.rows), 0)::bigint AS rows, coalesce(sum(m.bytes), 0)::bigint AS size
+                    FROM snapback.snapshot_table m WHERE m.snapshot = s.id) t
+CROSS JOIN LATERAL (SELECT count(*) AS restores FROM snapback.restore_run u
+                    WHERE u.snapshot = s.id AND u.community = s.community AND u.state = 'restored') d;
+COMMENT ON VIEW snapback.snapshots IS
+    'Every snapshot that is kept: rows, size in bytes before compression, and how many restores were made from it. '
+    'An expired one can no longer be restored and goes with the next snapback.expire()';
+
+CREATE FUNCTION snapback.list_snapshots(community text)
+    RETURNS TABLE (id uuid, captured_at timestamptz, expires_at timestamptz, kind text, label text, status text,
+                   rows bigint, size bigint, restores bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.id, s.captured_at, s.expires_at, s.kind, s.label, s.status, s.rows, s.size, s.restores
+    FROM snapback.snapshots s WHERE s.community = list_snapshots.community ORDER BY s.captured_at DESC, s.id
+$$;
+COMMENT ON FUNCTION snapback.list_snapshots(text) IS
+    'A community''s snapshots, newest first; size is in bytes before compression';
+
+CREATE FUNCTION snapback.stored_rows(snapshot uuid, table_id integer)
+    RETURNS SETOF jsonb
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'snapback_stored_rows';
+COMMENT ON FUNCTION snapback.stored_rows(uuid, integer) IS
+    'Rows of one table of a snapshot, as the live table''s columns. Errors: XX001 damaged, SB009 a type is gone. Internal.';
+
+CREATE FUNCTION snapback.protected_table_id(relation regclass) RETURNS integer
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found integer;
+BEGIN
+    SELECT p.id INTO found FROM snapback.protected_table p JOIN pg_class c ON c.oid = protected_table_id.relation
+    WHERE p.relation = c.oid OR p.relation_name = c.relname;
+    IF found IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('%s is not protected', coalesce(relation::text, 'NULL')),
+            HINT = 'The view snapback.protection lists the tables that are.';
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION snapback.protected_table_id(regclass) IS 'A protected table''s number in the catalog; 42704 where it is not protected. Internal.';
+
+CREATE FUNCTION snapback.snapshot_rows(snapshot uuid, relation regclass) RETURNS SETOF jsonb
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT snapback.stored_rows(snapshot_rows.snapshot, snapback.protected_table_id(snapshot_rows.relation))
+$$;
+COMMENT ON FUNCTION snapback.snapshot_rows(uuid, regclass) IS
+    'The rows of one table in a snapshot, in key order, as jsonb objects. Errors: SB008 unknown snapshot, 42704 not a protected table, XX001 damaged';
+
+CREATE FUNCTION snapback.covered_rows(snapshot uuid, table_id integer, filter text) RETURNS bigint
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'snapback_covered_rows';
+COMMENT ON FUNCTION snapback.covered_rows(uuid, integer, text) IS
+    'How many rows of a table in a snapshot a filter keeps; evaluated as the table''s owner. Internal.';
+
+CREATE FUNCTION snapback.snapshot_options(snapshot uuid) RETURNS text[]
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(array_agg(o.option ORDER BY c.position, o.position), '{}')
+    FROM snapback.option o JOIN snapback.category c USING (category)
+    WHERE EXISTS (SELECT FROM snapback.coverage v WHERE v.option = o.option)
+      AND NOT EXISTS (SELECT FROM snapback.coverage v WHERE v.option = o.option
+                      AND NOT EXISTS (SELECT FROM snapback.snapshot_table m
+                                      WHERE m.snapshot = snapshot_options.snapshot AND m.table_id = v.table_id))
+$$;
+COMMENT ON FUNCTION snapback.snapshot_options(uuid) IS 'The options that can be restored from a snapshot: those whose tables it holds, all of them';
+
+CREATE FUNCTION snapback.snapshot_contents(snapshot uuid)
+    RETURNS TABLE (option text, label text, tables bigint, rows bigint, bytes bigint)
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT o.option, o.label, count(*),
+           sum(CASE WHEN v.filter IS NULL THEN m.rows ELSE snapback.covered_rows(m.snapshot, m.table_id, v.filter) END)::bigint,
+           sum(m.bytes)::bigint
+    FROM unnest(snapback.snapshot_options(snapshot_contents.snapshot)) WITH ORDINALITY AS c(option, position)
+    JOIN snapback.option o USING (option)
+    JOIN snapback.coverage v USING (option)
+    JOIN snapback.snapshot_table m ON m.snapshot = snapshot_contents.snapshot AND m.table_id = v.table_id
+    GROUP BY c.position, o.option, o.label ORDER BY c.position
+$$;
+COMMENT ON FUNCTION snapback.snapshot_contents(uuid) IS
+    'What a snapshot holds of each option: tables, rows that the option covers, and bytes of those tables before compression. '
+    'Tables under several options count under each';
+
+CREATE FUNCTION snapback.verify(snapshot uuid DEFAULT NULL)
+    RETURNS TABLE (faulty uuid, relation text, fault text)
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'snapback_verify';
+COMMENT ON FUNCTION snapback.verify(uuid) IS
+    'Read a snapshot, or with null all of them, and hash everything again: manifests, table descriptions, chunks, row counts. '
+    'One row per fault, none where all is well; error SB008 for an unknown snapshot';

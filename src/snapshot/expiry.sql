@@ -1,1 +1,78 @@
--- expiry
+-- The end of snapshots: by age, or because a community is erased.
+
+CREATE FUNCTION snapback.lock_store(wait boolean) RETURNS boolean
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'snapback_lock_store';
+COMMENT ON FUNCTION snapback.lock_store(boolean) IS
+    'Take the store for a sweep until the transaction ends: no capture or restore is under way and none begins. '
+    'False where that would mean to wait and wait is false. Internal.';
+
+CREATE FUNCTION snapback.expire(OUT snapshots bigint, OUT chunks bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    communities text[];
+BEGIN
+    snapshots := 0;
+    chunks := 0;
+    IF NOT snapback.lock_store(false) THEN
+        RETURN;
+    END IF;
+    WITH gone AS (
+        DELETE FROM snapback.snapshot s
+        WHERE s.captured_at + snapback.retention() <= clock_timestamp()
+        RETURNING s.community
+    )
+    SELECT count(*), array_agg(DISTINCT g.community) INTO snapshots, communities FROM gone g;
+    chunks := snapback.sweep(communities);
+    DELETE FROM snapback.capture_failure f WHERE f.failed_at + snapback.retention() <= clock_timestamp();
+END
+$$;
+COMMENT ON FUNCTION snapback.expire() IS
+    'Delete the snapshots that are older than snapback.retention, and the chunks that no other snapshot refers to; return how many of each. '
+    'Does nothing while a capture or a restore is under way: the next call will';
+
+CREATE FUNCTION snapback.sweep(communities text[]) RETURNS bigint
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH referenced AS (
+        SELECT DISTINCT s.community, substring(m.chunks FROM n * 32 + 1 FOR 32) AS sha256
+        FROM snapback.snapshot s JOIN snapback.snapshot_table m ON m.snapshot = s.id
+        CROSS JOIN LATERAL generate_series(0, length(m.chunks) / 32 - 1) AS n
+        WHERE s.community = ANY (sweep.communities)
+    ), gone AS (
+        DELETE FROM snapback.chunk c
+        WHERE c.community = ANY (sweep.communities)
+          AND NOT EXISTS (SELECT FROM referenced r WHERE r.community = c.community AND r.sha256 = c.sha256)
+        RETURNING 1
+    ), shapes AS (
+        DELETE FROM snapback.shape h
+        WHERE NOT EXISTS (SELECT FROM snapback.snapshot_table m WHERE m.shape = h.sha256)
+    )
+    SELECT count(*) FROM gone
+$$;
+COMMENT ON FUNCTION snapback.sweep(text[]) IS
+    'Delete the chunks of these communities, and the table descriptions of all, that no snapshot refers to; return how many chunks. The caller holds the store. Internal.';
+
+CREATE FUNCTION snapback.forget(community text, OUT snapshots bigint, OUT chunks bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF forget.community IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'name the community to forget';
+    END IF;
+    PERFORM snapback.lock_store(true);
+    DELETE FROM snapback.mail m USING snapback.request r WHERE r.id = m.request AND r.community = forget.community;
+    DELETE FROM snapback.request r WHERE r.community = forget.community;
+    DELETE FROM snapback.restore_run r WHERE r.community = forget.community;
+    DELETE FROM snapback.audit a WHERE a.community = forget.community;
+    DELETE FROM snapback.capture_failure f WHERE f.community = forget.community;
+    DELETE FROM snapback.restore_epoch e WHERE e.community = forget.community;
+    WITH gone AS (DELETE FROM snapback.snapshot s WHERE s.community = forget.community RETURNING 1)
+    SELECT count(*) INTO snapshots FROM gone;
+    chunks := snapback.sweep(ARRAY[forget.community]);
+END
+$$;
+COMMENT ON FUNCTION snapback.forget(text) IS
+    'Erase all that is kept of a community: snapshots, requests, restores, mail and the record of them. Waits for captures and restores to end. '
+    'Returns how many snapshots and chunks went; zero for a community that nothing is kept of';

@@ -1,0 +1,94 @@
+// A restore from lock to proof, in the transaction of whoever calls it.
+#include "core/digest.hpp"
+#include "guard/community_lock.hpp"
+#include "guard/restore_epoch.hpp"
+#include "postgres/arguments.hpp"
+#include "restore/apply.hpp"
+#include "restore/checks.hpp"
+#include "restore/progress.hpp"
+#include "settings/settings.hpp"
+#include "snapshot/capture.hpp"
+#include "snapshot/chunk_store.hpp"
+
+namespace snapback {
+
+namespace {
+
+struct Run {
+    std::string id;
+    std::string community;
+    std::string snapshot;
+    std::vector<std::string> options;
+};
+
+/// Read what is to be done.
+Run read_run(const std::string &id) {
+    Query query;
+    Rows rows = query.run("SELECT community, snapshot, options FROM snapback.restore_run"
+                          " WHERE id = $1 AND state IN ('queued', 'running')",
+                          {Value::uuid(id)});
+    if (rows.empty())
+        throw Error(sqlstate::undefined_object, "there is no restore " + id + " to carry out");
+    return {id, rows[0].text(1), rows[0].text(2), rows[0].text_array(3)};
+}
+
+/// Keep the snapshot from being swept while it is in use, and refuse one that is older than the retention.
+Manifest hold_snapshot(const Run &run) {
+    hold_store();
+    Query query;
+    query.run("SELECT FROM snapback.snapshot WHERE id = $1 FOR KEY SHARE", {Value::uuid(run.snapshot)});
+    Manifest manifest = read_manifest(run.snapshot);
+    if (manifest.community != run.community)
+        throw Error(sqlstate::unknown_snapshot, "snapshot " + run.snapshot + " is not of community " + run.community);
+    if (manifest.captured_at + settings().retention_seconds * std::int64_t{1'000'000} <= GetCurrentTimestamp())
+        throw Error(sqlstate::snapshot_expired, "snapshot " + run.snapshot + " has expired")
+            .with_hint("snapback.list_snapshots() lists those that can be restored.");
+    return manifest;
+}
+
+/// Note what was done, table by table.
+void report(const Run &run, const Plan &plan, const std::string &before) {
+    Query query;
+    for (const auto &table : plan.tables())
+        query.run("INSERT INTO snapback.restore_table (restore, relation, inserted, updated, deleted, kept, returned,"
+                  " unlinked) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                  {Value::uuid(run.id), Value::text(table->live.name), Value::bigint(table->insert.size()),
+                   Value::bigint(table->update.size() + table->reinsert.size()), Value::bigint(table->remove.size()),
+                   Value::bigint(table->kept), Value::bigint(table->returned), Value::bigint(table->unlinked)});
+    query.run("UPDATE snapback.restore_run SET state = 'restored', before_snapshot = $2,"
+              " started_at = coalesce(started_at, pg_catalog.now()), ended_at = pg_catalog.clock_timestamp()"
+              " WHERE id = $1",
+              {Value::uuid(run.id), Value::uuid(before)});
+}
+
+/// Lock, keep what is there, plan, write, prove.
+void perform(const Run &run) {
+    Progress progress(run.id);
+    progress.at("waiting for the community's writers");
+    lock_for_restore(run.community);
+    Manifest manifest = hold_snapshot(run);
+    progress.at("capturing what is there");
+    std::string before = capture({{run.community}, "before_restore", "before restore " + run.id}).front().id;
+
+    Query query;
+    progress.at("comparing");
+    Plan plan(query, std::move(manifest), run.options);
+    require_guards(plan);
+    progress.at("writing");
+    apply(query, plan);
+    check_constraints(query, plan);
+    raise_sequences(query, plan);
+    progress.at("checking");
+    check_result(plan, run.options);
+    report(run, plan, before);
+    advance_restore_epoch(run.community);
+}
+
+} // namespace
+
+SNAPBACK_FUNCTION(snapback_perform_restore) {
+    perform(read_run(uuid_argument(fcinfo, 0)));
+    PG_RETURN_VOID();
+}
+
+} // namespace snapback

@@ -1,0 +1,86 @@
+// Looking into snapshots from SQL: rows as jsonb, how many a filter keeps, retention.
+#include "catalog/community_path.hpp"
+#include "core/chunk.hpp"
+#include "postgres/arguments.hpp"
+#include "postgres/as_owner.hpp"
+#include "postgres/result_set.hpp"
+#include "postgres/tuple_store.hpp"
+#include "settings/settings.hpp"
+#include "snapshot/chunk_store.hpp"
+#include "snapshot/manifest.hpp"
+#include "snapshot/row_decoder.hpp"
+
+namespace snapback {
+
+namespace {
+
+/// One table of a snapshot, decoded into the shape that its live table has now.
+class StoredTable {
+public:
+    StoredTable(Query &query, const std::string &snapshot, std::int32_t table_id)
+        : manifest_(read_manifest(snapshot)), live_(relation_shape(relation(table_id))),
+          rows_("stored", row_type(live_)) {
+        hold_store();
+        if (const ManifestTable *stored = manifest_.table(table_id))
+            load(*stored);
+        rows_.show_to(query);
+    }
+    const RelationShape &live() const { return live_; }
+
+private:
+    Oid relation(std::int32_t table_id) const {
+        for (const ProtectedTable &table : protected_tables())
+            if (table.id == table_id)
+                return relation_of(table, manifest_.community);
+        throw Error(sqlstate::undefined_object, "there is no protected table " + std::to_string(table_id));
+    }
+
+    void load(const ManifestTable &stored) {
+        RowDecoder decoder(read_shape(stored.shape), live_);
+        ChunkReader chunks(manifest_.community);
+        for (std::size_t i = 0; i < stored.chunk_count(); i++) {
+            std::string content = chunks.get(stored.chunk(i));
+            AsOwner owner(live_.owner);
+            for_each_row(content, [&](std::string_view row) {
+                decoder.decode(row);
+                rows_.add(decoder.values(), decoder.nulls());
+            });
+        }
+    }
+
+    Manifest manifest_;
+    RelationShape live_;
+    TupleStore rows_;
+};
+
+} // namespace
+
+SNAPBACK_FUNCTION(snapback_stored_rows) {
+    ResultSet result(fcinfo);
+    Query query;
+    StoredTable table(query, uuid_argument(fcinfo, 0), PG_GETARG_INT32(1));
+    AsOwner owner(table.live().owner);
+    for (Row row : query.run("SELECT pg_catalog.to_jsonb(s) FROM stored s"))
+        result.add({row.value(1)});
+    PG_RETURN_NULL();
+}
+
+SNAPBACK_FUNCTION(snapback_covered_rows) {
+    Query query;
+    StoredTable table(query, uuid_argument(fcinfo, 0), PG_GETARG_INT32(1));
+    AsOwner owner(table.live().owner);
+    Rows rows = query.run("SELECT pg_catalog.count(*) FROM stored WHERE (" + text_argument(fcinfo, 2) + ")");
+    PG_RETURN_INT64(rows[0].bigint(1));
+}
+
+SNAPBACK_FUNCTION(snapback_retention) {
+    auto *interval = static_cast<Interval *>(call([] { return palloc0(sizeof(Interval)); }));
+    interval->time = settings().retention_seconds * std::int64_t{1'000'000};
+    PG_RETURN_INTERVAL_P(interval);
+}
+
+SNAPBACK_FUNCTION(snapback_lock_store) {
+    PG_RETURN_BOOL(take_store(PG_GETARG_BOOL(0)));
+}
+
+} // namespace snapback

@@ -1,0 +1,95 @@
+// Verification: read everything that a snapshot consists of, and hash it again.
+#include "core/chunk.hpp"
+#include "postgres/arguments.hpp"
+#include "postgres/result_set.hpp"
+#include "snapshot/chunk_store.hpp"
+#include "snapshot/manifest.hpp"
+
+namespace snapback {
+
+namespace {
+
+/// Which snapshots to read.
+std::vector<std::string> chosen_snapshots(FunctionCallInfo fcinfo) {
+    if (!PG_ARGISNULL(0))
+        return {uuid_argument(fcinfo, 0)};
+    Query query;
+    std::vector<std::string> ids;
+    for (Row row : query.run("SELECT id FROM snapback.snapshot ORDER BY captured_at, id"))
+        ids.push_back(row.text(1));
+    return ids;
+}
+
+/// Reads snapshots and reports what is wrong with them.
+class Verification {
+public:
+    explicit Verification(ResultSet &faults) : faults_(faults) {}
+
+    void check(const std::string &snapshot) {
+        snapshot_ = snapshot;
+        relation_.reset();
+        std::optional<Manifest> manifest;
+        reporting([&] { manifest = read_manifest(snapshot); });
+        for (std::size_t i = 0; manifest && i < manifest->tables.size(); i++)
+            check_table(*manifest, manifest->tables[i]);
+    }
+
+private:
+    /// Run one step; what it finds damaged becomes a row of the result.
+    template <class Step> void reporting(Step &&step) {
+        try {
+            step();
+        } catch (const Error &error) {
+            if (error.sqlstate != sqlstate::data_corrupted && error.sqlstate != sqlstate::feature_not_supported)
+                throw;
+            faults_.add({Value::uuid(snapshot_), Value::text(relation_), Value::text(error.what())});
+        }
+    }
+
+    void check_table(const Manifest &manifest, const ManifestTable &table) {
+        relation_ = "table " + std::to_string(table.table_id);
+        std::optional<Shape> shape;
+        reporting([&] {
+            shape = read_shape(table.shape);
+            relation_ = shape->schema + "." + shape->table;
+        });
+        std::int64_t rows = 0;
+        std::int64_t bytes = 0;
+        std::vector<std::optional<std::string_view>> fields;
+        ChunkReader chunks(manifest.community);
+        for (std::size_t i = 0; i < table.chunk_count(); i++)
+            reporting([&] {
+                std::string content = chunks.get(table.chunk(i));
+                bytes += static_cast<std::int64_t>(content.size());
+                for_each_row(content, [&](std::string_view row) {
+                    rows++;
+                    if (shape)
+                        read_fields(row, shape->columns.size(), fields);
+                });
+            });
+        reporting([&] {
+            if (rows != table.rows || bytes != table.bytes)
+                throw Error(sqlstate::data_corrupted, "there are " + std::to_string(rows) + " rows and " +
+                                                          std::to_string(bytes) + " bytes where the manifest says " +
+                                                          std::to_string(table.rows) + " and " +
+                                                          std::to_string(table.bytes));
+        });
+    }
+
+    ResultSet &faults_;
+    std::string snapshot_;
+    std::optional<std::string> relation_;
+};
+
+} // namespace
+
+SNAPBACK_FUNCTION(snapback_verify) {
+    ResultSet faults(fcinfo);
+    hold_store();
+    Verification verification(faults);
+    for (const std::string &snapshot : chosen_snapshots(fcinfo))
+        verification.check(snapshot);
+    PG_RETURN_NULL();
+}
+
+} // namespace snapback
