@@ -51,6 +51,8 @@ std::vector<ForeignKey> foreign_keys_of(std::span<const Oid> relations) {
              " JOIN pg_catalog.pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = c.confkey[k]"
              " JOIN pg_catalog.pg_operator o ON o.oid = c.conpfeqop[k]"
              " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
+             " JOIN pg_catalog.pg_operator pp ON pp.oid = c.conppeqop[k]"
+             " JOIN pg_catalog.pg_namespace ppn ON ppn.oid = pp.oprnamespace"
              " WHERE c.contype = 'f' AND c.conparentid = 0"
              "   AND (c.conrelid::bigint = ANY ($1) OR c.confrelid::bigint = ANY ($1))"
              " ORDER BY c.oid, k",

@@ -42,9 +42,9 @@ void decode_into(TupleStore &store, RowDecoder &decoder, std::string_view conten
     });
 }
 
-/// "ROW(a.x, …) *<> ROW(b.x, …)": the rows differ in some byte of some column.
+/// The rows differ in some byte of some column; both are lists of columns.
 std::string differs(const std::string &a, const std::string &b) {
-    return "ROW(" + a + ") OPERATOR(pg_catalog.*<>) ROW(" + b + ")";
+    return "pg_catalog.record_image_ne(ROW(" + a + "), ROW(" + b + "))";
 }
 
 /// A store's rows beside what each condition says of them, computed where bare column names mean that store's.

@@ -123,14 +123,13 @@ void Plan::close_under_foreign_keys() {
 
 /// Forget updates that an unlinked reference has made the same as what is there.
 void Plan::drop_idle_updates() {
-    for (const auto &plan : tables_) {
-        if (plan->unlinked == 0)
-            continue;
+    for (const auto &plan : tables_)
         for (TupleStore *store : {&plan->update, &plan->reinsert})
-            store->fill(query_, "SELECT " + plan->columns("u") + " FROM " + store->name() + " u JOIN " +
-                                    plan->see("present") + " p ON " + plan->same_key("u", "p") + " WHERE ROW(" +
-                                    plan->columns("u") + ") OPERATOR(pg_catalog.*<>) ROW(" + plan->columns("p") + ")");
-    }
+            if (plan->unlinked > 0)
+                store->fill(query_, "SELECT " + plan->columns("u") + " FROM " + store->name() + " u JOIN " +
+                                        plan->see("present") + " p ON " + plan->same_key("u", "p") +
+                                        " WHERE pg_catalog.record_image_ne(ROW(" + plan->columns("u") + "), ROW(" +
+                                        plan->columns("p") + "))");
 }
 
 /// Rows that would be deleted, but that rows which stay refer to: they stay too. True where there were any.
