@@ -1,0 +1,323 @@
+-- The write guard in one session: a restore that holds its community is a prepared transaction here.
+\set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE SCHEMA guard_test;
+SET search_path = guard_test;
+
+-- Tell how a statement fares; the whole of the error, not its message alone.
+CREATE FUNCTION fare(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE detail text; hint text;
+BEGIN
+    EXECUTE statement;
+    RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN concat_ws(E'\n', SQLSTATE || ': ' || SQLERRM, NULLIF(detail, ''), NULLIF(hint, ''));
+END $$;
+-- Name the locks that this session holds, among the communities that occur below.
+CREATE TABLE known (community text);
+INSERT INTO known SELECT unnest('{1,2,3,true,ab,"a b",192.0.2.1/32,lively,12.50,own,fixed,parted,x''y,5d1bd98c-a2f6-4b0e-8b1c-2f5a1f0f6d3e}'::text[]);
+CREATE VIEW held AS
+    SELECT coalesce(k.community, CASE l.objsubid WHEN 23299 THEN 'all' ELSE 'unknown' END) AS community, l.mode
+      FROM pg_locks l
+      LEFT JOIN known k ON l.objsubid = 23298 AND hashtextextended(k.community, 0) = (l.classid::bigint << 32 | l.objid::bigint)
+     WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid();
+-- Name the communities whose locks a statement takes.
+CREATE FUNCTION locks_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE taken text;
+BEGIN
+    BEGIN
+        EXECUTE statement;
+        taken := (SELECT string_agg(community, ', ' ORDER BY community) FROM guard_test.held);
+        RAISE SQLSTATE 'ZZZZZ';
+    EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
+        RETURN coalesce(taken, 'none');
+    END;
+END $$;
+CREATE PROCEDURE protect(relation regclass, community_column name DEFAULT NULL, via name DEFAULT NULL) LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO snapback.protected_table (relation, community_column, via) VALUES (relation, community_column, via);
+    PERFORM snapback.install_guard(relation);
+END $$;
+
+-- The errors, in full, and the roads that isolation tests cannot take.
+CREATE TABLE item (id int PRIMARY KEY, cid int, n int);
+INSERT INTO item SELECT i, i, 0 FROM generate_series(1, 3) i;
+SELECT snapback.guard_state('item');
+CALL protect('item', 'cid');
+SELECT snapback.guard_state('item');
+BEGIN;
+SELECT snapback.lock_for_restore('1');
+SELECT * FROM held ORDER BY community;
+SELECT snapback.is_locked('1'), snapback.is_locked('2');
+PREPARE TRANSACTION 'snapback regress restore';
+SELECT snapback.is_locked('1'), snapback.is_locked('2');
+SELECT fare('UPDATE item SET n = 1 WHERE cid = 1');
+SELECT fare('TRUNCATE item');
+SELECT fare('UPDATE item SET n = 1 WHERE cid = 2');
+COPY item FROM STDIN;
+11	2	0
+12	1	0
+\.
+SELECT count(*) FROM item;
+COPY item FROM STDIN;
+11	2	0
+12	3	0
+\.
+SET session_replication_role = replica;
+SELECT fare('INSERT INTO item VALUES (20, 1, 0)');
+COPY item FROM STDIN;
+12	1	0
+\.
+RESET session_replication_role;
+SET snapback.lock_timeout = '100ms';
+SELECT fare($$SELECT snapback.lock_for_restore('1')$$);
+SELECT fare($$SELECT snapback.lock_for_restore('2')$$);
+SET snapback.lock_timeout = '1h';
+ROLLBACK PREPARED 'snapback regress restore';
+RESET snapback.lock_timeout;
+SELECT fare('UPDATE item SET n = 1 WHERE cid = 1');
+SELECT snapback.is_locked('1'), snapback.is_locked(NULL);
+-- What the restore sets for itself ends with its transaction.
+BEGIN;
+SELECT snapback.lock_for_restore('1');
+SHOW lock_timeout;
+SHOW deadlock_timeout;
+COMMIT;
+SHOW lock_timeout;
+SHOW deadlock_timeout;
+-- A restore's epoch.
+BEGIN;
+SELECT snapback.lock_for_restore('1');
+SELECT snapback.advance_restore_epoch('1');
+SELECT xid = pg_current_xact_id(), restored_at > now() FROM snapback.restore_epoch WHERE community = '1';
+SELECT clock_timestamp() AS before_commit \gset
+COMMIT;
+SELECT restored_at > :'before_commit' AS dated_by_the_commit FROM snapback.restore_epoch WHERE community = '1';
+-- An epoch of another cluster, or of long ago, is nothing to go by.
+INSERT INTO snapback.restore_epoch VALUES ('2', '9223372036854775807', '-infinity'), ('3', '3', '-infinity');
+DO $$ BEGIN PERFORM snapback.advance_restore_epoch('unrelated'); END $$;
+SELECT fare('UPDATE item SET n = 2');
+
+-- Functions that are triggers only, and a trigger of a kind that the guard is not.
+SELECT snapback.write_guard();
+SELECT snapback.forget_guarded_paths();
+SELECT snapback.guard_new_partition();
+CREATE TABLE wrong (cid int);
+CREATE TRIGGER wrong AFTER INSERT ON wrong FOR EACH ROW EXECUTE FUNCTION snapback.write_guard();
+SELECT fare('INSERT INTO wrong VALUES (1)');
+CREATE OR REPLACE TRIGGER wrong BEFORE INSERT ON wrong FOR EACH STATEMENT EXECUTE FUNCTION snapback.write_guard();
+SELECT fare('INSERT INTO wrong VALUES (1)');
+DROP TABLE wrong;
+
+-- Every type that casts to text names its community by that cast.
+CREATE DOMAIN key AS varchar(20) CHECK (value <> '');
+CREATE TYPE mood AS ENUM ('lively', 'calm');
+CREATE FUNCTION check_type(type text, value text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE taken text;
+BEGIN
+    EXECUTE format('CREATE TABLE guard_test.typed (cid %s)', type);
+    CALL guard_test.protect('guard_test.typed', 'cid');
+    taken := guard_test.locks_of(format('INSERT INTO guard_test.typed VALUES (%L)', value));
+    DELETE FROM snapback.protected_table WHERE relation = 'guard_test.typed'::regclass;
+    DROP TABLE guard_test.typed;
+    RETURN taken;
+END $$;
+SELECT type, check_type(type, value) FROM (VALUES ('smallint', '1'), ('bigint', '1'), ('numeric', '12.50'), ('text', 'a b'),
+    ('varchar(9)', 'a b'), ('char(9)', 'ab'), ('name', 'ab'), ('key', 'ab'), ('boolean', 't'), ('inet', '192.0.2.1'),
+    ('mood', 'lively'), ('uuid', '5D1BD98C-A2F6-4B0E-8B1C-2F5A1F0F6D3E'), ('"char"', '1'), ('text', NULL)) v (type, value);
+-- A key too long to stay in the row is one all the same.
+CREATE TABLE long (id int, cid text);
+ALTER TABLE long ALTER COLUMN cid SET STORAGE EXTERNAL;
+CALL protect('long', 'cid');
+INSERT INTO known SELECT string_agg(md5(i::text), '') FROM generate_series(1, 1000) i;
+INSERT INTO long SELECT 1, community FROM known WHERE length(community) > 1000;
+SELECT md5(locks_of('UPDATE long SET id = id + 1')) = (SELECT md5(community) FROM known WHERE length(community) > 1000) AS same;
+DELETE FROM known WHERE length(community) > 1000;
+
+-- Chains: composite keys, keys of differing types, a parent named beside the foreign key, hostile names.
+CREATE SCHEMA "of; ""DROP"" schema";
+CREATE TABLE "of; ""DROP"" schema"."root'; --" ("the ""key""" bigint, gone int, part varchar(9), "c'id" text, PRIMARY KEY ("the ""key""", part));
+ALTER TABLE "of; ""DROP"" schema"."root'; --" DROP COLUMN gone;
+CREATE TABLE "mid $$" (gone int, id int PRIMARY KEY, part text, "k(1)" int,
+    CONSTRAINT "to ""root""" FOREIGN KEY ("k(1)", part) REFERENCES "of; ""DROP"" schema"."root'; --" ON UPDATE CASCADE ON DELETE SET NULL);
+ALTER TABLE "mid $$" DROP COLUMN gone;
+CREATE TABLE leaf (id int PRIMARY KEY, up bigint CONSTRAINT "to $1 mid" REFERENCES "mid $$" ON DELETE CASCADE DEFERRABLE);
+CALL protect('"of; ""DROP"" schema"."root''; --"', 'c''id');
+CALL protect('"mid $$"', NULL, 'to "root"');
+CALL protect('leaf', NULL, 'to $1 mid');
+SELECT locks_of($$INSERT INTO "of; ""DROP"" schema"."root'; --" VALUES (1, 'p', 'x''y')$$);
+INSERT INTO "of; ""DROP"" schema"."root'; --" VALUES (1, 'p', 'x''y'), (2, 'p', 'own'), (3, 'p', NULL);
+SELECT locks_of($q$INSERT INTO "mid $$" VALUES (1, 'p', 1)$q$);
+INSERT INTO "mid $$" VALUES (1, 'p', 1), (2, 'p', 2), (3, 'p', 3), (4, 'p', NULL), (5, NULL, 1);
+INSERT INTO leaf VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, NULL);
+SELECT id, locks_of(format('UPDATE leaf SET id = id + 10 WHERE id = %s', id)) FROM leaf ORDER BY id;
+SELECT locks_of('UPDATE leaf SET up = 2 WHERE id = 1') AS moved, locks_of('DELETE FROM leaf') AS deleted;
+SELECT locks_of('DELETE FROM "mid $$" WHERE id = 1') AS cascaded, locks_of($$UPDATE "of; ""DROP"" schema"."root'; --" SET part = 'q' WHERE part = 'p'$$) AS followed;
+-- A parent of the same statement, and one that is yet to come.
+SELECT locks_of($q$WITH m AS (INSERT INTO "mid $$" VALUES (7, 'p', 1) RETURNING id) INSERT INTO leaf SELECT 7, id FROM m$q$);
+SELECT locks_of('SET CONSTRAINTS ALL DEFERRED; INSERT INTO leaf VALUES (8, 8); INSERT INTO "mid $$" VALUES (8, ''p'', 1); SET CONSTRAINTS ALL IMMEDIATE');
+CREATE TABLE plain_parent (id int PRIMARY KEY, owner_community text);
+CREATE TABLE named_child (id int, parent int CONSTRAINT to_plain REFERENCES plain_parent);
+CALL protect('named_child', 'owner_community', 'to_plain');
+INSERT INTO plain_parent VALUES (1, 'own');
+SELECT locks_of('INSERT INTO named_child VALUES (1, 1)');
+-- The path is worked out anew when what it hangs on changes.
+ALTER TABLE plain_parent RENAME TO renamed_parent;
+ALTER TABLE named_child DROP COLUMN id, ADD COLUMN id2 int;
+SELECT locks_of('INSERT INTO named_child VALUES (1, 1)');
+UPDATE snapback.protected_table SET community_column = 'id' WHERE relation = 'named_child'::regclass;
+SELECT locks_of('INSERT INTO named_child VALUES (1, 1)');
+-- A path that leads nowhere: such a writer may be of any community.
+ALTER TABLE renamed_parent RENAME COLUMN id TO ident;
+SELECT locks_of('INSERT INTO named_child VALUES (1, 1)');
+ALTER TABLE named_child DROP CONSTRAINT to_plain;
+SELECT locks_of('INSERT INTO named_child VALUES (1, 1)');
+UPDATE snapback.protected_table SET via = NULL, community_column = 'nowhere' WHERE relation = 'named_child'::regclass;
+SELECT locks_of('INSERT INTO named_child VALUES (1, 1)');
+CREATE TABLE ring (id int PRIMARY KEY, next int CONSTRAINT round REFERENCES ring);
+CALL protect('ring', NULL, 'round');
+SELECT locks_of('INSERT INTO ring VALUES (1, 1)');
+CREATE TABLE computed (id int, cid text GENERATED ALWAYS AS (id::text) STORED);
+CALL protect('computed', 'cid');
+SELECT locks_of('INSERT INTO computed VALUES (1)');
+DROP TABLE ring, computed;
+-- A guard that is left over guards nothing.
+DELETE FROM snapback.protected_table WHERE relation = 'named_child'::regclass;
+SELECT locks_of('INSERT INTO named_child VALUES (1, 1)'), snapback.guard_state('named_child');
+SELECT snapback.remove_guard('named_child');
+SELECT snapback.remove_guard('named_child'), snapback.guard_state('named_child');
+
+-- Partitions, whatever the order of their columns, and children by inheritance, also those that come later.
+CREATE TABLE log (at int, entry text, cid text) PARTITION BY RANGE (at);
+CREATE TABLE log1 (cid text, x int, y int, at int, entry text);
+ALTER TABLE log1 DROP COLUMN x, DROP COLUMN y;
+ALTER TABLE log ATTACH PARTITION log1 FOR VALUES FROM (0) TO (100);
+CALL protect('log', 'cid');
+CREATE TABLE log2 PARTITION OF log FOR VALUES FROM (100) TO (200) PARTITION BY LIST (entry);
+CREATE TABLE log2a PARTITION OF log2 FOR VALUES IN ('a');
+CREATE TABLE log3 (x int, entry text, cid text, at int);
+ALTER TABLE log3 DROP COLUMN x;
+ALTER TABLE log ATTACH PARTITION log3 FOR VALUES FROM (200) TO (300);
+SELECT relid, snapback.guard_state(relid) FROM pg_partition_tree('log') ORDER BY relid::text;
+SELECT locks_of($$INSERT INTO log VALUES (1, 'a', 'own')$$), locks_of($$INSERT INTO log2 VALUES (101, 'a', 'own')$$), locks_of($$INSERT INTO log3 VALUES ('a', 'own', 200)$$), locks_of('TRUNCATE log2a');
+INSERT INTO log VALUES (1, 'a', 'own'), (101, 'a', 'parted');
+SELECT locks_of('UPDATE log SET at = 201');
+COPY log (at, entry, cid) FROM STDIN;
+202	a	fixed
+\.
+ALTER TABLE log DETACH PARTITION log3;
+SELECT snapback.guard_state('log'), snapback.guard_state('log3'), locks_of('DELETE FROM log3');
+CREATE TABLE base (id int, cid text);
+CREATE TABLE heir (more int) INHERITS (base);
+CREATE TABLE joint (cid text, id int, more int);
+CALL protect('base', 'cid');
+ALTER TABLE joint INHERIT heir;
+SELECT relation, snapback.guard_state(relation) FROM unnest('{base,heir,joint}'::regclass[]) relation;
+SELECT locks_of($$INSERT INTO heir VALUES (1, 'own', 1)$$), locks_of($$INSERT INTO joint VALUES ('own', 1, 1)$$);
+-- The states of a guard, and its mending.
+ALTER TABLE log1 DISABLE TRIGGER "~snapback_write_guard";
+SELECT snapback.guard_state('log'), snapback.guard_state('log1'), snapback.guard_state('log2');
+ALTER TABLE log2a ENABLE REPLICA TRIGGER "~snapback_truncate_guard";
+SELECT snapback.guard_state('log2');
+SELECT snapback.install_guard('log'), snapback.guard_state('log');
+DROP TRIGGER "~snapback_truncate_guard" ON joint;
+SELECT snapback.guard_state('base');
+SELECT snapback.install_guard('base'), snapback.guard_state('base');
+CREATE OR REPLACE TRIGGER "~snapback_write_guard" BEFORE INSERT ON heir FOR EACH ROW EXECUTE FUNCTION snapback.write_guard();
+SELECT snapback.guard_state('heir');
+SELECT snapback.install_guard('base'), snapback.guard_state('base');
+CREATE OR REPLACE TRIGGER "~snapback_write_guard" BEFORE INSERT OR UPDATE OR DELETE ON heir FOR EACH ROW WHEN (false) EXECUTE FUNCTION snapback.write_guard();
+SELECT snapback.guard_state('heir');
+SELECT snapback.install_guard('base'), snapback.guard_state('base');
+CREATE FUNCTION impostor() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE OR REPLACE TRIGGER "~snapback_truncate_guard" BEFORE TRUNCATE ON heir FOR EACH STATEMENT EXECUTE FUNCTION impostor();
+SELECT snapback.guard_state('heir');
+SELECT snapback.install_guard('base'), snapback.guard_state('base');
+SELECT snapback.install_guard('base'), snapback.guard_state('base');
+-- The guard fires after the application's own triggers: what they make of a row is what is guarded.
+CREATE FUNCTION reassign() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.cid := ''own''; RETURN NEW; END';
+CREATE TRIGGER zz_last BEFORE INSERT ON base FOR EACH ROW EXECUTE FUNCTION reassign();
+SELECT locks_of($$INSERT INTO base VALUES (1, 'fixed')$$);
+
+-- A schema for each community.
+CREATE SCHEMA acme;
+CREATE SCHEMA later;
+CREATE TABLE acme.thing (id int PRIMARY KEY);
+CREATE TABLE acme.detail (thing int CONSTRAINT to_thing REFERENCES acme.thing);
+CREATE TABLE later.thing (id int PRIMARY KEY);
+CREATE TABLE tenant (key text, schema_name name);
+INSERT INTO tenant VALUES ('fixed', 'acme');
+CREATE VIEW tenants AS SELECT key AS community, key AS name, NULL::text AS owner, NULL::text AS owner_email, true AS restores_enabled, schema_name FROM tenant;
+INSERT INTO snapback.protected_table (relation_name) VALUES ('thing');
+SELECT snapback.install_guard(relation) FROM unnest('{acme.thing,later.thing}'::regclass[]) relation;
+CALL protect('acme.detail', NULL, 'to_thing');
+SELECT locks_of('INSERT INTO acme.thing VALUES (1)');
+INSERT INTO snapback.directory (relation) VALUES ('tenants');
+SELECT locks_of('INSERT INTO acme.thing VALUES (1)'), locks_of('INSERT INTO acme.detail VALUES (NULL)'), locks_of('INSERT INTO later.thing VALUES (1)');
+INSERT INTO tenant VALUES ('own', 'later');
+SELECT locks_of('INSERT INTO later.thing VALUES (1)');
+
+-- A role that may write to the tables, and nothing else, is guarded like any other; so are tables with row security,
+-- whose owners nobody trusts.
+CREATE ROLE regress_snapback_owner;
+CREATE ROLE regress_snapback_writer;
+GRANT USAGE, CREATE ON SCHEMA guard_test TO regress_snapback_owner;
+GRANT USAGE ON SCHEMA guard_test, acme TO regress_snapback_writer;
+GRANT INSERT ON acme.thing TO regress_snapback_writer;
+GRANT SELECT ON known TO regress_snapback_writer;
+GRANT SELECT ON held TO regress_snapback_writer;
+SET ROLE regress_snapback_owner;
+CREATE TABLE top (id int PRIMARY KEY, cid text);
+CREATE TABLE sub (id int PRIMARY KEY, top int CONSTRAINT to_top REFERENCES top);
+ALTER TABLE top ENABLE ROW LEVEL SECURITY;
+ALTER TABLE top FORCE ROW LEVEL SECURITY;
+GRANT INSERT, SELECT, UPDATE, DELETE, TRUNCATE ON sub TO regress_snapback_writer;
+RESET ROLE;
+CALL protect('top', 'cid');
+CALL protect('sub', NULL, 'to_top');
+INSERT INTO top VALUES (1, 'own'), (2, 'fixed');
+SET ROLE regress_snapback_writer;
+SELECT locks_of('INSERT INTO sub VALUES (1, 1)'), locks_of('INSERT INTO acme.thing VALUES (2)');
+SET row_security = off;
+SELECT locks_of('INSERT INTO sub VALUES (1, 2)');
+SET row_security = on;
+-- Operators that the writer plants do not get into the lookup.
+SET search_path = pg_temp, guard_test, pg_catalog;
+CREATE FUNCTION pg_temp.planted(int, int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'planted, as %', current_user; END $$;
+CREATE OPERATOR pg_temp.= (LEFTARG = int, RIGHTARG = int, PROCEDURE = pg_temp.planted);
+SELECT guard_test.locks_of('INSERT INTO guard_test.sub VALUES (1, 1)');
+SET search_path = guard_test;
+SELECT current_user, fare('SELECT * FROM top'), fare('SELECT snapback.lock_for_restore(''1'')');
+RESET ROLE;
+-- A cast of the owner's own runs as the owner, under a search_path that nobody else chose.
+CREATE TYPE pair AS (a int, b int);
+ALTER TYPE pair OWNER TO regress_snapback_owner;
+CREATE TABLE seen (who text, path text);
+GRANT INSERT ON seen TO PUBLIC;
+CREATE FUNCTION pair_text(pair) RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO guard_test.seen VALUES (current_user, current_setting('search_path')); RETURN 'own'; END $$;
+CREATE CAST (pair AS text) WITH FUNCTION pair_text(pair);
+ALTER FUNCTION pair_text(pair) OWNER TO regress_snapback_owner;
+ALTER TABLE top DISABLE ROW LEVEL SECURITY;
+ALTER TABLE top ALTER COLUMN cid TYPE pair USING row(1, 2)::pair;
+SET ROLE regress_snapback_writer;
+INSERT INTO sub VALUES (3, 1);
+RESET ROLE;
+SELECT * FROM seen;
+
+-- DROP EXTENSION takes every trigger along, without CASCADE.
+BEGIN;
+DROP EXTENSION pg_snapback;
+SELECT count(*) FROM pg_trigger WHERE tgname LIKE '~snapback%';
+INSERT INTO item VALUES (30, 1, 0);
+UPDATE log SET entry = 'b' WHERE at < 100;
+ROLLBACK;
+SELECT count(*) FROM pg_trigger WHERE tgname LIKE '~snapback%' AND tgenabled <> 'A';
+SELECT locks_of('INSERT INTO item VALUES (31, 1, 0)');
+
+DELETE FROM snapback.protected_table;
+DELETE FROM snapback.directory;
+DELETE FROM snapback.restore_epoch;
+DROP SCHEMA guard_test, acme, later, "of; ""DROP"" schema" CASCADE;
+DROP OWNED BY regress_snapback_writer;
+DROP ROLE regress_snapback_owner, regress_snapback_writer;
