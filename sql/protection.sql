@@ -63,6 +63,9 @@ FROM unnest('{a_view,a_matview,a_sequence,pages_pkey,an_unlogged,pg_temp.a_tempo
 SELECT refused(r || ', ''a.pages''') FROM unnest(ARRAY['NULL', '99999999::oid::regclass', '''app.a_type''']) r;
 SELECT refused($$ 'pages', $$ || o) FROM unnest(ARRAY[$$ 'a.missing' $$, $$ 'a' $$, 'NULL']) o;
 
+SELECT fails('SELECT snapback.lock_relation(99999999::oid::regclass)');
+SELECT fails('SELECT snapback.check_filter(99999999::oid::regclass, ''true'')');
+
 -- Keys
 CREATE TABLE keyless (id int, cid uuid NOT NULL REFERENCES communities);
 SELECT refused($$ 'keyless', 'a.other' $$);

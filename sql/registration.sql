@@ -144,6 +144,13 @@ BEGIN
 EXCEPTION WHEN others THEN
     INSERT INTO mallory.seen VALUES (statement, SQLERRM);
 END $$;
+CREATE TABLE later (x int);
+CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE WARNING 'fired as %', current_user;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit();
 CREATE FUNCTION attack() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO mallory.seen VALUES ('I am', current_user), ('row_security', current_setting('row_security')),
@@ -155,7 +162,10 @@ BEGIN
     PERFORM mallory.try('SELECT FROM snapback.option');
     PERFORM mallory.try('SELECT FROM reg.whole');
     PERFORM mallory.try('CREATE TEMP TABLE option (option text)');
+    PERFORM mallory.try('INSERT INTO mallory.later VALUES (1)');
+    PERFORM mallory.try('DECLARE held CURSOR WITH HOLD FOR SELECT mallory.try(''SELECT 1'')');
     PERFORM mallory.try('SET search_path = mallory');
+    PERFORM mallory.try('SET row_security = on');
     RETURN '1';
 END $$;
 CREATE VIEW evil AS SELECT attack() AS community, 'n'::text AS name, 'o'::text AS owner, 'e'::text AS owner_email, true AS restores_enabled;
