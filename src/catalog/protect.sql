@@ -11,8 +11,8 @@ LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_check_filter';
 COMMENT ON FUNCTION snapback.check_filter(regclass, text) IS
     'Refuses, as the relation''s owner and without reading a row, a filter that is not one boolean expression over the '
-    'relation''s own columns, or has a subquery, an aggregate or a volatile function. SQLSTATE as Postgres has it for '
-    'the fault: 42601, 42703, 42804, 42803, 42501; 0A000 for what Postgres itself would allow';
+    'relation''s own columns, or has a subquery, an aggregate, a volatile function, or a column that is generated. '
+    'SQLSTATE as Postgres has it for the fault: 42601, 42703, 42804, 42803, 42501; 0A000 for what Postgres would allow';
 
 CREATE FUNCTION snapback.large_object_column(relation regclass) RETURNS name
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -185,13 +185,12 @@ BEGIN
     IF found_ones IS NULL OR nullable THEN
         SELECT string_agg(f.parent::text, ', ' ORDER BY f.name) INTO unprotected_parents
         FROM snapback.foreign_key f
-        WHERE f.child = relation AND f.parent <> f.child AND f.parent <> ALL (parents) AND (f.mandatory OR NOT nullable)
+        WHERE f.child = relation AND f.parent <> f.child AND f.parent <> ALL (parents) AND (f.mandatory OR found_ones IS NULL)
           AND f.parent IN (SELECT u.relation FROM snapback.community_tables() u);
     END IF;
     IF found_ones IS NULL OR unprotected_parents IS NOT NULL THEN
         PERFORM snapback.refuse('SB020', format('no path leads from %s to a community', relation),
-            coalesce(format('Protect %s first, or ', unprotected_parents), 'If a column or a foreign key of it does, ')
-            || 'name it with community_column or via.');
+            coalesce('Protect ' || unprotected_parents || ' first, or name', 'Name') || ' with community_column or via what leads to one.');
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback.find_path(regclass) IS
@@ -398,7 +397,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('%s is not protected', coalesce(relation::text, 'NULL'))
-                      || coalesce(format(' under the option "%s"', unprotect.option), ''),
+                      || coalesce(' under the option "' || unprotect.option || '"', ''),
             HINT = 'The view snapback.protection lists what is protected.';
     END IF;
     IF NOT EXISTS (SELECT FROM snapback.coverage c WHERE c.table_id = present.id) THEN

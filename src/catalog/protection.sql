@@ -101,8 +101,7 @@ BEGIN
     END IF;
     status := CASE guard WHEN 'enabled' THEN 'protected' ELSE 'guard ' || guard END;
     problem := CASE guard WHEN 'enabled' THEN NULL
-                          ELSE format('writes are not refused while a community is restored; SELECT snapback.install_guard(%L)',
-                                      relation) END;
+                          ELSE 'writes are not refused while a community is restored; SELECT snapback.install_guards()' END;
 END $$;
 COMMENT ON FUNCTION snapback.table_status(snapback.protected_table, regclass, text) IS
     'How a protected relation fares: its path, its guard, and the first thing that is wrong with it';
@@ -119,6 +118,25 @@ AS $$
 $$;
 COMMENT ON FUNCTION snapback.protected_relations() IS
     'Every relation that is protected, or ought to be: where a community''s schema lacks the table, relation is NULL';
+
+CREATE FUNCTION snapback.install_guards() RETURNS SETOF regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unguarded regclass;
+BEGIN
+    FOR unguarded IN
+        SELECT p.relation FROM snapback.protected_relations() p JOIN pg_class c ON c.oid = p.relation
+        WHERE c.relkind IN ('r', 'p') AND snapback.guard_state(p.relation) <> 'enabled'
+        ORDER BY p.relation::text COLLATE "C"
+    LOOP
+        PERFORM snapback.install_guard(unguarded);
+        RETURN NEXT unguarded;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION snapback.install_guards() IS
+    'Puts the guard on every protected table where it is missing or disabled, such as those of a community that came later '
+    'and has a schema of its own; returns those tables';
 
 CREATE VIEW snapback.protection AS
 SELECT p.relation,

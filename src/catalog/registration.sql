@@ -68,7 +68,8 @@ BEGIN
     PERFORM snapback.refuse_if_covered(ARRAY[remove_option.option], format('option "%s"', remove_option.option));
     DELETE FROM snapback.option o WHERE o.option = remove_option.option;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no option "%s"', remove_option.option);
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no option "%s"', remove_option.option),
+            HINT = 'The table snapback.option lists those that there are.';
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback.remove_option(text) IS
@@ -85,7 +86,8 @@ BEGIN
     DELETE FROM snapback.category c WHERE c.category = remove_category.category;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('there is no category "%s"', remove_category.category);
+            MESSAGE = format('there is no category "%s"', remove_category.category),
+            HINT = 'The table snapback.category lists those that there are.';
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback.remove_category(text) IS
@@ -111,7 +113,9 @@ BEGIN
     END IF;
     IF result IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SB001',
-            MESSAGE = CASE WHEN unknown IS NULL THEN 'no option is named' ELSE 'there is no option ' || unknown END,
+            MESSAGE = CASE WHEN unknown IS NOT NULL THEN 'there is no option ' || unknown
+                           WHEN cardinality(categories) > 0 THEN 'there is no option under ' || array_to_string(categories, ', ')
+                           ELSE 'no option is named' END,
             HINT = coalesce('Name ''*'', a category or an option. There is: ' ||
                             (SELECT string_agg(n.name, ', ' ORDER BY n.category_position, n.position)
                              FROM (SELECT c.category AS name, c.position AS category_position, 0 AS position

@@ -52,6 +52,10 @@ inline constexpr const char *unknown_community = "SB007";
 inline constexpr const char *unknown_snapshot = "SB008";
 inline constexpr const char *schema_changed = "SB009";
 inline constexpr const char *restore_conflict = "SB010";
+inline constexpr const char *no_community_path = "SB020";
+inline constexpr const char *ambiguous_community_path = "SB021";
+inline constexpr const char *no_row_key = "SB022";
+inline constexpr const char *other_community_path = "SB023";
 } // namespace sqlstate
 
 } // namespace snapback

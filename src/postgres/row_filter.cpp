@@ -18,7 +18,7 @@ namespace snapback {
 
 namespace {
 
-enum class Verdict { usable, not_an_expression, has_subquery, has_system_column, volatile_function };
+enum class Verdict { usable, not_an_expression, has_subquery, unkept_column, volatile_function };
 
 /// Tell whether a parsed PL/pgSQL expression is nothing but the expression: that grammar also takes FROM and the like.
 bool is_bare_expression(const SelectStmt *select) {
@@ -36,12 +36,15 @@ Node *parse_expression(const char *text) {
     return is_bare_expression(select) ? linitial_node(ResTarget, select->targetList)->val : nullptr;
 }
 
-bool has_system_column(Node *node) {
+/// Tell whether a column is read that a stored row does not have: a system column, or one that is generated.
+bool reads_unkept_column(TupleDesc columns, Node *node) {
     Bitmapset *attributes = nullptr;
     pull_varattnos(node, 1, &attributes);
-    for (int i = -1; (i = bms_next_member(attributes, i)) >= 0;)
-        if (i + FirstLowInvalidHeapAttributeNumber < 0)
+    for (int i = -1; (i = bms_next_member(attributes, i)) >= 0;) {
+        int number = i + FirstLowInvalidHeapAttributeNumber;
+        if (number < 0 || (number > 0 && TupleDescAttr(columns, number - 1)->attgenerated))
             return true;
+    }
     return false;
 }
 
@@ -56,11 +59,12 @@ Verdict judge(Oid oid, const char *text, Node *expression) {
     Node *condition = transformExpr(state, expression, EXPR_KIND_WHERE);
     condition = coerce_to_boolean(state, condition, "a filter");
     assign_expr_collations(state, condition);
+    bool unkept = reads_unkept_column(RelationGetDescr(relation), condition);
     table_close(relation, NoLock);
     if (state->p_hasSubLinks)
         return Verdict::has_subquery;
-    if (has_system_column(condition))
-        return Verdict::has_system_column;
+    if (unkept)
+        return Verdict::unkept_column;
     // Before planning, which may fold a call away; and after, which fills in default arguments.
     if (contain_volatile_functions(condition) ||
         contain_volatile_functions(reinterpret_cast<Node *>(expression_planner(reinterpret_cast<Expr *>(condition)))))
@@ -80,8 +84,8 @@ const char *describe(Verdict verdict) {
     switch (verdict) {
     case Verdict::has_subquery:
         return "it has a subquery";
-    case Verdict::has_system_column:
-        return "it has a system column";
+    case Verdict::unkept_column:
+        return "it reads a system column or a generated one, which a snapshot does not hold";
     case Verdict::volatile_function:
         return "it has a volatile function";
     default:

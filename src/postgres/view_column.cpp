@@ -13,8 +13,22 @@ namespace snapback {
 
 namespace {
 
+/// A query with those around it, to which its references may lead.
+struct Scope {
+    ::Query *query;
+    const Scope *outer;
+
+    /// The scope so many levels out; null where there is none.
+    const Scope *at(Index levels) const {
+        const Scope *scope = this;
+        while (scope && levels-- > 0)
+            scope = scope->outer;
+        return scope;
+    }
+};
+
 bool follow_relation(Oid relation, AttrNumber number, TableColumn *found);
-bool follow_expression(::Query *query, Node *node, TableColumn *found);
+bool follow_expression(const Scope *scope, Node *node, TableColumn *found);
 
 /// Take off casts: they change how a value is held, not which value it is.
 Node *without_casts(Node *node) {
@@ -36,64 +50,76 @@ Node *without_casts(Node *node) {
 }
 
 /// Follow one output column of a query.
-bool follow_output(::Query *query, AttrNumber number, TableColumn *found) {
-    if (query->commandType != CMD_SELECT || query->setOperations)
+bool follow_output(const Scope *scope, AttrNumber number, TableColumn *found) {
+    if (scope->query->commandType != CMD_SELECT || scope->query->setOperations)
         return false;
-    TargetEntry *entry = get_tle_by_resno(query->targetList, number);
-    return entry && follow_expression(query, reinterpret_cast<Node *>(entry->expr), found);
+    TargetEntry *entry = get_tle_by_resno(scope->query->targetList, number);
+    return entry && follow_expression(scope, reinterpret_cast<Node *>(entry->expr), found);
 }
 
-/// Follow a column of a WITH query.
-bool follow_with_query(::Query *query, RangeTblEntry *entry, AttrNumber number, TableColumn *found) {
-    if (entry->ctelevelsup != 0 || entry->self_reference)
+/// Follow a column of a WITH query, which stands in this scope or in one around it.
+bool follow_with_query(const Scope *scope, RangeTblEntry *entry, AttrNumber number, TableColumn *found) {
+    const Scope *home = scope->at(entry->ctelevelsup);
+    if (!home || entry->self_reference)
         return false;
     ListCell *cell;
-    foreach (cell, query->cteList) {
+    foreach (cell, home->query->cteList) {
         auto *with = static_cast<CommonTableExpr *>(lfirst(cell));
-        if (strcmp(with->ctename, entry->ctename) == 0)
-            return follow_output(castNode(Query, with->ctequery), number, found);
+        if (strcmp(with->ctename, entry->ctename) == 0) {
+            Scope inner{castNode(Query, with->ctequery), home};
+            return follow_output(&inner, number, found);
+        }
     }
     return false;
 }
 
+/// Follow a column of a subquery in FROM.
+bool follow_subquery(const Scope *scope, RangeTblEntry *entry, AttrNumber number, TableColumn *found) {
+    Scope inner{entry->subquery, scope};
+    return follow_output(&inner, number, found);
+}
+
 /// Follow a column of one entry of a query's range table.
-bool follow_entry(::Query *query, RangeTblEntry *entry, AttrNumber number, TableColumn *found) {
+bool follow_entry(const Scope *scope, RangeTblEntry *entry, AttrNumber number, TableColumn *found) {
     switch (entry->rtekind) {
     case RTE_RELATION:
         return follow_relation(entry->relid, number, found);
     case RTE_SUBQUERY:
-        return follow_output(entry->subquery, number, found);
+        return follow_subquery(scope, entry, number, found);
     case RTE_JOIN:
-        return follow_expression(query, static_cast<Node *>(list_nth(entry->joinaliasvars, number - 1)), found);
+        return follow_expression(scope, static_cast<Node *>(list_nth(entry->joinaliasvars, number - 1)), found);
     case RTE_CTE:
-        return follow_with_query(query, entry, number, found);
+        return follow_with_query(scope, entry, number, found);
 #if PG_VERSION_NUM >= 180000
     case RTE_GROUP:
-        return follow_expression(query, static_cast<Node *>(list_nth(entry->groupexprs, number - 1)), found);
+        return follow_expression(scope, static_cast<Node *>(list_nth(entry->groupexprs, number - 1)), found);
 #endif
     default:
         return false;
     }
 }
 
-bool follow_expression(::Query *query, Node *node, TableColumn *found) {
+bool follow_expression(const Scope *scope, Node *node, TableColumn *found) {
     check_stack_depth();
     node = without_casts(node);
     if (!IsA(node, Var))
         return false;
     Var *var = castNode(Var, node);
-    if (var->varlevelsup != 0 || var->varattno <= 0)
+    const Scope *home = scope->at(var->varlevelsup);
+    if (!home || var->varattno <= 0)
         return false;
-    return follow_entry(query, rt_fetch(var->varno, query->rtable), var->varattno, found);
+    return follow_entry(home, rt_fetch(var->varno, home->query->rtable), var->varattno, found);
 }
 
 bool follow_relation(Oid oid, AttrNumber number, TableColumn *found) {
     Relation relation = relation_open(oid, AccessShareLock);
     bool success = true;
-    if (relation->rd_rel->relkind == RELKIND_VIEW)
-        success = follow_output(get_view_query(relation), number, found);
-    else
+    if (relation->rd_rel->relkind == RELKIND_VIEW) {
+        Scope view{get_view_query(relation), nullptr};
+        success = follow_output(&view, number, found);
+    } else {
         *found = {oid, number};
+    }
     relation_close(relation, NoLock);
     return success;
 }
