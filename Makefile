@@ -15,8 +15,10 @@ DATA_built   = $(EXTENSION)--$(EXTVERSION).sql
 PG_CXXFLAGS  = -std=c++20 -fvisibility=hidden -fvisibility-inlines-hidden -Wall -Wextra -Werror $(SANITIZE)
 PG_CPPFLAGS  = -Isrc
 SHLIB_LINK   = -lstdc++ -lzstd -lcrypto -lcurl -lpthread $(SANITIZE)
-EXTRA_CLEAN  = $(EXTENSION)--$(EXTVERSION).sql results output_iso regression.diffs regression.out
+EXTRA_CLEAN  = $(EXTENSION)--$(EXTVERSION).sql build results output_iso regression.diffs regression.out
 
+# `make installcheck` needs a running server, a superuser's PGUSER, max_prepared_transactions >= 10 and a few free
+# max_worker_processes; `scripts/server make installcheck` brings one that has it all.
 REGRESS      = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 ISOLATION    = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
 REGRESS_OPTS = --load-extension=pg_snapback
@@ -41,3 +43,8 @@ src/core/%.o: src/core/%.cpp $(wildcard src/core/*.hpp)
 
 # PGXS tracks no header dependencies.
 $(OBJS): $(OUR_HEADERS) Makefile
+
+clean: clean-boundary
+.PHONY: clean-boundary
+clean-boundary:
+	$(MAKE) -C test/boundary clean
