@@ -36,6 +36,7 @@ inline constexpr const char *lock_not_available = "55P03";
 inline constexpr const char *serialization_failure = "40001";
 inline constexpr const char *foreign_key_violation = "23503";
 inline constexpr const char *unique_violation = "23505";
+inline constexpr const char *exclusion_violation = "23P01";
 inline constexpr const char *insufficient_privilege = "42501";
 inline constexpr const char *undefined_object = "42704";
 inline constexpr const char *undefined_column = "42703";

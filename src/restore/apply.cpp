@@ -12,12 +12,28 @@ namespace snapback {
 
 namespace {
 
+/// Say which value is taken: the rows that a restore writes may meet rows that it does not touch.
+[[noreturn]] void fail_conflict(const TablePlan &plan, const PostgresError &error) {
+    const ErrorData &data = error.data();
+    throw Error(error.sqlstate(), "a row of " + plan.live.name +
+                                      " cannot be restored: another row holds its value of " +
+                                      (data.constraint_name ? data.constraint_name : "a unique index") + " now")
+        .with_detail(data.detail ? data.detail : "")
+        .with_hint("Change that other row, or restore the option that covers it as well.");
+}
+
 /// Run one writing statement as the table's owner; it must touch as many rows as were planned.
 void write(Query &query, const TablePlan &plan, const std::string &sql, std::uint64_t planned) {
     if (planned == 0)
         return;
     AsOwner owner(plan.live.owner);
-    query.run(sql);
+    try {
+        query.run(sql);
+    } catch (const PostgresError &error) {
+        if (error.sqlstate() == sqlstate::unique_violation || error.sqlstate() == sqlstate::exclusion_violation)
+            fail_conflict(plan, error);
+        throw;
+    }
     if (query.affected() != planned)
         throw Error(sqlstate::restore_conflict, "restoring " + plan.live.name + " touched " +
                                                     std::to_string(query.affected()) + " rows instead of " +

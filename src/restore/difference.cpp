@@ -18,11 +18,11 @@ namespace snapback {
 namespace {
 
 /// Read the live rows as a capture would; hand over the chunks they make.
-void cut_live_rows(const TablePlan &plan, const std::string &community,
-                   const std::function<void(std::string &&)> &visit) {
+void cut_live_rows(TablePlan &plan, const std::string &community, const std::function<void(std::string &&)> &visit) {
     RowSorter sorter(static_cast<std::size_t>(settings().capture_memory_kb) * 1024, open_temporary_file);
     auto collect = [&](std::uint32_t group, std::string_view key, std::string_view row) {
         sorter.add(group, key, row);
+        plan.live_rows++;
     };
     if (plan.table.relation_name.empty())
         read_live_rows(plan.table, plan.live, std::span<const std::string>(&community, 1), collect);

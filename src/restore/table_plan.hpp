@@ -44,9 +44,10 @@ struct TablePlan {
     TupleStore reinsert; // changed rows that cannot be updated in place
     TupleStore remove;   // rows added since
 
-    std::uint64_t kept = 0;     // rows added since that stay, since others refer to them
-    std::uint64_t returned = 0; // rows outside the selection that come back, since others refer to them
-    std::uint64_t unlinked = 0; // references set to NULL, since their row is in no snapshot
+    std::uint64_t live_rows = 0; // how many there are now, in all
+    std::uint64_t kept = 0;      // rows added since that stay, since others refer to them
+    std::uint64_t returned = 0;  // rows outside the selection that come back, since others refer to them
+    std::uint64_t unlinked = 0;  // references set to NULL, since their row is in no snapshot
 };
 
 } // namespace snapback
