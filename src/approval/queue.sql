@@ -1,7 +1,7 @@
 -- The queue run: once a minute it picks up whatever a transaction, a worker or a crash left behind. And the views.
 
 CREATE FUNCTION snapback.restore_is_abandoned(restore uuid) RETURNS boolean
-LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'snapback_restore_is_abandoned';
+LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_restore_is_abandoned';
 COMMENT ON FUNCTION snapback.restore_is_abandoned(uuid) IS
     'Whether no background worker is at work on this restore; if so, none can begin until this transaction ends';
 

@@ -47,17 +47,17 @@ ALTER TABLE snapback.restore_run ADD FOREIGN KEY (request) REFERENCES snapback.r
 CREATE INDEX ON snapback.restore_run (request);
 
 CREATE FUNCTION snapback.valid_address(address text) RETURNS boolean
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'snapback_valid_address';
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_valid_address';
 COMMENT ON FUNCTION snapback.valid_address(text) IS
     'Whether mail can be sent to this address: local@domain in ASCII, no quotes, spaces, comments or control characters, within SMTP''s lengths';
 
 CREATE FUNCTION snapback.hide_statement() RETURNS void
-LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'snapback_hide_statement';
+LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_hide_statement';
 COMMENT ON FUNCTION snapback.hide_statement() IS
     'Replace the text of the running statement, which may hold a secret, in pg_stat_activity and in the log lines of errors';
 
 CREATE FUNCTION snapback.unusable_mail_setting() RETURNS text
-LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'snapback_unusable_mail_setting';
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_unusable_mail_setting';
 COMMENT ON FUNCTION snapback.unusable_mail_setting() IS 'What is wrong with the first setting that keeps mail from being sent; null where all is well';
 
 CREATE FUNCTION snapback.approval_settings(OUT community text, OUT account text, OUT retention interval,
@@ -77,12 +77,12 @@ COMMENT ON FUNCTION snapback.approval_settings() IS
     'The settings that requests and approvals go by; unusable: what keeps mail from being sent, else null';
 
 CREATE FUNCTION snapback.lock_requests(community text) RETURNS void
-LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'snapback_lock_requests';
+LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_lock_requests';
 COMMENT ON FUNCTION snapback.lock_requests(text) IS
     'Wait for, and take until the end of the transaction, the right to decide which of a community''s requests is pending';
 
 CREATE FUNCTION snapback.start_worker(work text) RETURNS void
-LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'snapback_start_worker';
+LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_start_worker';
 COMMENT ON FUNCTION snapback.start_worker(text) IS
     'Start a background worker once this transaction commits; work: mail or restore. Where no worker slot is free, the queue run starts it later';
 

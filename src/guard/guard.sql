@@ -21,12 +21,12 @@ CREATE CONSTRAINT TRIGGER date_at_commit AFTER INSERT OR UPDATE OF xid ON snapba
 ALTER TABLE snapback.restore_epoch ENABLE ALWAYS TRIGGER date_at_commit;
 
 CREATE FUNCTION snapback.advance_restore_epoch(community text) RETURNS void
-    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'snapback_advance_restore_epoch';
+    LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_advance_restore_epoch';
 COMMENT ON FUNCTION snapback.advance_restore_epoch(text) IS
     'Internal building block of the restore: notes that this transaction restores the community, so that nobody writes back what they read before';
 
 CREATE FUNCTION snapback.lock_for_restore(community text) RETURNS void
-    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'snapback_lock_for_restore';
+    LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_lock_for_restore';
 COMMENT ON FUNCTION snapback.lock_for_restore(text) IS
     'Internal building block of the restore: keeps all writers from the community until the transaction ends. Waits up to snapback.lock_timeout, then raises 55P03 and names who is in the way; raises 25001 above READ COMMITTED';
 
@@ -52,7 +52,7 @@ CREATE TRIGGER forget_guarded_paths AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
 ALTER TABLE snapback.directory ENABLE ALWAYS TRIGGER forget_guarded_paths;
 
 CREATE FUNCTION snapback.guard_state(relation regclass) RETURNS text
-    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'snapback_guard_state';
+    LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_guard_state';
 COMMENT ON FUNCTION snapback.guard_state(regclass) IS
     'enabled: every write to the table, its partitions and children is guarded; disabled: a guard is there but does not always fire; missing: a guard is not there, or is not as install_guard() makes it';
 
