@@ -1,8 +1,8 @@
 // What requests and approvals need that SQL cannot do: locks of our own class, workers at commit, hidden statements.
 #include "approval/workers.hpp"
-#include "postgres/own_lock.hpp"
+#include "postgres/advisory_lock.hpp"
+#include "postgres/arguments.hpp"
 #include "postgres/statement_text.hpp"
-#include "postgres/value.hpp"
 
 using namespace snapback;
 
@@ -12,17 +12,17 @@ SNAPBACK_FUNCTION(snapback_hide_statement) {
 }
 
 SNAPBACK_FUNCTION(snapback_lock_requests) {
-    lock_in_transaction(LockPurpose::community_requests, string_from_varlena(PG_GETARG_DATUM(0)));
+    take_own_lock(LockSpace::requests, lock_key(text_argument(fcinfo, 0)), ExclusiveLock, true);
     return Datum{0};
 }
 
 SNAPBACK_FUNCTION(snapback_restore_is_abandoned) {
-    std::string restore = text_from_datum(PG_GETARG_DATUM(0), UUIDOID);
-    return BoolGetDatum(try_lock_in_transaction(LockPurpose::restore_at_work, restore));
+    std::uint64_t restore = lock_key(uuid_argument(fcinfo, 0));
+    return BoolGetDatum(take_own_lock(LockSpace::restore_at_work, restore, ExclusiveLock, false));
 }
 
 SNAPBACK_FUNCTION(snapback_start_worker) {
-    std::string work = string_from_varlena(PG_GETARG_DATUM(0));
+    std::string work = text_argument(fcinfo, 0);
     if (work != "mail" && work != "restore")
         throw Error(sqlstate::invalid_parameter, "there is no worker for \"" + work + "\"")
             .with_hint("The workers are mail and restore.");

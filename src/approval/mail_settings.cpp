@@ -1,7 +1,7 @@
 #include "approval/mail_settings.hpp"
 
 #include "core/mail_address.hpp"
-#include "postgres/value.hpp"
+#include "postgres/arguments.hpp"
 #include "settings/settings.hpp"
 
 namespace snapback {
@@ -28,5 +28,5 @@ SNAPBACK_FUNCTION(snapback_unusable_mail_setting) {
 }
 
 SNAPBACK_FUNCTION(snapback_valid_address) {
-    return BoolGetDatum(snapback::is_mail_address(snapback::string_from_varlena(PG_GETARG_DATUM(0))));
+    return BoolGetDatum(snapback::is_mail_address(snapback::text_argument(fcinfo, 0)));
 }

@@ -9,7 +9,7 @@
 #include "approval/workers.hpp"
 #include "core/mail_message.hpp"
 #include "core/token.hpp"
-#include "postgres/own_lock.hpp"
+#include "postgres/advisory_lock.hpp"
 #include "postgres/query.hpp"
 #include "postgres/utf8.hpp"
 #include "settings/settings.hpp"
@@ -161,10 +161,10 @@ void reclaim_mail() {
 
 /// Become the one mail worker. False where another waits for that already: it will see all that is queued by now.
 bool become_the_worker() {
-    if (!try_lock_in_session(LockPurpose::next_mail_worker, ""))
+    if (!take_session_lock(LockSpace::next_mail_worker, 0, false))
         return false;
-    lock_in_session(LockPurpose::mail_worker, "");
-    unlock_in_session(LockPurpose::next_mail_worker, "");
+    take_session_lock(LockSpace::mail_worker, 0, true);
+    release_session_lock(LockSpace::next_mail_worker, 0);
     return true;
 }
 

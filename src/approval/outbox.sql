@@ -115,10 +115,10 @@ COMMENT ON FUNCTION snapback.note_mail_failure(uuid, text, boolean) IS
 CREATE FUNCTION snapback.next_mail_in() RETURNS bigint
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-    SELECT greatest(0, ceil(extract(epoch FROM min(m.next_try_at) - clock_timestamp()) * 1000))::bigint
+    SELECT ceil(extract(epoch FROM min(m.next_try_at) - clock_timestamp()) * 1000)::bigint
     FROM snapback.mail m JOIN snapback.request r ON r.id = m.request WHERE snapback.is_sendable(m, r);
 END;
-COMMENT ON FUNCTION snapback.next_mail_in() IS 'Milliseconds until the next queued mail is due; null where none is queued';
+COMMENT ON FUNCTION snapback.next_mail_in() IS 'Milliseconds until the next queued mail is due, negative where it is due already; null where none is queued';
 
 CREATE FUNCTION snapback.request_contents(request uuid) RETURNS TABLE (option text, label text, rows bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

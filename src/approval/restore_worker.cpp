@@ -2,7 +2,7 @@
 #include <optional>
 
 #include "approval/workers.hpp"
-#include "postgres/own_lock.hpp"
+#include "postgres/advisory_lock.hpp"
 #include "postgres/query.hpp"
 
 namespace snapback {
@@ -19,7 +19,7 @@ std::optional<std::string> claim_restore() {
         Query query;
         restore = query.run("SELECT snapback.claim_restore()")[0].optional_text(1);
         if (restore) {
-            lock_in_session(LockPurpose::restore_at_work, *restore);
+            take_session_lock(LockSpace::restore_at_work, lock_key(*restore), true);
             query.run("UPDATE snapback.restore_run SET state = 'running', started_at = clock_timestamp() WHERE id = $1",
                       {Value::uuid(*restore)});
         }
@@ -57,7 +57,7 @@ void work_on(const std::string &restore) {
     } catch (const Error &error) {
         note_failure(restore, error.sqlstate, error.what());
     }
-    unlock_in_session(LockPurpose::restore_at_work, restore);
+    release_session_lock(LockSpace::restore_at_work, lock_key(restore));
 }
 
 void work_on_queue() {

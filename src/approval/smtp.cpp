@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <string_view>
 
@@ -31,8 +32,37 @@ public:
     SignalsBlocked(const SignalsBlocked &) = delete;
     SignalsBlocked &operator=(const SignalsBlocked &) = delete;
 
+    /// Let the signals in that came meanwhile, while this runs.
+    template <class Function> void lift_for(Function &&function) const {
+        sigset_t blocked;
+        pthread_sigmask(SIG_SETMASK, &before_, &blocked);
+        function();
+        pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
+    }
+
 private:
     sigset_t before_{};
+};
+
+/// What goes on beside a transfer. libcurl waits for the answer to a whole message in one call; its progress callback
+/// is the way to be called meanwhile. An exception must not cross libcurl, so it is kept until that has returned.
+struct Breath {
+    const std::function<void()> &breathe;
+    const SignalsBlocked *blocked = nullptr;
+    std::exception_ptr thrown;
+
+    static int take(void *self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+        auto &breath = *static_cast<Breath *>(self);
+        if (!breath.thrown && breath.blocked)
+            breath.blocked->lift_for([&] {
+                try {
+                    breath.breathe();
+                } catch (...) {
+                    breath.thrown = std::current_exception();
+                }
+            });
+        return breath.thrown ? 1 : 0;
+    }
 };
 
 /// What libcurl reads the message from, piece by piece.
@@ -51,12 +81,13 @@ struct Source {
 /// One conversation with a mail server: handles, recipient, message.
 class Conversation {
 public:
-    Conversation(const MailServer &server, const std::string &from, const std::string &to, const std::string &message);
+    Conversation(const MailServer &server, const std::string &from, const std::string &to, const std::string &message,
+                 const std::function<void()> &breathe);
     ~Conversation();
     Conversation(const Conversation &) = delete;
     Conversation &operator=(const Conversation &) = delete;
 
-    Delivery run(const std::function<void()> &breathe);
+    Delivery run();
 
 private:
     template <class Argument> void set(CURLoption option, Argument argument);
@@ -68,6 +99,7 @@ private:
     std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> transfers_;
     std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> recipients_;
     Source source_;
+    Breath breath_;
     std::array<char, CURL_ERROR_SIZE> error_{};
     std::chrono::steady_clock::time_point deadline_;
 };
@@ -98,9 +130,10 @@ void Conversation::set_security(const MailServer &server) {
 }
 
 Conversation::Conversation(const MailServer &server, const std::string &from, const std::string &to,
-                           const std::string &message)
+                           const std::string &message, const std::function<void()> &breathe)
     : mail_(curl_easy_init(), curl_easy_cleanup), transfers_(curl_multi_init(), curl_multi_cleanup),
       recipients_(curl_slist_append(nullptr, ("<" + to + ">").c_str()), curl_slist_free_all), source_{message},
+      breath_{breathe, nullptr, nullptr},
       deadline_(std::chrono::steady_clock::now() + std::chrono::seconds(server.timeout_seconds + 1)) {
     if (!mail_ || !transfers_ || !recipients_)
         fail("no handle", "out of memory");
@@ -124,6 +157,9 @@ Conversation::Conversation(const MailServer &server, const std::string &from, co
     set(CURLOPT_UPLOAD, 1L);
     set(CURLOPT_READFUNCTION, &Source::read);
     set(CURLOPT_READDATA, static_cast<void *>(&source_));
+    set(CURLOPT_NOPROGRESS, 0L);
+    set(CURLOPT_XFERINFOFUNCTION, &Breath::take);
+    set(CURLOPT_XFERINFODATA, static_cast<void *>(&breath_));
     if (CURLMcode code = curl_multi_add_handle(transfers_.get(), mail_.get()); code != CURLM_OK)
         fail("cannot begin", curl_multi_strerror(code));
 }
@@ -141,11 +177,16 @@ Conversation::~Conversation() {
 /// Go on for a tenth of a second at most; return whether the transfer goes on.
 bool Conversation::advance() {
     SignalsBlocked blocked;
+    breath_.blocked = &blocked;
     int running = 0;
-    if (CURLMcode code = curl_multi_perform(transfers_.get(), &running); code != CURLM_OK)
+    CURLMcode code = curl_multi_perform(transfers_.get(), &running);
+    if (code == CURLM_OK && running > 0)
+        code = curl_multi_poll(transfers_.get(), nullptr, 0, 100, nullptr);
+    breath_.blocked = nullptr;
+    if (breath_.thrown)
+        std::rethrow_exception(breath_.thrown);
+    if (code != CURLM_OK)
         fail("cannot go on", curl_multi_strerror(code));
-    if (running > 0)
-        curl_multi_poll(transfers_.get(), nullptr, 0, 100, nullptr);
     return running > 0;
 }
 
@@ -167,9 +208,9 @@ Delivery Conversation::judge(CURLcode code) const {
     return {final ? Delivery::Outcome::refused : Delivery::Outcome::try_later, error};
 }
 
-Delivery Conversation::run(const std::function<void()> &breathe) {
+Delivery Conversation::run() {
     while (advance()) {
-        breathe();
+        breath_.breathe();
         if (std::chrono::steady_clock::now() > deadline_)
             return {Delivery::Outcome::try_later, "timed out"};
     }
@@ -187,7 +228,7 @@ Delivery send_mail(const MailServer &server, const std::string &from, const std:
     static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (ready != CURLE_OK)
         fail("cannot be used", curl_easy_strerror(ready));
-    return Conversation(server, from, to, message).run(breathe);
+    return Conversation(server, from, to, message, breathe).run();
 }
 
 } // namespace snapback

@@ -90,7 +90,7 @@ std::string write(const MailHead &head, const Letter &letter) {
     const std::string &from = checked_address(head.from, "sender");
     const std::string &to = checked_address(head.to, "owner");
     // "=_" is never part of quoted-printable text, so no line of the parts can be taken for the boundary.
-    std::string boundary = "=_" + head.id;
+    const std::string boundary = "=_snapback";
     std::string mail = plain_header("From", "<" + from + ">") + plain_header("To", "<" + to + ">") +
                        text_header("Subject", letter.subject) + plain_header("Date", mail_date(head.date)) +
                        plain_header("Message-ID", "<" + head.id + from.substr(from.find('@')) + ">") +

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <string_view>
 
 #include "postgres/boundary.hpp"
 
@@ -11,9 +12,13 @@ namespace snapback {
 
 /// What our advisory locks protect. They are of a class that pg_advisory_lock() cannot reach, so no SQL user holds one.
 enum class LockSpace : std::uint16_t {
-    store = 0x5b01,           ///< chunks: shared by whoever refers to them, exclusive for the sweep that deletes them
-    community = 0x5b02,       ///< one community: shared by its writers, exclusive for its restore
-    all_communities = 0x5b03, ///< all: ShareLock for writers to many, RowExclusiveLock for every restore
+    store = 0x5b01,            ///< chunks: shared by whoever refers to them, exclusive for the sweep that deletes them
+    community = 0x5b02,        ///< one community: shared by its writers, exclusive for its restore
+    all_communities = 0x5b03,  ///< all: ShareLock for writers to many, RowExclusiveLock for every restore
+    requests = 0x5b11,         ///< by community: exclusive for whoever decides which of its requests is pending
+    restore_at_work = 0x5b12,  ///< by restore: held by the background worker that carries it out
+    mail_worker = 0x5b13,      ///< held by the one mail worker at work
+    next_mail_worker = 0x5b14, ///< held by the one mail worker that waits for that
 };
 
 /// The tag of a lock in this database.
@@ -29,5 +34,14 @@ inline bool take_own_lock(LockSpace space, std::uint64_t key, LOCKMODE mode, boo
     LOCKTAG tag = own_lock_tag(space, key);
     return call([&] { return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL; });
 }
+
+/// The key that stands for a text; two texts that share one merely wait for each other.
+std::uint64_t lock_key(std::string_view text);
+
+/// Take a lock for this session, exclusively, in or outside of transactions; wait, or return false at once.
+bool take_session_lock(LockSpace space, std::uint64_t key, bool wait);
+
+/// Give a session's lock back.
+void release_session_lock(LockSpace space, std::uint64_t key);
 
 } // namespace snapback

@@ -1,0 +1,130 @@
+"""Mail servers that behave as a test wants: one that follows a script to the byte, and real ones."""
+import contextlib
+import datetime
+import email
+import email.policy
+import re
+import socket
+import ssl
+import threading
+import time
+
+import aiosmtpd.controller
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+
+class Mail:
+    """A mail as it arrived: the bytes, and what they mean."""
+
+    def __init__(self, raw, sender=None, recipients=None):
+        self.raw = raw
+        self.sender = sender
+        self.recipients = recipients
+        self.message = email.message_from_bytes(raw, policy=email.policy.default)
+
+    def part(self, kind):
+        return self.message.get_body((kind,)).get_content()
+
+    def token(self):
+        found = re.search(r"https://cms\.example/approve\?t=([A-Za-z0-9_-]{43})\r?\n", self.part("plain"))
+        return found and found.group(1)
+
+
+class ScriptedServer:
+    """Speaks SMTP by a script: for each step (connect, EHLO, MAIL, RCPT, DATA, end, QUIT) an answer other than the usual,
+    None for silence, "drop" for a cut connection. Remembers every byte it got."""
+
+    usual = {"connect": "220 scripted ESMTP", "EHLO": "250 scripted", "HELO": "250 scripted", "MAIL": "250 ok", "RCPT": "250 ok",
+             "DATA": "354 go on", "end": "250 taken", "QUIT": "221 bye"}
+
+    def __init__(self, **script):
+        self.script = script
+        self.seen = b""
+        self.steps = []
+        self.mails = []
+        self.connections = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"smtp://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                self.connections += 1
+                threading.Thread(target=self.converse, args=(connection,), daemon=True).start()
+
+    def answer(self, connection, step):
+        self.steps.append(step)
+        answer = self.script.get(step, self.usual.get(step, "502 what"))
+        if answer == "drop":
+            raise OSError
+        if answer is None:
+            time.sleep(60)
+        connection.sendall(answer.encode() + b"\r\n")
+        return answer
+
+    def converse(self, connection):
+        with contextlib.suppress(OSError), connection:
+            self.answer(connection, "connect")
+            lines = connection.makefile("rb")
+            for line in lines:
+                self.seen += line
+                step = line.split()[0].decode(errors="replace").upper()
+                if not self.answer(connection, step).startswith("354"):
+                    if step == "QUIT":
+                        return
+                    continue
+                content = b""
+                for line in lines:
+                    self.seen += line
+                    if line == b".\r\n":
+                        break
+                    content += line[1:] if line.startswith(b"..") else line
+                self.mails.append(Mail(content))
+                self.answer(connection, "end")
+
+    def close(self):
+        self.listener.close()
+
+
+class Collector:
+    """aiosmtpd's side: keep each mail that comes in."""
+
+    def __init__(self):
+        self.mails = []
+        self.over_tls = []
+
+    async def handle_DATA(self, server, session, envelope):
+        self.mails.append(Mail(envelope.original_content, envelope.mail_from, envelope.rcpt_tos))
+        self.over_tls.append(session.ssl is not None)
+        return "250 taken"
+
+
+def aiosmtpd_server(implicit_tls=None, **options):
+    """Start aiosmtpd; return its controller, whose handler keeps the mails, and its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = aiosmtpd.controller.Controller(Collector(), hostname="127.0.0.1", port=port, ssl_context=implicit_tls, **options)
+    controller.start()
+    return controller, port
+
+
+def make_certificate(folder, name, host, days):
+    """Make a self-signed certificate that ends in so many days; return a server's TLS context, and the file to trust it by."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    now = datetime.datetime.utcnow()
+    certificate = (x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+                   .serial_number(x509.random_serial_number())
+                   .not_valid_before(now - datetime.timedelta(days=30)).not_valid_after(now + datetime.timedelta(days=days))
+                   .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+                   .sign(key, hashes.SHA256()))
+    key_file, certificate_file = folder / f"{name}.key", folder / f"{name}.pem"
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate_file, key_file)
+    return context, str(certificate_file)
