@@ -1,7 +1,7 @@
 // What requests and approvals need that SQL cannot do: locks of our own class, workers at commit, hidden statements.
 #include "approval/workers.hpp"
-#include "postgres/advisory_lock.hpp"
 #include "postgres/arguments.hpp"
+#include "postgres/heavy_lock.hpp"
 #include "postgres/statement_text.hpp"
 
 using namespace snapback;

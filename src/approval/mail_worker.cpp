@@ -9,8 +9,8 @@
 #include "approval/workers.hpp"
 #include "core/mail_message.hpp"
 #include "core/token.hpp"
-#include "postgres/advisory_lock.hpp"
 #include "postgres/query.hpp"
+#include "postgres/session_lock.hpp"
 #include "postgres/utf8.hpp"
 #include "settings/settings.hpp"
 

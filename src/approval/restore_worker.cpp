@@ -2,8 +2,8 @@
 #include <optional>
 
 #include "approval/workers.hpp"
-#include "postgres/advisory_lock.hpp"
 #include "postgres/query.hpp"
+#include "postgres/session_lock.hpp"
 
 namespace snapback {
 

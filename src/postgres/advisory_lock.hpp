@@ -1,6 +1,5 @@
 #pragma once
 #include <cstdint>
-#include <string_view>
 
 #include "postgres/boundary.hpp"
 
@@ -34,14 +33,5 @@ inline bool take_own_lock(LockSpace space, std::uint64_t key, LOCKMODE mode, boo
     LOCKTAG tag = own_lock_tag(space, key);
     return call([&] { return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL; });
 }
-
-/// The key that stands for a text; two texts that share one merely wait for each other.
-std::uint64_t lock_key(std::string_view text);
-
-/// Take a lock for this session, exclusively, in or outside of transactions; wait, or return false at once.
-bool take_session_lock(LockSpace space, std::uint64_t key, bool wait);
-
-/// Give a session's lock back.
-void release_session_lock(LockSpace space, std::uint64_t key);
 
 } // namespace snapback
