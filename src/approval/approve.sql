@@ -70,13 +70,14 @@ END $$;
 COMMENT ON FUNCTION snapback.refusal(snapback.request, text) IS
     'Why a request cannot be approved as things stand now, in words for the owner; null where it can';
 
-CREATE FUNCTION snapback.restored_tables(restore uuid) RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint)
+CREATE FUNCTION snapback.restored_tables(restore uuid)
+RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT t.relation, t.inserted, t.updated, t.deleted, t.kept
+    SELECT t.relation, t.inserted, t.updated, t.deleted, t.kept, t.returned, t.unlinked
     FROM snapback.restore_table t WHERE t.restore = restored_tables.restore ORDER BY t.relation COLLATE "C";
 END;
-COMMENT ON FUNCTION snapback.restored_tables(uuid) IS 'What a restore changed, table by table';
+COMMENT ON FUNCTION snapback.restored_tables(uuid) IS 'What a restore changed, table by table; the columns are those of snapback.restore_table';
 
 CREATE FUNCTION snapback.begin_restore(community text, snapshot uuid, options text[], request uuid, state text) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -193,11 +194,11 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 COMMENT ON FUNCTION snapback.approve_restore(text, text, boolean) IS
     'Restore what the request that this mailed secret belongs to asks for. status: restored, started (in the background), refused (reason says why) or failed (nothing was '
-    'changed; the link stays valid until it expires); tables: per table inserted, updated, deleted, kept. community_name, where given or demanded by snapback.require_community_name, must '
+    'changed; the link stays valid until it expires); tables: per table inserted, updated, deleted, kept, returned, unlinked. community_name, where given or demanded by snapback.require_community_name, must '
     'be the community''s name. Raises nothing but what cancels the statement, since an error would write the secret into the log';
 
 CREATE FUNCTION snapback.restore(categories text[], snapshot uuid, community text)
-RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint)
+RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     settings record;

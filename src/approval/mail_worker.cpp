@@ -64,9 +64,11 @@ std::vector<OptionInMail> read_options(Query &query, const std::string &request)
 
 std::vector<TableInMail> read_tables(Query &query, const std::string &restore) {
     std::vector<TableInMail> tables;
-    for (Row row : query.run("SELECT relation, inserted, updated, deleted, kept FROM snapback.restored_tables($1)",
-                             {Value::uuid(restore)}))
-        tables.push_back({to_utf8(row.text(1)), row.bigint(2), row.bigint(3), row.bigint(4), row.bigint(5)});
+    for (Row row : query.run(
+             "SELECT relation, inserted, updated, deleted, kept, returned, unlinked FROM snapback.restored_tables($1)",
+             {Value::uuid(restore)}))
+        tables.push_back({to_utf8(row.text(1)), row.bigint(2), row.bigint(3), row.bigint(4), row.bigint(5),
+                          row.bigint(6), row.bigint(7)});
     return tables;
 }
 

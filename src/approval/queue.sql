@@ -71,10 +71,11 @@ COMMENT ON VIEW snapback.requests IS 'Every request to restore, its state now, a
 
 CREATE VIEW snapback.restores AS
 SELECT r.id AS restore, r.community, r.snapshot, r.options, r.request, r.state, r.before_snapshot, r.requested_at, r.started_at, r.ended_at,
-       r.sqlstate, r.message, t.tables, t.inserted, t.updated, t.deleted, t.kept
+       r.sqlstate, r.message, t.tables, t.inserted, t.updated, t.deleted, t.kept, t.returned, t.unlinked
 FROM snapback.restore_run r
 CROSS JOIN LATERAL (SELECT count(*) AS tables, coalesce(sum(t.inserted), 0)::bigint AS inserted, coalesce(sum(t.updated), 0)::bigint AS updated,
-                           coalesce(sum(t.deleted), 0)::bigint AS deleted, coalesce(sum(t.kept), 0)::bigint AS kept
+                           coalesce(sum(t.deleted), 0)::bigint AS deleted, coalesce(sum(t.kept), 0)::bigint AS kept,
+                           coalesce(sum(t.returned), 0)::bigint AS returned, coalesce(sum(t.unlinked), 0)::bigint AS unlinked
                     FROM snapback.restore_table t WHERE t.restore = r.id) t;
 COMMENT ON VIEW snapback.restores IS 'Every restore with its outcome and the rows it changed, all tables together';
 

@@ -116,10 +116,15 @@ std::string describe(const OptionInMail &option) {
     return option.rows ? label + " (" + counted(*option.rows, "row") + ")" : label;
 }
 
+/// Say what happened to a table's rows, in the words of restore()'s columns.
 std::string describe(const TableInMail &table) {
-    return one_line(table.relation) + ": " + std::to_string(table.inserted) + " inserted, " +
-           std::to_string(table.updated) + " updated, " + std::to_string(table.deleted) + " deleted, " +
-           std::to_string(table.kept) + " kept";
+    std::string changes;
+    for (const auto &[count, what] : {std::pair(table.inserted, "inserted"), std::pair(table.updated, "updated"),
+                                      std::pair(table.deleted, "deleted"), std::pair(table.kept, "kept"),
+                                      std::pair(table.returned, "returned"), std::pair(table.unlinked, "unlinked")})
+        if (count > 0)
+            changes += (changes.empty() ? "" : ", ") + std::to_string(count) + " " + what;
+    return one_line(table.relation) + ": " + (changes.empty() ? "nothing to change" : changes);
 }
 
 template <class Thing> std::vector<std::string> describe_all(const std::vector<Thing> &things) {

@@ -37,6 +37,8 @@ struct TableInMail {
     std::int64_t updated = 0;
     std::int64_t deleted = 0;
     std::int64_t kept = 0;
+    std::int64_t returned = 0;
+    std::int64_t unlinked = 0;
 };
 
 struct ResultMail {
