@@ -19,7 +19,7 @@ SELECT snapback.add_option('customization.security',       'Security Preferences
 
 -- Some columns only: the settings row itself always lives, and its other columns belong to other options.
 SELECT snapback.protect('cms.community_settings', 'customization.community_info', community_column := 'cid',
-    columns := '{name,subtitle,name_format,login_methods,on_join,shift_types,logo_asset_id,palette,bot}');
+    columns := '{name,subtitle,name_format,login_methods,on_join,shift_types,logo_asset_id,palette,bot,updated_at}');
 SELECT snapback.protect('cms.assets', 'customization.community_info', community_column := 'cid',
     filter := $$kind IN ('logo', 'bot_avatar')$$);
 

@@ -47,6 +47,9 @@ bool lock_for_write(const LockedCommunity &community) {
     if (communities_locked > most_communities_locked)
         return lock_all_for_write();
     Grant grant = try_lock(tag_of(community), ShareLock);
+    // Whoever waits for the lock is in the way of everyone, even of the restore that has it.
+    if (grant == Grant::refused && holds_lock(tag_of(community), ExclusiveLock))
+        return false;
     if (grant == Grant::refused)
         throw Error(sqlstate::lock_not_available, "community \"" + community.name + "\" is being restored")
             .with_detail("Nothing else can write to it until its restore has ended.")
@@ -132,9 +135,13 @@ void lock_for_restore(const std::string &community) {
     set_for_transaction("lock_timeout", std::to_string(patience).c_str());
 }
 
+bool is_restored_here(const std::string &community) {
+    return holds_lock(tag_of({community, lock_key(community)}), ExclusiveLock);
+}
+
 bool is_being_restored(const std::string &community) {
-    LOCKTAG tag = tag_of({community, lock_key(community)});
-    return holds_lock(tag, ExclusiveLock) || !conflicting_holders(tag, ShareLock).empty();
+    return is_restored_here(community) ||
+           !conflicting_holders(tag_of({community, lock_key(community)}), ShareLock).empty();
 }
 
 } // namespace snapback

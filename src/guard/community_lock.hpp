@@ -22,6 +22,8 @@ bool lock_all_for_write();
 /// From here on this transaction gives up on any lock after snapback.lock_timeout, and is never a deadlock's victim.
 void lock_for_restore(const std::string &community);
 
+/// Whether this transaction has the community alone.
+bool is_restored_here(const std::string &community);
 /// Whether a restore, of this session or another, has the community at this moment.
 bool is_being_restored(const std::string &community);
 

@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "guard/community_lock.hpp"
 #include "postgres/arguments.hpp"
 #include "postgres/invalidation.hpp"
 #include "postgres/query.hpp"
@@ -104,7 +105,8 @@ void refuse_if_stale(const std::string &community, const Epoch &epoch) {
         return;
     if (ActiveSnapshotSet() && ended_after(epoch.transaction, GetActiveSnapshot()))
         refuse(community, "this statement's snapshot was taken");
-    if (epoch.stale_in == known.transaction)
+    // A restore that waited for another one began before it, but reads all it goes by after its lock.
+    if (epoch.stale_in == known.transaction && !is_restored_here(community))
         refuse(community, "this transaction began");
 }
 

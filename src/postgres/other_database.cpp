@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "postgres/query.hpp"
+#include "postgres/worker.hpp"
 
 extern "C" {
 #include "commands/dbcommands.h"
@@ -100,12 +101,7 @@ void report_failure(Exchange *exchange, const char *sqlstate, const char *messag
 
 /// Run the statement in a transaction and note its value.
 void answer(Exchange *exchange) {
-    call([] {
-        SetCurrentStatementStartTimestamp();
-        StartTransactionCommand();
-        PushActiveSnapshot(GetTransactionSnapshot());
-        SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
-    });
+    WorkerTransaction transaction;
     std::optional<std::string> value;
     {
         Query query;
@@ -115,10 +111,7 @@ void answer(Exchange *exchange) {
     }
     if (value && value->size() >= sizeof exchange->result)
         throw Error("54000", "a result from another database is too long: " + std::to_string(value->size()) + " bytes");
-    call([] {
-        PopActiveSnapshot();
-        CommitTransactionCommand();
-    });
+    transaction.commit();
     put(exchange->result, value ? value->c_str() : "");
     exchange->outcome = value ? Exchange::value : Exchange::nothing;
 }
@@ -136,6 +129,7 @@ void work(dsm_handle handle) {
         return;
     call([&] { BackgroundWorkerInitializeConnectionByOid(exchange->database, exchange->user, 0); });
     try {
+        make_session_independent();
         answer(exchange);
     } catch (const PostgresError &error) {
         const ErrorData &data = error.data();
@@ -143,7 +137,6 @@ void work(dsm_handle handle) {
     } catch (const Error &error) {
         report_failure(exchange, error.sqlstate.c_str(), error.what(), error.detail.c_str(), error.hint.c_str());
     }
-    // A transaction that failed is left to the end of this process.
 }
 
 } // namespace

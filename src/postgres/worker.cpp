@@ -63,7 +63,22 @@ Oid worker_role() {
     return rows.empty() ? InvalidOid : rows[0].oid(1);
 }
 
-/// Undo what a database's or a role's owner may have set for sessions: a worker is a superuser at work.
+} // namespace
+
+void start_worker_at_commit(const WorkerKind &kind) {
+    static bool registered = false;
+    if (!registered)
+        call([] { RegisterXactCallback(at_transaction_end, nullptr); });
+    registered = true;
+    for (std::size_t i = 0; i < wanted.count; i++)
+        if (wanted.kinds[i] == &kind)
+            return;
+    if (wanted.count == wanted.kinds.size())
+        throw Error(sqlstate::internal_error, "too many kinds of background workers");
+    wanted.owner = worker_role();
+    wanted.kinds[wanted.count++] = &kind;
+}
+
 void make_session_independent() {
     static constexpr std::array<std::array<const char *, 2>, 8> fixed = {{
         {"search_path", "pg_catalog, pg_temp"},
@@ -79,22 +94,6 @@ void make_session_independent() {
         for (const auto &[name, value] : fixed)
             SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
     });
-}
-
-} // namespace
-
-void start_worker_at_commit(const WorkerKind &kind) {
-    static bool registered = false;
-    if (!registered)
-        call([] { RegisterXactCallback(at_transaction_end, nullptr); });
-    registered = true;
-    for (std::size_t i = 0; i < wanted.count; i++)
-        if (wanted.kinds[i] == &kind)
-            return;
-    if (wanted.count == wanted.kinds.size())
-        throw Error(sqlstate::internal_error, "too many kinds of background workers");
-    wanted.owner = worker_role();
-    wanted.kinds[wanted.count++] = &kind;
 }
 
 void run_worker(Datum database, void (*work)()) {

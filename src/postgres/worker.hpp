@@ -20,6 +20,9 @@ void start_worker_at_commit(const WorkerKind &kind);
 /// can set for it (search path, timeouts, transaction defaults), then call the body.
 void run_worker(Datum database, void (*work)());
 
+/// Undo what a database's or a role's owner may have set for sessions: search path, timeouts, transaction defaults.
+void make_session_independent();
+
 /// Let the server have its way with this worker: end it where it was told to, take over changed settings.
 void serve_interrupts();
 

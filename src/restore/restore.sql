@@ -28,8 +28,8 @@ CREATE TABLE snapback.restore_table (
     updated  bigint  NOT NULL,
     deleted  bigint  NOT NULL,
     kept     bigint  NOT NULL,
-    returned bigint  NOT NULL,
-    unlinked bigint  NOT NULL,
+    returned bigint  NOT NULL DEFAULT 0,
+    unlinked bigint  NOT NULL DEFAULT 0,
     PRIMARY KEY (restore, relation)
 );
 COMMENT ON TABLE snapback.restore_table IS

@@ -1,1 +1,33 @@
--- health
+-- What an alert would watch.
+
+CREATE FUNCTION snapback.health() RETURNS TABLE (concern text, subject text, problem text, hint text)
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'guard', p.relation::text, 'status: ' || p.status, coalesce(p.problem, 'see the view snapback.protection')
+    FROM snapback.protection p WHERE p.status NOT IN ('protected', 'unprotected')
+    UNION ALL
+    SELECT 'unprotected', p.relation::text, 'belongs to communities, and no option restores it', 'snapback.suggest() prints the call'
+    FROM snapback.protection p WHERE p.status = 'unprotected'
+    UNION ALL
+    SELECT 'capture', c, CASE WHEN s.newest IS NULL THEN 'never captured' ELSE format('last captured %s ago', clock_timestamp() - s.newest) END,
+           'run CALL snapback.capture_all(), and see whether snapback.schedule() is in force'
+    FROM snapback.communities() AS c
+    CROSS JOIN LATERAL (SELECT max(n.captured_at) AS newest FROM snapback.snapshot n WHERE n.community = c AND n.kind <> 'before_restore') s
+    WHERE s.newest IS NULL OR s.newest < clock_timestamp() - interval '26 hours'
+    UNION ALL
+    SELECT 'capture', f.community, format('capture failed at %s: %s', f.failed_at, f.message), 'SQLSTATE ' || f.sqlstate
+    FROM snapback.capture_failure f
+    WHERE NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.community = f.community AND s.captured_at > f.failed_at)
+    UNION ALL
+    SELECT 'expiry', s.community, format('snapshot %s should have been swept', s.id), 'run SELECT snapback.expire()'
+    FROM snapback.snapshot s WHERE s.captured_at + snapback.retention() < clock_timestamp() - interval '2 hours'
+    UNION ALL
+    SELECT 'mail', m.id::text, 'could not be sent: ' || coalesce(m.last_error, 'no reason is known'), 'see the settings snapback.smtp_*'
+    FROM snapback.mail m WHERE m.state = 'failed' OR (m.state = 'queued' AND m.attempts > 0)
+    UNION ALL
+    SELECT 'restore', r.id::text, format('%s: %s', r.state, r.message), 'the owner may approve again while the request lives'
+    FROM snapback.restore_run r WHERE r.state IN ('failed', 'interrupted') AND r.ended_at > clock_timestamp() - interval '1 day'
+$$;
+COMMENT ON FUNCTION snapback.health() IS
+    'One row for each thing that somebody should look at: guards that are missing, tables that nobody protects, communities whose newest snapshot '
+    'is older than 26 hours, captures, mails and restores that failed, snapshots that were not swept. No row: all is well';
