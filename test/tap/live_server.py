@@ -17,7 +17,7 @@ def run_beside_server(*settings):
     os.execv(server, [server, *arguments, sys.executable, sys.argv[0]])
 
 
-run_beside_server("max_worker_processes = 40", "log_statement = none", "log_min_duration_statement = -1")
+run_beside_server("max_worker_processes = 40", "max_connections = 250", "log_statement = none", "log_min_duration_statement = -1")
 import psycopg2  # noqa: E402  (only where a server is at hand)
 
 checks = 0

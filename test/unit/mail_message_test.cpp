@@ -1,0 +1,125 @@
+#include "core/mail_message.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/error.hpp"
+
+using namespace snapback;
+
+namespace {
+
+const MailHead head{"restores@cms.example", "ada@example.org", "7b5a1c1e-0000-4000-8000-000000000001", 0};
+
+ApprovalMail approval() {
+    return {"Blue Harbour",
+            "ada",
+            "2026-01-02 03:00 UTC",
+            "2026-01-02 12:00 UTC",
+            "https://cms.example/approve?t={token}",
+            std::string(43, 'T'),
+            {{"Pages", 1}, {"Notices", 20}, {"Docs", std::nullopt}}};
+}
+
+/// Whether the mail says this, once its soft line breaks are undone.
+bool holds(std::string mail, const std::string &text) {
+    for (std::size_t at; (at = mail.find("=\r\n")) != std::string::npos;)
+        mail.erase(at, 3);
+    return mail.find(text) != std::string::npos;
+}
+
+std::size_t count(const std::string &mail, const std::string &text) {
+    std::size_t found = 0;
+    for (std::size_t at = mail.find(text); at != std::string::npos; at = mail.find(text, at + 1))
+        found++;
+    return found;
+}
+
+/// Whether every CR is followed by LF, and no LF stands alone.
+bool has_clean_lines(const std::string &mail) {
+    for (std::size_t i = 0; i < mail.size(); i++)
+        if ((mail[i] == '\r') != (i + 1 < mail.size() && mail[i + 1] == '\n'))
+            return false;
+    return true;
+}
+
+} // namespace
+
+TEST(Mail, AsksForApproval) {
+    std::string mail = compose(head, approval());
+    EXPECT_TRUE(mail.starts_with(
+        "From: <restores@cms.example>\r\nTo: <ada@example.org>\r\nSubject: Approve the restore of Blue Harbour\r\n"
+        "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\nMessage-ID: <7b5a1c1e-0000-4000-8000-000000000001@cms.example>\r\n"
+        "Auto-Submitted: auto-generated\r\n"));
+    for (const char *said :
+         {"- Pages (1 row)\r\n", "- Notices (20 rows)\r\n", "- Docs\r\n", "<li>Notices (20 rows)</li>",
+          "2026-01-02 03:00 UTC", "valid until 2026-01-02 12:00 UTC", "by account ada"})
+        EXPECT_TRUE(holds(mail, said)) << said;
+    EXPECT_TRUE(holds(mail, "https://cms.example/approve?t=3D" + std::string(43, 'T') + "\r\n"));
+    EXPECT_TRUE(holds(mail, ">Approve Restore</a>"));
+    EXPECT_TRUE(has_clean_lines(mail));
+    EXPECT_TRUE(mail.ends_with("--=_snapback--\r\n"));
+    EXPECT_EQ(count(mail, "\r\n--=_snapback\r\n"), 2u);
+}
+
+TEST(Mail, PutsTheTokenWhereverTheLinkWantsIt) {
+    ApprovalMail mail = approval();
+    mail.approve_url = "https://{token}.example/{token}";
+    mail.token = "{token}";
+    EXPECT_TRUE(holds(compose(head, mail), "https://{token}.example/{token}\r\n"));
+}
+
+TEST(Mail, TellsOfTheRestore) {
+    ResultMail result{
+        "Blue Harbour",
+        "2026-01-02 03:00 UTC",
+        "restored",
+        "",
+        std::nullopt,
+        {{"cms.pages", 3, 2, 1, 0, 0, 0}, {"cms.docs", 0, 0, 0, 4, 5, 6}, {"cms.notices", 0, 0, 0, 0, 0, 0}}};
+    std::string mail = compose(head, result);
+    for (const char *said : {"Subject: Restored: Blue Harbour\r\n", "- cms.pages: 3 inserted, 2 updated, 1 deleted\r\n",
+                             "- cms.docs: 4 kept, 5 returned, 6 unlinked\r\n", "- cms.notices: nothing to change\r\n"})
+        EXPECT_TRUE(holds(mail, said)) << said;
+}
+
+TEST(Mail, TellsOfFailure) {
+    ResultMail result{"Blue Harbour", "2026-01-02 03:00 UTC", "failed", "a value is taken", "2026-01-02 12:00 UTC", {}};
+    std::string mail = compose(head, result);
+    for (const char *said : {"Subject: Restore failed: Blue Harbour\r\n", "Nothing was changed.",
+                             "Reason: a value is taken\r\n", "again until 2026-01-02 12:00 UTC"})
+        EXPECT_TRUE(holds(mail, said)) << said;
+    result.outcome = "interrupted";
+    result.retry_until.reset();
+    mail = compose(head, result);
+    EXPECT_TRUE(holds(mail, "Subject: Restore interrupted: Blue Harbour\r\n"));
+    EXPECT_TRUE(holds(mail, "request the restore anew"));
+}
+
+TEST(Mail, LetsNothingIn) {
+    const std::string evil =
+        "\r\n\r\n.\r\nMAIL FROM:<eve@example.org>\r\nBcc: eve@example.org\r\n--=_snapback--\r\n<script>\xFF\xC3";
+    ApprovalMail mail = approval();
+    mail.community = mail.requested_by = mail.snapshot_at = mail.expires_at = mail.options[0].label = evil;
+    mail.approve_url = evil + "{token}";
+    std::string text = compose(head, mail);
+    EXPECT_TRUE(has_clean_lines(text));
+    EXPECT_FALSE(holds(text, "\r\nMAIL"));
+    EXPECT_FALSE(holds(text, "\r\nBcc"));
+    EXPECT_FALSE(holds(text, "\r\n."));
+    EXPECT_FALSE(holds(text.substr(text.find("text/html")), "<script>"));
+    EXPECT_EQ(count(text, "--=_snapback"), 3u);
+    ResultMail result{evil, evil, "restored", evil, evil, {{evil}}};
+    for (const char *outcome : {"restored", "failed"}) {
+        result.outcome = outcome;
+        text = compose(head, result);
+        EXPECT_TRUE(has_clean_lines(text));
+        EXPECT_EQ(count(text, "--=_snapback"), 3u);
+    }
+}
+
+TEST(Mail, IsForOneAddressOnly) {
+    for (const char *address : {"", "a@b>\r\nRCPT TO:<eve@example.org", "a@b,eve@example.org", "ä@b"}) {
+        EXPECT_THROW(compose({"restores@cms.example", address, "id", 0}, approval()), Error) << address;
+        EXPECT_THROW(compose({address, "ada@example.org", "id", 0}, approval()), Error) << address;
+    }
+}
