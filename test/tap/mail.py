@@ -195,7 +195,8 @@ def test_login():
     password.write_text("s3cret:with \"quotes\"\n")
 
     def check(server, session, envelope, mechanism, data):
-        return aiosmtpd.smtp.AuthResult(success=data.login == b"cms" and data.password == b"s3cret:with \"quotes\"")
+        welcome = data.login == b"cms" and data.password == b"s3cret:with \"quotes\""
+        return aiosmtpd.smtp.AuthResult(success=welcome, handled=welcome)
     controller, port = aiosmtpd_server(tls_context=good, require_starttls=True, auth_required=True, authenticator=check)
     settings(smtp_url=f"smtp://localhost:{port}", smtp_ca_file=good_file, smtp_require_tls="on", smtp_user="cms", smtp_password_file=password)
     password.chmod(0o644)
@@ -259,7 +260,7 @@ def test_answers():
         eventually(lambda: mail_of(asked)[2])
         equal(mail_of(asked)[:2], ("queued", 1), f"connection cut at {step}: it will be tried again")
         server.close()
-    cancel_all()
+        cancel_all()
 
 
 def test_retries():
@@ -328,6 +329,14 @@ def test_stalled_server():
         sql(database, "SELECT snapback.process_queue()")
         equal(wait_for_mail(asked, "sent")[:2], ("sent", 2), f"stalled at {step}: the next worker sends it")
         server.close()
+    server = ScriptedServer(RCPT=None)
+    settings(smtp_url=server.url)
+    asked = request()
+    eventually(lambda: "RCPT" in server.steps)
+    sql(database, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_snapback mail worker'")
+    eventually(lambda: mail_of(asked)[2])
+    equal(mail_of(asked), ("queued", 1, "canceling statement due to user request"), "a cancelled try is one that failed")
+    cancel_all()
     settings(smtp_timeout="2s")
     server = ScriptedServer(RCPT=None)
     settings(smtp_url=server.url)
@@ -424,6 +433,7 @@ match from any for any action deliver
 
 for test in (test_mail_and_approval, test_log_of_errors, test_tls, test_login, test_answers, test_retries, test_stalled_server,
              test_one_worker, test_opensmtpd):
-    print(f"# {test.__name__}", flush=True)
+    began = time.monotonic()
     test()
+    print(f"# {test.__name__}: {time.monotonic() - began:.0f} s", flush=True)
 end()

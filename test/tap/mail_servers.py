@@ -3,6 +3,7 @@ import contextlib
 import datetime
 import email
 import email.policy
+import logging
 import re
 import socket
 import ssl
@@ -13,6 +14,8 @@ import aiosmtpd.controller
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+logging.disable()  # what the servers think of our refusals
 
 
 class Mail:
