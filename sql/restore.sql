@@ -1,6 +1,8 @@
 -- Restoring on a schema of its own: a uuid key, quoted names off the search path, chains, cycles and awkward types.
 \set VERBOSITY terse
 SET client_min_messages = warning;
+-- Little enough that sorting goes through temporary files.
+SET snapback.capture_memory = '1MB';
 CREATE EXTENSION IF NOT EXISTS pg_snapback;
 CREATE SCHEMA "Guild ""Hall";
 CREATE TABLE "Guild ""Hall".guild (id uuid PRIMARY KEY, name text NOT NULL, owner text NOT NULL);

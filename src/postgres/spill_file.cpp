@@ -14,7 +14,7 @@ constexpr std::uint64_t segment_size = std::uint64_t{1} << 30; // BufFile's own 
 
 class TemporaryFile final : public SpillFile {
 public:
-    TemporaryFile() : file_(call([] { return BufFileCreateTemp(false); })), exceptions_(std::uncaught_exceptions()) {}
+    TemporaryFile() : file_(call([] { return create(); })), exceptions_(std::uncaught_exceptions()) {}
     ~TemporaryFile() override {
         // After an error the transaction's end closes and removes the file.
         if (std::uncaught_exceptions() == exceptions_)
@@ -39,6 +39,14 @@ public:
     }
 
 private:
+    /// Create the file where it outlives the query whose rows are being received as it becomes needed.
+    static BufFile *create() {
+        MemoryContext before = MemoryContextSwitchTo(CurTransactionContext);
+        BufFile *file = BufFileCreateTemp(false);
+        MemoryContextSwitchTo(before);
+        return file;
+    }
+
     BufFile *file_;
     int exceptions_;
 };
