@@ -1,5 +1,11 @@
 -- What every object of the extension owes its reader and its caller.
 
+-- As it is installed, whatever other tests have put in its place.
+SET client_min_messages = warning;
+DROP EXTENSION pg_snapback CASCADE;
+CREATE EXTENSION pg_snapback;
+RESET client_min_messages;
+
 -- Nothing is left without a comment.
 SELECT p.oid::regprocedure AS function_without_comment
 FROM pg_proc p

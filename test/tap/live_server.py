@@ -82,7 +82,7 @@ def set_for_database(name, setting, value):
     admin.close()
 
 
-def eventually(condition, seconds=15):
+def eventually(condition, seconds=60):
     """Wait for a condition; return what it came to."""
     deadline = time.monotonic() + seconds
     while True:

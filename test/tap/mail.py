@@ -65,7 +65,7 @@ def mail_of(asked, kind="approval"):
     return rows[0] if rows else None
 
 
-def wait_for_mail(asked, *states, kind="approval", seconds=15):
+def wait_for_mail(asked, *states, kind="approval", seconds=60):
     eventually(lambda: (mail_of(asked, kind) or [""])[0] in states, seconds)
     return mail_of(asked, kind)
 

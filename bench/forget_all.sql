@@ -1,0 +1,3 @@
+-- Empty the store, so that the next capture is a first one again.
+TRUNCATE snapback.chunk, snapback.snapshot, snapback.snapshot_table, snapback.shape, snapback.restore_run, snapback.restore_table CASCADE;
+CHECKPOINT;

@@ -1,0 +1,3 @@
+-- What the snapshots take on disk, indexes and TOAST included.
+SELECT sum(pg_total_relation_size(r))
+FROM unnest('{snapback.chunk,snapback.snapshot,snapback.snapshot_table,snapback.shape}'::regclass[]) r;
