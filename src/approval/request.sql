@@ -158,7 +158,7 @@ CREATE TRIGGER follow_change AFTER UPDATE ON snapback.request
 CREATE FUNCTION snapback.check_restore_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF (OLD.state, NEW.state) NOT IN (('queued', 'running'), ('queued', 'restored'), ('queued', 'failed'),
+    IF (OLD.state, NEW.state) NOT IN (('queued', 'running'),
             ('running', 'restored'), ('running', 'failed'), ('running', 'interrupted')) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('restore %s is %s and cannot become %s', OLD.id, OLD.state, NEW.state);
