@@ -1,6 +1,6 @@
 // The mail worker: sends the mail that is due, one after the other, with no transaction open while it talks to the mail
 // server. The secret of an approval exists in its memory only: each try mints another, whose hash is committed first.
-#include <cstring>
+#include <chrono>
 #include <ctime>
 
 #include "approval/mail_settings.hpp"
@@ -170,16 +170,31 @@ bool become_the_worker() {
     return true;
 }
 
+/// Have a fresh worker go on in this one's place.
+void hand_over() {
+    WorkerTransaction transaction;
+    start_worker_at_commit(mail_worker);
+    transaction.commit();
+}
+
 /// Send what is due until nothing is, waiting for what is due within the minute. New mail is looked for every second.
 void deliver_mail() {
     constexpr std::int64_t worth_waiting_for = 60'000;
     constexpr std::int64_t nap = 1'000;
+    // A session takes in what ALTER DATABASE sets when it begins, and only then: a mail server set anew must be heard
+    // of.
+    constexpr std::chrono::minutes longest_life{2};
     if (!become_the_worker())
         return;
     reclaim_mail();
+    auto retirement = std::chrono::steady_clock::now() + longest_life;
     for (;;) {
-        while (std::optional<ClaimedMail> mail = claim_mail())
+        if (std::chrono::steady_clock::now() > retirement)
+            return hand_over();
+        if (std::optional<ClaimedMail> mail = claim_mail()) {
             record(*mail, try_to_send(*mail));
+            continue;
+        }
         std::optional<std::int64_t> wait = milliseconds_until_next();
         if (!wait || *wait > worth_waiting_for)
             return;
