@@ -14,11 +14,11 @@ std::string written_rows(const TablePlan &plan) {
            " UNION ALL SELECT * FROM " + plan.see("reinsert") + ")";
 }
 
-[[noreturn]] void fail_foreign_key(const ForeignKey &key, const std::string &what) {
+[[noreturn]] void fail_foreign_key(const ForeignKey &key, const std::string &what, const std::string &hint) {
     throw Error(sqlstate::foreign_key_violation,
                 "the restore would break foreign key " + key.name + " of " + qualified_name(key.child))
         .with_detail(what)
-        .with_hint("Another session may have changed the rows it refers to; try again.");
+        .with_hint(hint);
 }
 
 /// Every written row's parent must be there. A parent that is not under the community's lock is locked itself.
@@ -35,7 +35,8 @@ void check_parents(Query &query, const Plan &plan, const ForeignKey &key) {
         query.run("SELECT FROM " + written_rows(*child) + " c WHERE " + key.refers_at_all("c") +
                   " AND NOT EXISTS (SELECT FROM " + parent.from + " p WHERE " + key.refers("p", "c") + ") LIMIT 1");
     if (!broken.empty())
-        fail_foreign_key(key, "A restored row refers to a row of " + parent.from + " that is not there.");
+        fail_foreign_key(key, "A restored row refers to a row of " + qualified_name(key.parent) + " that is not there.",
+                         "Another session may have deleted it just now; try again.");
 }
 
 /// No row anywhere may refer to a row that was deleted, or whose referenced columns were changed.
@@ -60,35 +61,64 @@ void check_children(Query &query, const Plan &plan, const ForeignKey &key) {
                  .run("SELECT FROM " + child.from + " c WHERE EXISTS (SELECT FROM " + gone.name() + " g WHERE " +
                       key.refers("g", "c") + ") LIMIT 1")
                  .empty())
-            fail_foreign_key(key, "A row of " + child.from + " refers to a row that the restore deletes.");
+            fail_foreign_key(key,
+                             "A row that is not restored refers to a row of " + parent->live.name +
+                                 " that the restore deletes or gives another value.",
+                             "Restore the option that covers the referring rows as well; if another session has just "
+                             "written them, try again.");
     }
     gone.hide();
 }
 
-/// Deferrable unique constraints are checked by a trigger, which was off.
-void check_deferrable_unique(Query &query, const TablePlan &plan) {
-    for (Row row :
-         query.run("SELECT c.conname::text, pg_catalog.string_agg(pg_catalog.format('t.%1$I %2$s s.%1$I', a.attname,"
-                   "         CASE WHEN i.indnullsnotdistinct THEN 'IS NOT DISTINCT FROM' ELSE 'OPERATOR(' || n.nspname "
-                   "|| '.' || o.oprname || ')' END), ' AND ')"
-                   " FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_index i ON i.indexrelid = c.conindid"
-                   " CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k"
-                   " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]"
-                   " JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k]"
-                   " JOIN pg_catalog.pg_amop m ON m.amopfamily = oc.opcfamily AND m.amopstrategy = 3 AND "
-                   "m.amoplefttype = oc.opcintype AND m.amoprighttype = oc.opcintype"
-                   " JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr JOIN pg_catalog.pg_namespace n ON n.oid = "
-                   "o.oprnamespace"
-                   " WHERE c.conrelid = $1 AND c.contype IN ('u', 'p') AND c.condeferrable GROUP BY c.conname",
-                   {Value::regclass(plan.live.relation)})) {
+/// A constraint whose check may be deferred, as what two rows of the table must not have in common.
+struct DeferrableConstraint {
+    std::string name;
+    bool unique;
+    std::string values; // "(expression) AS "key 1", …" over the table
+    std::string clash;  // "s."key 1" OPERATOR(=) t."key 1" AND …"
+    std::string where;  // which rows it is about
+};
+
+std::vector<DeferrableConstraint> deferrable_constraints(Query &query, Oid relation) {
+    std::vector<DeferrableConstraint> constraints;
+    for (Row row : query.run(
+             "SELECT c.conname::text, c.contype <> 'x',"
+             " pg_catalog.string_agg(pg_catalog.format('(%s) AS \"key %s\"', pg_catalog.pg_get_indexdef(i.indexrelid, k, "
+             "false), k), ', '),"
+             " pg_catalog.string_agg(pg_catalog.format('s.\"key %1$s\" %2$s t.\"key %1$s\"', k,"
+             "   CASE WHEN i.indnullsnotdistinct THEN 'IS NOT DISTINCT FROM'"
+             "        ELSE pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) END), ' AND '),"
+             " coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true')"
+             " FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_index i ON i.indexrelid = c.conindid"
+             " CROSS JOIN LATERAL pg_catalog.generate_series(1, i.indnkeyatts::int) AS k"
+             " JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k - 1]"
+             " LEFT JOIN pg_catalog.pg_amop m ON c.contype <> 'x' AND m.amopfamily = oc.opcfamily AND m.amopstrategy = 3"
+             "   AND m.amoplefttype = oc.opcintype AND m.amoprighttype = oc.opcintype"
+             " JOIN pg_catalog.pg_operator o ON o.oid = coalesce(c.conexclop[k], m.amopopr)"
+             " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
+             " WHERE c.conrelid = $1 AND c.contype IN ('u', 'p', 'x') AND c.condeferrable"
+             " GROUP BY c.oid, c.conname, c.contype, i.indpred, i.indrelid",
+             {Value::regclass(relation)}))
+        constraints.push_back({row.text(1), row.boolean(2), row.text(3), row.text(4), row.text(5)});
+    return constraints;
+}
+
+/// Unique and exclusion constraints that can be deferred are checked by a trigger, which was off.
+void check_deferrable_constraints(Query &query, const TablePlan &plan) {
+    for (const DeferrableConstraint &constraint : deferrable_constraints(query, plan.live.relation)) {
         AsOwner owner(plan.live.owner);
-        if (!query
-                 .run("SELECT FROM " + written_rows(plan) + " s JOIN " + plan.live.from() + " t ON " + row.text(2) +
-                      " WHERE NOT (" + plan.same_key("t", "s") + ") LIMIT 1")
-                 .empty())
-            throw Error(sqlstate::unique_violation,
-                        "the restore would break unique constraint " + row.text(1) + " of " + plan.live.name)
-                .with_hint("A row outside the chosen options, or of another community, holds the same value now.");
+        // Both sides are read from the table: what was written lacks the generated columns.
+        std::string rows = "SELECT *, " + constraint.values + " FROM " + plan.live.from() + " l WHERE (" +
+                           constraint.where + ")";
+        if (query
+                .run("SELECT FROM (" + rows + " AND EXISTS (SELECT FROM " + written_rows(plan) + " w WHERE " +
+                     plan.same_key("w", "l") + ")) s JOIN (" + rows + ") t ON " + constraint.clash + " WHERE NOT (" +
+                     plan.same_key("t", "s") + ") LIMIT 1")
+                .empty())
+            continue;
+        throw Error(constraint.unique ? sqlstate::unique_violation : sqlstate::exclusion_violation,
+                    "the restore would break constraint " + constraint.name + " of " + plan.live.name)
+            .with_hint("A row outside the chosen options, or of another community, holds the same value now.");
     }
 }
 
@@ -108,7 +138,7 @@ void check_constraints(Query &query, const Plan &plan) {
         check_children(query, plan, key);
     }
     for (const auto &table : plan.tables())
-        check_deferrable_unique(query, *table);
+        check_deferrable_constraints(query, *table);
 }
 
 void check_result(const Plan &plan, const std::vector<std::string> &options) {
