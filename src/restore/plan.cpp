@@ -115,8 +115,9 @@ void Plan::close_under_foreign_keys() {
         // The list grows where a parent's table joins the plan.
         std::vector<ForeignKey> keys = foreign_keys_;
         for (const ForeignKey &key : keys) {
-            changed = bring_back_parents(key) || changed;
+            // In this order: a row that is kept is no missing parent.
             changed = keep_held_rows(key) || changed;
+            changed = bring_back_parents(key) || changed;
         }
     }
 }
