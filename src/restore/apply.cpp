@@ -1,6 +1,8 @@
 // Writing the plan. Triggers stay off (session_replication_role), foreign keys are checked set by set afterwards.
 #include "restore/apply.hpp"
 
+#include <optional>
+
 #include "postgres/as_owner.hpp"
 #include "postgres/setting_scope.hpp"
 
@@ -121,27 +123,39 @@ std::vector<OwnedSequence> sequences_of(Query &query, Oid relation) {
     return sequences;
 }
 
-/// Raise one sequence, where it stands below the highest value written. Reading it first costs nobody anything; only a
-/// sequence that must be raised is locked against those who draw from it.
-void raise_sequence(Query &query, const TablePlan &plan, const OwnedSequence &sequence) {
+/// The written value that the sequence would come to last, if it could come to any.
+std::optional<std::int64_t> furthest_value(Query &query, const TablePlan &plan, const OwnedSequence &sequence) {
     std::string column = quote_name(sequence.column);
-    Rows highest = query.run("SELECT pg_catalog.max(v)::bigint FROM (SELECT " + column + " AS v FROM " +
-                             plan.see("insert") + " UNION ALL SELECT " + column + " FROM " + plan.see("update") +
-                             " UNION ALL SELECT " + column + " FROM " + plan.see("reinsert") + ") w");
-    if (highest[0].is_null(1))
+    std::string written;
+    for (const char *kind : {"insert", "update", "reinsert"})
+        written += std::string(written.empty() ? "" : " UNION ALL ") + "SELECT " + column + " FROM " + plan.see(kind);
+    Rows rows = query.run("SELECT CASE WHEN q.seqincrement > 0 THEN pg_catalog.max(v) ELSE pg_catalog.min(v) END::bigint"
+                          " FROM (" +
+                              written +
+                              ") w(v) JOIN pg_catalog.pg_sequence q ON q.seqrelid = $1"
+                              " WHERE v BETWEEN q.seqmin AND q.seqmax GROUP BY q.seqincrement",
+                          {Value::regclass(sequence.relation)});
+    return rows.empty() ? std::nullopt : std::optional(rows[0].bigint(1));
+}
+
+/// Move one sequence on, where it has yet to give out a value that was written. Reading it first costs nobody anything;
+/// only a sequence that must be moved is locked against those who draw from it.
+void raise_sequence(Query &query, const TablePlan &plan, const OwnedSequence &sequence) {
+    std::optional<std::int64_t> value = furthest_value(query, plan, sequence);
+    if (!value)
         return;
-    std::int64_t value = highest[0].bigint(1);
-    std::string below = "SELECT FROM " + sequence.name +
-                        " s JOIN pg_catalog.pg_sequence q ON q.seqrelid = $1"
-                        " WHERE q.seqincrement > 0 AND s.last_value < $2";
-    auto stands_below = [&] {
-        return !query.run(below, {Value::regclass(sequence.relation), Value::bigint(value)}).empty();
+    std::string behind = "SELECT FROM " + sequence.name +
+                         " s JOIN pg_catalog.pg_sequence q ON q.seqrelid = $1"
+                         " WHERE CASE WHEN q.seqincrement > 0 THEN s.last_value < $2 ELSE s.last_value > $2 END"
+                         " OR (s.last_value = $2 AND NOT s.is_called)";
+    auto is_behind = [&] {
+        return !query.run(behind, {Value::regclass(sequence.relation), Value::bigint(*value)}).empty();
     };
-    if (!stands_below())
+    if (!is_behind())
         return;
     call([&] { LockRelationOid(sequence.relation, ShareRowExclusiveLock); });
-    if (stands_below())
-        query.run("SELECT pg_catalog.setval($1, $2)", {Value::regclass(sequence.relation), Value::bigint(value)});
+    if (is_behind())
+        query.run("SELECT pg_catalog.setval($1, $2)", {Value::regclass(sequence.relation), Value::bigint(*value)});
 }
 
 } // namespace
