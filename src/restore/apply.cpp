@@ -129,12 +129,13 @@ std::optional<std::int64_t> furthest_value(Query &query, const TablePlan &plan, 
     std::string written;
     for (const char *kind : {"insert", "update", "reinsert"})
         written += std::string(written.empty() ? "" : " UNION ALL ") + "SELECT " + column + " FROM " + plan.see(kind);
-    Rows rows = query.run("SELECT CASE WHEN q.seqincrement > 0 THEN pg_catalog.max(v) ELSE pg_catalog.min(v) END::bigint"
-                          " FROM (" +
-                              written +
-                              ") w(v) JOIN pg_catalog.pg_sequence q ON q.seqrelid = $1"
-                              " WHERE v BETWEEN q.seqmin AND q.seqmax GROUP BY q.seqincrement",
-                          {Value::regclass(sequence.relation)});
+    Rows rows =
+        query.run("SELECT CASE WHEN q.seqincrement > 0 THEN pg_catalog.max(v) ELSE pg_catalog.min(v) END::bigint"
+                  " FROM (" +
+                      written +
+                      ") w(v) JOIN pg_catalog.pg_sequence q ON q.seqrelid = $1"
+                      " WHERE v BETWEEN q.seqmin AND q.seqmax GROUP BY q.seqincrement",
+                  {Value::regclass(sequence.relation)});
     return rows.empty() ? std::nullopt : std::optional(rows[0].bigint(1));
 }
 
