@@ -17,13 +17,17 @@ struct Setting {
 };
 
 /// What must not depend on who opened the session: which rows and which functions are meant, and how values read.
-constexpr std::array<Setting, 6> fixed_settings{{
+constexpr std::array<Setting, 10> fixed_settings{{
     {"row_security", "off"},
     {"search_path", "pg_catalog, pg_temp"},
     {"datestyle", "ISO, YMD"},
     {"intervalstyle", "postgres"},
     {"timezone", "UTC"},
     {"extra_float_digits", "1"},
+    {"array_nulls", "on"},
+    {"bytea_output", "hex"},
+    {"xmloption", "content"},
+    {"lc_monetary", "C"},
 }};
 
 void fix_settings() {
