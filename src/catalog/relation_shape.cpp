@@ -1,5 +1,7 @@
 #include "catalog/relation_shape.hpp"
 
+#include "postgres/setting_scope.hpp"
+
 extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
@@ -35,7 +37,7 @@ RelationShape read_relation(Query &query, Oid relation) {
 
 void read_columns(Query &query, RelationShape &shape) {
     for (Row row : query.run("SELECT a.attname::text, a.attnum::int, a.atttypid, a.atttypmod, a.attcollation,"
-                             "       pg_catalog.format_type(a.atttypid, NULL), a.attidentity = 'a'"
+                             "       pg_catalog.format_type(a.atttypid, a.atttypmod), a.attidentity = 'a'"
                              " FROM pg_catalog.pg_attribute a"
                              " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
                              " ORDER BY a.attnum",
@@ -132,6 +134,7 @@ bool RelationShape::is_key(std::size_t column) const {
 
 RelationShape relation_shape(Oid relation) {
     call([&] { LockRelationOid(relation, AccessShareLock); });
+    SettingScope plain_names("quote_all_identifiers", "off"); // one name for a type, whoever asks
     Query query;
     RelationShape shape = read_relation(query, relation);
     read_columns(query, shape);

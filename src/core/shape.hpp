@@ -18,7 +18,7 @@ enum class FieldForm {
 
 struct ShapeColumn {
     std::string name;
-    std::string type; ///< schema-qualified, as format_type() writes it with an empty search_path
+    std::string type; ///< schema-qualified and with its modifier, as format_type() writes it with an empty search_path
     FieldForm form = FieldForm::text;
     bool operator==(const ShapeColumn &) const = default;
 };
