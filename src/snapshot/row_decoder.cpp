@@ -40,6 +40,12 @@ Datum binary_datum(FieldForm form, const char *bytes, std::size_t size) {
     }
 }
 
+/// Whether a type, a domain's check or an object's absence has refused a value, and nothing else has gone wrong.
+bool is_refusal(const PostgresError &error) {
+    std::string state_class = error.sqlstate().substr(0, 2);
+    return state_class == "22" || state_class == "23" || state_class == "42";
+}
+
 /// The size that a form's bytes must have; 0 where any will do.
 std::size_t fixed_size(FieldForm form) {
     switch (form) {
@@ -61,7 +67,7 @@ std::size_t fixed_size(FieldForm form) {
 } // namespace
 
 RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live)
-    : stored_columns_(stored.columns.size()),
+    : table_(live.name), stored_columns_(stored.columns.size()),
       row_memory_(
           call([] { return AllocSetContextCreate(CurrentMemoryContext, "snapback row", ALLOCSET_DEFAULT_SIZES); })),
       source_(live.columns.size(), -1), fields_(live.columns.size()), values_(live.columns.size()),
@@ -79,6 +85,7 @@ RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live)
         source_[l] = static_cast<int>(s);
         const LiveColumn &now = live.columns[l];
         Field &field = fields_[l];
+        field.name = column.name;
         field.form = column.form;
         field.modifier = now.type_modifier;
         field.through_text = column.form != FieldForm::text && column.type != live.stored.columns[l].type;
@@ -126,13 +133,21 @@ void RowDecoder::decode(std::string_view row) {
         if (!nulls_[i] && fixed_size(fields_[i].form) && stored_[source_[i]]->size() != fixed_size(fields_[i].form))
             throw Error(sqlstate::data_corrupted, "a stored value has the wrong size for its type");
     }
-    call([&] {
-        MemoryContextReset(row_memory_);
-        MemoryContext before = MemoryContextSwitchTo(row_memory_);
-        for (std::size_t i = 0; i < source_.size(); i++)
-            values_[i] = nulls_[i] ? 0 : value(fields_[i], stored_[source_[i]]->data(), stored_[source_[i]]->size());
-        MemoryContextSwitchTo(before);
-    });
+    try {
+        call([&] {
+            MemoryContextReset(row_memory_);
+            MemoryContext before = MemoryContextSwitchTo(row_memory_);
+            for (at_ = 0; at_ < source_.size(); at_++)
+                values_[at_] =
+                    nulls_[at_] ? 0 : value(fields_[at_], stored_[source_[at_]]->data(), stored_[source_[at_]]->size());
+            MemoryContextSwitchTo(before);
+        });
+    } catch (const PostgresError &error) {
+        if (!is_refusal(error))
+            throw;
+        throw Error(sqlstate::schema_changed, "column " + fields_[at_].name + " of " + table_ +
+                                                  " cannot take a value of the snapshot any more: " + error.what());
+    }
 }
 
 TupleDesc row_type(const RelationShape &live) {

@@ -25,6 +25,7 @@ public:
 
 private:
     struct Field {
+        std::string name;
         FieldForm form;
         bool through_text; // the type has changed
         FmgrInfo output;   // of the stored type, where it goes through text
@@ -34,12 +35,14 @@ private:
     };
     Datum value(Field &field, const char *bytes, std::size_t size);
 
+    std::string table_;
     std::size_t stored_columns_;
     MemoryContext row_memory_;
     std::vector<int> source_; // per live column: the stored column, or -1
     std::vector<Field> fields_;
     std::vector<std::string> dropped_;
     std::vector<std::optional<std::string_view>> stored_;
+    std::size_t at_ = 0; // the live column that is being decoded
     std::vector<Datum> values_;
     std::unique_ptr<bool[]> nulls_;
 };
