@@ -131,6 +131,15 @@ std::string rows_only_in(const TablePlan &plan, const char *side, const char *ot
            ") IS TRUE AND NOT EXISTS (SELECT FROM " + plan.see(other) + " b WHERE " + plan.same_key("a", "b") + ")";
 }
 
+/// Throw Error (SB009) unless the snapshot has the columns that name a row today.
+void require_key(const TablePlan &plan) {
+    for (const KeyColumn &part : plan.live.key)
+        if (!plan.mapped[part.column])
+            throw Error(sqlstate::schema_changed, "the key of " + plan.live.name + " has changed: column " +
+                                                      plan.live.columns[part.column].name + " is not in the snapshot")
+                .with_hint("Choose a snapshot that was taken since, or other options.");
+}
+
 } // namespace
 
 void load_difference(TablePlan &plan, const std::string &community) {
@@ -140,6 +149,7 @@ void load_difference(TablePlan &plan, const std::string &community) {
     plan.mapped.clear();
     for (std::size_t i = 0; i < plan.live.columns.size(); i++)
         plan.mapped.push_back(from_snapshot.mapped(i));
+    require_key(plan);
 
     // Chunks of unlike columns are not comparable, whatever their bytes.
     bool comparable = stored_shape.columns == plan.live.stored.columns;
