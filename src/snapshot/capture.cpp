@@ -16,6 +16,12 @@ namespace snapback {
 
 namespace {
 
+/// Whether a shared table was dropped without being taken out of protection.
+bool is_gone(const ProtectedTable &table) {
+    return table.relation_name.empty() &&
+           !call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table.relation)); });
+}
+
 /// One capture under way.
 class Capture {
 public:
@@ -96,6 +102,10 @@ void Capture::capture_own(const ProtectedTable &table) {
 std::vector<Manifest> Capture::run() {
     begin_manifests();
     for (const ProtectedTable &table : protected_tables()) {
+        // What is gone cannot be kept, and must not keep the rest from being restored. A capture for its own sake
+        // fails.
+        if (order_.kind == "before_restore" && is_gone(table))
+            continue;
         if (table.relation_name.empty())
             capture_shared(table);
         else
