@@ -1,0 +1,100 @@
+-- The schema has moved on since the snapshot.
+\getenv folder PG_ABS_SRCDIR
+\set ECHO none
+\i :folder/test/fixture/communities.sql
+\pset format unaligned
+\pset tuples_only on
+\set ECHO all
+
+-- Columns that are new keep their value on rows that live and get their default on rows that return.
+CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE DOMAIN small AS int;
+CREATE DOMAIN sized AS varchar(8);
+CREATE TABLE moved (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, gone text, n numeric(10, 4), v varchar(20), c char(8), w bigint, t text, m mood, s small,
+    d date, at timestamptz, j json, b bytea, z sized, f float8);
+INSERT INTO moved SELECT n, 'a', 'gone', n + 0.1234, 'value ' || n, 'char', n, n::text, 'good', n, '2026-01-01', '2026-01-01 12:34:56.789+00', '{"a": 1}', '\x00', 'sized', 0.1 FROM generate_series(1, 4) n;
+SELECT snapback.protect('moved', 'x.one');
+CALL snapback.capture_all();
+CREATE PROCEDURE damage() LANGUAGE sql AS $$
+    DELETE FROM app.moved WHERE id = 1;
+    UPDATE app.moved SET t = NULL WHERE id = 2;
+    INSERT INTO app.moved (id, cid, w) VALUES (9, 'a', 9) ON CONFLICT DO NOTHING;
+$$;
+ALTER TABLE moved ADD added int DEFAULT 7, ADD number int GENERATED ALWAYS AS IDENTITY, ADD doubled int GENERATED ALWAYS AS (id * 2) STORED, DROP gone;
+UPDATE moved SET added = 8 WHERE id = 2;
+CALL damage();
+SELECT restored();
+SELECT id, added, number, doubled, t FROM moved ORDER BY id;
+-- Types that have changed: through text where the new type takes it ...
+ALTER TABLE moved ALTER n TYPE numeric(10, 1), ALTER v TYPE text, ALTER c TYPE char(10), ALTER w TYPE int, ALTER t TYPE int USING t::int, ALTER d TYPE timestamp,
+    ALTER at TYPE timestamptz(0), ALTER j TYPE jsonb, ALTER f TYPE numeric, ALTER m TYPE text;
+CALL damage();
+SELECT restored();
+SELECT id, n, v, c, w, t, m, d, at AT TIME ZONE 'UTC', j, f FROM moved WHERE id < 3 ORDER BY id;
+SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'moved'::regclass AND attname IN ('n', 'c', 'at') ORDER BY 1;
+SELECT inserts, updates, deletes FROM snapback.preview_restore('{x.one}', NULL, 'a');
+-- ... and a refusal that names the column where it does not.
+ALTER TABLE moved ALTER v TYPE varchar(3) USING 'abc';
+CALL damage();
+SELECT fails('SELECT restored()');
+ALTER TABLE moved ALTER v TYPE int USING 0;
+SELECT fails('SELECT restored()');
+ALTER TABLE moved ALTER v TYPE text;
+ALTER TABLE moved ALTER m TYPE mood USING 'bad'; ALTER TYPE mood RENAME VALUE 'good' TO 'better';
+SELECT fails('SELECT restored()');
+ALTER TYPE mood RENAME VALUE 'better' TO 'good';
+UPDATE moved SET s = 5;
+ALTER DOMAIN small ADD CHECK (VALUE > 3);
+SELECT fails('SELECT restored()');
+ALTER DOMAIN small DROP CONSTRAINT small_check;
+ALTER TABLE moved ADD CHECK (t <> 1);
+SELECT fails('SELECT restored()') LIKE '23514: new row for relation "moved" violates check constraint "moved_t_check"%';
+ALTER TABLE moved DROP CONSTRAINT moved_t_check, ADD mandatory int NOT NULL DEFAULT 1;
+ALTER TABLE moved ALTER mandatory DROP DEFAULT;
+SELECT fails('SELECT restored()') LIKE '23502: null value in column "mandatory" of relation "moved" violates not-null constraint%';
+ALTER TABLE moved DROP mandatory;
+-- A type that is gone.
+ALTER TABLE moved ALTER s TYPE int, ALTER z TYPE text;
+DROP DOMAIN small, sized;
+CALL damage();
+SELECT restored();
+SELECT id, s, z FROM moved WHERE id < 3 ORDER BY id;
+
+-- The key: another one that the snapshot has, and one that it has not.
+ALTER TABLE moved DROP CONSTRAINT moved_pkey, ADD PRIMARY KEY (w);
+CALL damage();
+SELECT restored();
+SELECT id, t FROM moved WHERE id < 3 ORDER BY id;
+ALTER TABLE moved DROP CONSTRAINT moved_pkey, ADD fresh serial, ADD PRIMARY KEY (fresh);
+SELECT fails('SELECT restored()');
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x.one}', NULL, 'a')$$);
+ALTER TABLE moved DROP fresh;
+SELECT fails('SELECT restored()');
+SELECT fails($$SELECT snapback.capture('a')$$);
+ALTER TABLE moved ADD PRIMARY KEY (id);
+
+-- Renamed: the table is followed.
+ALTER TABLE moved RENAME TO "Moved On";
+CREATE SCHEMA elsewhere;
+ALTER TABLE "Moved On" SET SCHEMA elsewhere;
+DELETE FROM elsewhere."Moved On" WHERE id = 1;
+SELECT restored();
+-- A path that is gone; a table that is gone.
+ALTER TABLE elsewhere."Moved On" RENAME cid TO tenant;
+SELECT fails('SELECT restored()');
+SELECT fails($$SELECT snapback.capture('a')$$);
+ALTER TABLE elsewhere."Moved On" RENAME tenant TO cid;
+CREATE TABLE other (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
+INSERT INTO other VALUES (1, 'a');
+SELECT snapback.protect('other', 'x.two');
+SELECT snapback.capture('a') IS NOT NULL;
+DELETE FROM other;
+DROP TABLE elsewhere."Moved On" CASCADE;
+SELECT restored('{x.two}');
+SELECT regexp_replace(fails(s), 'OID [0-9]+', 'OID <oid>') FROM unnest(ARRAY[$$SELECT restored('{x.one}')$$, $$SELECT snapback.capture('a')$$]) s;
+SELECT fails($$SELECT count(*) FROM snapback.list_snapshots('a') s, snapback.snapshot_contents(s.id)$$);
+SELECT * FROM snapback.verify();
+
+DROP EXTENSION pg_snapback CASCADE;
+DROP SCHEMA app, elsewhere CASCADE;
+CREATE EXTENSION pg_snapback;
