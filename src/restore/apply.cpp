@@ -41,8 +41,6 @@ void write(Query &query, const TablePlan &plan, const std::string &sql, std::uin
                                                     std::to_string(query.affected()) + " rows instead of " +
                                                     std::to_string(planned))
             .with_hint("A trigger that is ENABLE ALWAYS or REPLICA, or a rule, may have interfered.");
-    // What such a trigger has deferred must not run later, with more rights than its owner's.
-    query.run("SET CONSTRAINTS ALL IMMEDIATE");
 }
 
 void remove_rows(Query &query, const TablePlan &plan) {
@@ -82,6 +80,8 @@ void insert_rows(Query &query, const TablePlan &plan, const TupleStore &store, b
 } // namespace
 
 void apply(Query &query, const Plan &plan) {
+    // Nothing that a trigger does may wait until commit, where it would have more rights than its owner's.
+    query.run("SET CONSTRAINTS ALL IMMEDIATE");
     SettingScope triggers_off("session_replication_role", "replica");
     for (const auto &table : plan.tables())
         remove_rows(query, *table);
