@@ -20,6 +20,11 @@ std::vector<std::string> chosen_snapshots(FunctionCallInfo fcinfo) {
     return ids;
 }
 
+/// Whether an error tells of damage, found by us or by the server in its own files, or of a form that cannot be read.
+bool is_fault(const std::string &state) {
+    return state.substr(0, 4) == "XX00" ? state != sqlstate::internal_error : state == sqlstate::feature_not_supported;
+}
+
 /// Reads snapshots and reports what is wrong with them.
 class Verification {
 public:
@@ -35,12 +40,18 @@ public:
     }
 
 private:
-    /// Run one step; what it finds damaged becomes a row of the result.
+    /// Run one step; what it finds damaged becomes a row of the result. The subtransaction clears up after an error.
     template <class Step> void reporting(Step &&step) {
         try {
+            Subtransaction attempt;
             step();
+            attempt.commit();
         } catch (const Error &error) {
-            if (error.sqlstate != sqlstate::data_corrupted && error.sqlstate != sqlstate::feature_not_supported)
+            if (!is_fault(error.sqlstate))
+                throw;
+            faults_.add({Value::uuid(snapshot_), Value::text(relation_), Value::text(error.what())});
+        } catch (const PostgresError &error) {
+            if (!is_fault(error.sqlstate()))
                 throw;
             faults_.add({Value::uuid(snapshot_), Value::text(relation_), Value::text(error.what())});
         }
