@@ -60,16 +60,24 @@ def sql(connection, statement, *parameters):
     return rows[0][0] if len(rows) == 1 and len(rows[0]) == 1 else rows
 
 
-def fresh_database(name, **settings):
-    """Make a database with the extension, the fixture and these settings; return a connection to it."""
+def fresh_extension(name, **settings):
+    """Make a database with the extension and these settings; return a connection to it."""
     admin = connect("postgres")
     sql(admin, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     sql(admin, f"CREATE DATABASE {name}")
     for setting, value in settings.items():
         set_for_database(name, setting, value)
     admin.close()
-    subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", name, "-c", "CREATE EXTENSION pg_snapback",
-                    "-f", str(TOP / "test/fixture/approval.sql")], check=True, stdout=subprocess.DEVNULL,
+    connection = connect(name)
+    sql(connection, "CREATE EXTENSION pg_snapback")
+    return connection
+
+
+def fresh_database(name, **settings):
+    """Make a database with the extension, the fixture and these settings; return a connection to it."""
+    fresh_extension(name, **settings).close()
+    subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", name, "-f", str(TOP / "test/fixture/approval.sql")],
+                   check=True, stdout=subprocess.DEVNULL,
                    env={**os.environ, "PGOPTIONS": "-c client_min_messages=warning"})
     return connect(name)
 
