@@ -18,14 +18,18 @@ inline void append_varint(std::string &out, std::uint64_t number) {
 
 /// Append a number's bytes, highest first: numbers in this form sort as unsigned bytes do.
 inline void append_big_endian(std::string &out, std::uint64_t number, int width) {
-    for (int shift = (width - 1) * 8; shift >= 0; shift -= 8)
-        out.push_back(static_cast<char>(number >> shift));
+    char bytes[8];
+    for (int i = width; i-- > 0; number >>= 8)
+        bytes[i] = static_cast<char>(number);
+    out.append(bytes, static_cast<std::size_t>(width));
 }
 
 /// Append a number's bytes, lowest first.
 inline void append_little_endian(std::string &out, std::uint64_t number, int width) {
-    for (int i = 0; i < width; i++)
-        out.push_back(static_cast<char>(number >> (8 * i)));
+    char bytes[8];
+    for (int i = 0; i < width; i++, number >>= 8)
+        bytes[i] = static_cast<char>(number);
+    out.append(bytes, static_cast<std::size_t>(width));
 }
 
 /// Read a number of up to eight bytes, lowest first.

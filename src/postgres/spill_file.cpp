@@ -1,53 +1,64 @@
 #include "postgres/spill_file.hpp"
 
+#include <algorithm>
+
 #include "postgres/boundary.hpp"
 
 extern "C" {
-#include "storage/buffile.h"
+#include "storage/fd.h"
+#include "utils/wait_event.h"
 }
 
 namespace snapback {
 
 namespace {
 
-constexpr std::uint64_t segment_size = std::uint64_t{1} << 30; // BufFile's own physical segments
-
+/// A file read and written in the large pieces in which the sorter comes; Postgres's buffered files would copy each
+/// through pages of 8 kB, one system call a page.
 class TemporaryFile final : public SpillFile {
 public:
-    TemporaryFile() : file_(call([] { return create(); })), exceptions_(std::uncaught_exceptions()) {}
+    TemporaryFile() : file_(call([] { return OpenTemporaryFile(false); })), exceptions_(std::uncaught_exceptions()) {}
     ~TemporaryFile() override {
         // After an error the transaction's end closes and removes the file.
         if (std::uncaught_exceptions() == exceptions_)
-            call_noexcept([&] { BufFileClose(file_); });
+            call_noexcept([&] { FileClose(file_); });
     }
 
     void append(std::string_view bytes) override {
-        call([&] {
-            CHECK_FOR_INTERRUPTS();
-            BufFileWrite(file_, const_cast<char *>(bytes.data()), bytes.size());
-        });
+        while (!bytes.empty()) {
+            auto piece = static_cast<int>(std::min(bytes.size(), largest_piece));
+            call([&] {
+                CHECK_FOR_INTERRUPTS();
+                if (FileWrite(file_, const_cast<char *>(bytes.data()), piece, size_, WAIT_EVENT_BUFFILE_WRITE) != piece)
+                    ereport(ERROR, (errcode_for_file_access(), errmsg("could not write to a temporary file: %m")));
+            });
+            bytes.remove_prefix(static_cast<std::size_t>(piece));
+            size_ += piece;
+        }
     }
 
     void read(std::uint64_t offset, char *into, std::size_t length) override {
-        call([&] {
-            CHECK_FOR_INTERRUPTS();
-            if (BufFileSeek(file_, static_cast<int>(offset / segment_size), static_cast<off_t>(offset % segment_size),
-                            SEEK_SET) != 0 ||
-                BufFileRead(file_, into, length) != length)
-                throw Error(sqlstate::internal_error, "a temporary file is shorter than what was written to it");
-        });
+        while (length > 0) {
+            auto piece = static_cast<int>(std::min(length, largest_piece));
+            call([&] {
+                CHECK_FOR_INTERRUPTS();
+                int got = FileRead(file_, into, piece, static_cast<off_t>(offset), WAIT_EVENT_BUFFILE_READ);
+                if (got < 0)
+                    ereport(ERROR, (errcode_for_file_access(), errmsg("could not read from a temporary file: %m")));
+                if (got != piece)
+                    throw Error(sqlstate::internal_error, "a temporary file is shorter than what was written to it");
+            });
+            into += piece;
+            length -= static_cast<std::size_t>(piece);
+            offset += static_cast<std::uint64_t>(piece);
+        }
     }
 
 private:
-    /// Create the file where it outlives the query whose rows are being received as it becomes needed.
-    static BufFile *create() {
-        MemoryContext before = MemoryContextSwitchTo(CurTransactionContext);
-        BufFile *file = BufFileCreateTemp(false);
-        MemoryContextSwitchTo(before);
-        return file;
-    }
+    static constexpr std::size_t largest_piece = 16 * 1024 * 1024;
 
-    BufFile *file_;
+    File file_;
+    off_t size_ = 0;
     int exceptions_;
 };
 

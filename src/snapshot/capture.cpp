@@ -27,7 +27,9 @@ class Capture {
 public:
     explicit Capture(const CaptureOrder &order)
         : order_(order), sorter_(static_cast<std::size_t>(settings().capture_memory_kb) * 1024, open_temporary_file),
-          chunks_(order_.communities) {}
+          chunks_(order_.communities, [this](std::uint32_t community, std::uint32_t table, const Digest &digest) {
+              manifests_[community].tables[table].chunks.append(digest.view());
+          }) {}
 
     std::vector<Manifest> run();
 
@@ -65,10 +67,10 @@ void Capture::store_rows(const ProtectedTable &table, const Digest &shape, std::
         manifests_[i].tables.push_back({table.id, shape, 0, 0, {}});
     std::uint32_t current = first;
     ChunkCutter cutter([&](std::string &&content, std::uint32_t rows) {
-        ManifestTable &entry = manifests_[current].tables.back();
-        entry.chunks.append(chunks_.put(current, content).view());
-        entry.rows += rows;
-        entry.bytes += static_cast<std::int64_t>(content.size());
+        std::vector<ManifestTable> &tables = manifests_[current].tables;
+        tables.back().rows += rows;
+        tables.back().bytes += static_cast<std::int64_t>(content.size());
+        chunks_.put(current, static_cast<std::uint32_t>(tables.size() - 1), std::move(content));
     });
     sorter_.drain([&](std::uint32_t community, std::string_view key, std::string_view row) {
         if (community != current) {

@@ -8,6 +8,17 @@ namespace {
 
 constexpr std::size_t batch_size = 4 * 1024 * 1024;
 
+/// Read what the store holds of each of these communities.
+ChunkPacker::Known known_chunks(std::span<const std::string> communities) {
+    ChunkPacker::Known known(communities.size());
+    Query query;
+    for (Row row : query.run("SELECT l.n::int, c.sha256 FROM pg_catalog.unnest($1) WITH ORDINALITY AS l(community, n)"
+                             " JOIN snapback.chunk c ON c.community = l.community",
+                             {Value::text_array(communities)}))
+        known[static_cast<std::size_t>(row.integer(1)) - 1].insert(Digest::from_bytes(row.bytes(2)));
+    return known;
+}
+
 } // namespace
 
 void hold_store() {
@@ -18,29 +29,35 @@ bool take_store(bool wait) {
     return take_own_lock(LockSpace::store, 0, ExclusiveLock, wait);
 }
 
-ChunkWriter::ChunkWriter(std::span<const std::string> communities)
-    : communities_(communities), known_(communities.size()) {
-    Query query;
-    for (Row row : query.run("SELECT l.n::int, c.sha256 FROM pg_catalog.unnest($1) WITH ORDINALITY AS l(community, n)"
-                             " JOIN snapback.chunk c ON c.community = l.community",
-                             {Value::text_array(communities)}))
-        known_[static_cast<std::size_t>(row.integer(1)) - 1].insert(Digest::from_bytes(row.bytes(2)));
-}
+ChunkWriter::ChunkWriter(std::span<const std::string> communities, OnStored on_stored)
+    : communities_(communities), on_stored_(std::move(on_stored)), packer_(known_chunks(communities)) {}
 
-Digest ChunkWriter::put(std::uint32_t community, std::string_view content) {
-    Digest digest = sha256(content);
-    if (!known_[community].insert(digest).second)
-        return digest;
-    batch_communities_.push_back(communities_[community]);
-    batch_digests_.emplace_back(digest.view());
-    batch_frames_.push_back(compressor_.compress(content));
-    batch_bytes_ += batch_frames_.back().size();
-    if (batch_bytes_ >= batch_size)
-        flush();
-    return digest;
+void ChunkWriter::put(std::uint32_t community, std::uint32_t table, std::string &&content) {
+    packer_.put(community, table, std::move(content));
+    while (std::optional<PackedChunk> chunk = packer_.take())
+        take(std::move(*chunk));
 }
 
 void ChunkWriter::flush() {
+    while (std::optional<PackedChunk> chunk = packer_.wait())
+        take(std::move(*chunk));
+    write_batch();
+}
+
+/// Report a chunk's digest; let its frame wait for the batch to be full.
+void ChunkWriter::take(PackedChunk &&chunk) {
+    on_stored_(chunk.community, chunk.table, chunk.digest);
+    if (chunk.frame.empty())
+        return;
+    batch_communities_.push_back(communities_[chunk.community]);
+    batch_digests_.emplace_back(chunk.digest.view());
+    batch_bytes_ += chunk.frame.size();
+    batch_frames_.push_back(std::move(chunk.frame));
+    if (batch_bytes_ >= batch_size)
+        write_batch();
+}
+
+void ChunkWriter::write_batch() {
     if (batch_frames_.empty())
         return;
     Query query;

@@ -1,8 +1,7 @@
 #pragma once
-#include <unordered_set>
+#include <functional>
 
-#include "core/compression.hpp"
-#include "core/digest.hpp"
+#include "core/chunk_packer.hpp"
 #include "postgres/query.hpp"
 
 namespace snapback {
@@ -15,15 +14,22 @@ bool take_store(bool wait);
 /// Writes chunks of some communities, each content once. Chunks are written in batches; `flush` ends the last one.
 class ChunkWriter {
 public:
-    explicit ChunkWriter(std::span<const std::string> communities);
-    /// Store a chunk of the community with this index unless it is there already; return its digest.
-    Digest put(std::uint32_t community, std::string_view content);
+    /// Hears of each chunk's digest, in the order in which they were put.
+    using OnStored = std::function<void(std::uint32_t community, std::uint32_t table, const Digest &digest)>;
+
+    ChunkWriter(std::span<const std::string> communities, OnStored on_stored);
+    /// Store a chunk of the community with this index unless it is there already. The caller numbers tables as it
+    /// likes.
+    void put(std::uint32_t community, std::uint32_t table, std::string &&content);
     void flush();
 
 private:
+    void take(PackedChunk &&chunk);
+    void write_batch();
+
     std::span<const std::string> communities_;
-    std::vector<std::unordered_set<Digest>> known_; // per community
-    Compressor compressor_;
+    OnStored on_stored_;
+    ChunkPacker packer_;
     std::vector<std::string> batch_communities_;
     std::vector<std::string> batch_digests_;
     std::vector<std::string> batch_frames_;

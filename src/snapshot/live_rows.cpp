@@ -50,8 +50,9 @@ private:
         });
     }
     std::string_view bytes_of(Datum community, std::string &scratch) const {
-        Datum prepared = call([&] { return encoder_.prepare(community); });
-        return encoder_.bytes(prepared, scratch);
+        if (!encoder_.is_prepared())
+            community = call([&] { return encoder_.prepare(community); });
+        return encoder_.bytes(community, scratch);
     }
 
     FieldEncoder encoder_;

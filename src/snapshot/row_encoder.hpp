@@ -10,6 +10,8 @@ public:
     FieldEncoder(Oid type, FieldForm form);
     /// Prepare a value: a Postgres call, made inside `call`. Varlenas come back detoasted, others in their text form.
     Datum prepare(Datum datum) const;
+    /// Whether `prepare` does anything.
+    bool is_prepared() const { return form_ != FieldForm::payload && form_ != FieldForm::text; }
     /// The stored bytes of a prepared value; views into it, or into `scratch` for numbers.
     std::string_view bytes(Datum prepared, std::string &scratch) const;
     /// Append the value so that values sort as unsigned bytes, and none is a prefix of another.
