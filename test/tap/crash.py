@@ -31,8 +31,11 @@ def set_up():
     return connection
 
 
-def interrupted(statement, delay, how):
-    """Run a statement in a session of its own and end it after a while; say whether it came to its end before that."""
+def interrupted(witness, statement, delay, how):
+    """Run a statement in a session of its own and end it after a while; say whether it came to its end before that.
+
+    A server whose backend is killed ends all sessions before it recovers: the witness's end tells that it has begun to.
+    """
     session = connect("crash")
     pid = sql(session, "SELECT pg_backend_pid()")
     done = []
@@ -51,12 +54,21 @@ def interrupted(statement, delay, how):
         session.cancel()
     elif thread.is_alive():
         os.kill(pid, signal.SIGKILL)
+        eventually(lambda: is_dead(witness), 60)
     thread.join()
     try:
         session.close()
     except Exception:  # noqa: BLE001
         pass
     return bool(done)
+
+
+def is_dead(connection):
+    try:
+        sql(connection, "SELECT 1")
+        return False
+    except Exception:  # noqa: BLE001
+        return True
 
 
 def back():
@@ -94,7 +106,7 @@ def crash_captures(connection, how):
     for _ in range(ROUNDS):
         write(connection, "UPDATE app.page SET body = md5(body)")
         before = sql(connection, "SELECT count(*) FROM snapback.snapshot")
-        completed = interrupted("SELECT snapback.capture('a')", random.uniform(0, whole * 1.1), how)
+        completed = interrupted(connection, "SELECT snapback.capture('a')", random.uniform(0, whole * 1.4), how)
         connection = back()
         after = sql(connection, "SELECT count(*) FROM snapback.snapshot")
         if after != before + completed and not (how == "kill" and after == before + 1):
@@ -123,7 +135,7 @@ def crash_restores(connection, how):
         write(connection, damage)
         damaged = sql(connection, STATE)
         runs = sql(connection, "SELECT count(*) FROM snapback.restore_run")
-        completed = interrupted(restore, random.uniform(0, whole * 1.1), how)
+        completed = interrupted(connection, restore, random.uniform(0, whole * 1.4), how)
         connection = back()
         state = sql(connection, STATE)
         torn += state not in (damaged, target) or (completed and state != target)
