@@ -138,7 +138,7 @@ def test_background():
     ok(time.monotonic() - began < 1, "without waiting for the restore")
     equal(request_state(asked), "restoring", "the request is restoring meanwhile")
     equal(approve(token)[:2], ("refused", "the restore was approved already and is under way"), "and cannot be approved again")
-    eventually(lambda: state_of(restore) == "running")
+    eventually(lambda: sql(database, "SELECT restore FROM snapback.restore_progress"))  # it says so just after it is claimed
     equal(sql(database, "SELECT restore::text, community FROM snapback.restore_progress"), [(restore, "42")], "the view shows it at work")
     ok(sql(database, "SELECT doing FROM snapback.restore_progress") != "", "and what it does")
     equal(sql(database, "SELECT restores_interrupted FROM snapback.process_queue()"), 0, "the queue run leaves it alone")
