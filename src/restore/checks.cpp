@@ -48,11 +48,14 @@ void check_children(Query &query, const Plan &plan, const ForeignKey &key) {
     TupleStore gone(parent->see("gone"), parent->wanted.shape());
     gone.show_to(query);
     {
-        // The referenced values as they were before, less those that some row still has.
+        // The referenced values of removed and changed rows as they were before, less those that some row still has.
         AsOwner owner(parent->live.owner);
-        gone.fill(query, "SELECT r.* FROM (SELECT * FROM " + parent->see("remove") + " UNION ALL SELECT * FROM " +
-                             parent->see("present") + ") r WHERE NOT EXISTS (SELECT FROM " + parent_relation.from +
-                             " p WHERE " + key.same_parent("p", "r") + ")");
+        std::string changed = "SELECT p.* FROM " + parent->see("present") + " p JOIN (SELECT * FROM " +
+                              parent->see("update") + " UNION ALL SELECT * FROM " + parent->see("reinsert") +
+                              ") u ON " + parent->same_key("p", "u");
+        gone.fill(query, "SELECT r.* FROM (SELECT * FROM " + parent->see("remove") + " UNION ALL " + changed +
+                             ") r WHERE NOT EXISTS (SELECT FROM " + parent_relation.from + " p WHERE " +
+                             key.same_parent("p", "r") + ")");
     }
     if (gone.size() > 0) {
         ReadableRelation child = readable(key.child);
