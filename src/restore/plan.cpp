@@ -140,14 +140,18 @@ bool Plan::keep_held_rows(const ForeignKey &key) {
         return false;
     const TablePlan *child = table(key.child);
     ReadableRelation child_relation = readable(key.child);
-    std::string held = "EXISTS (SELECT FROM " + child_relation.from + " c WHERE " + key.refers("r", "c") + " AND " +
-                       untouched(child, "c") + ")";
-    if (child)
-        held += " OR EXISTS (SELECT FROM " + written_rows(*child) + " c WHERE " + key.refers("r", "c") + ")";
     std::uint64_t before = parent->remove.size();
     AsOwner owner(child_relation.owner);
-    std::uint64_t left = parent->remove.fill(query_, "SELECT " + parent->columns("r") + " FROM " +
-                                                         parent->see("remove") + " r WHERE NOT (" + held + ")");
+    // One question at a time: joined by OR, they would be asked anew for every row.
+    auto keep_those_of = [&](const std::string &children) {
+        parent->remove.fill(query_, "SELECT " + parent->columns("r") + " FROM " + parent->see("remove") +
+                                        " r WHERE NOT EXISTS (SELECT FROM " + children + " AND " +
+                                        key.refers("r", "c") + ")");
+    };
+    keep_those_of(child_relation.from + " c WHERE " + untouched(child, "c"));
+    if (child)
+        keep_those_of(written_rows(*child) + " c WHERE true");
+    std::uint64_t left = parent->remove.size();
     parent->kept += before - left;
     return left < before;
 }
