@@ -85,7 +85,7 @@ bool is_built_in(Oid object) {
 }
 
 /// Write "parent_column = $n" with the very operator of the foreign key.
-std::string key_condition(const ForeignKey::Pair &pair, int number) {
+std::string key_condition(const ForeignKeyConstraint::Pair &pair, int number) {
     std::string column = "p." + quote_name(pair.parent_column);
     std::string parameter = "$" + std::to_string(number);
     return call([&] {
@@ -104,17 +104,17 @@ public:
     GuardedPath::Kind follow(Registration from);
 
 private:
-    bool start_from(const ForeignKey &key);
-    void add_step(const ForeignKey &key, const std::string &selected, bool own_code);
-    bool end_in_column(const ForeignKey &key, const std::string &column);
+    bool start_from(const ForeignKeyConstraint &key);
+    void add_step(const ForeignKeyConstraint &key, const std::string &selected, bool own_code);
+    bool end_in_column(const ForeignKeyConstraint &key, const std::string &column);
 
     GuardedPath &path_;
     Oid relation_;
     Query query_; // the plans are made in it
 };
 
-bool ChainBuilder::start_from(const ForeignKey &key) {
-    for (const ForeignKey::Pair &pair : key.pairs) {
+bool ChainBuilder::start_from(const ForeignKeyConstraint &key) {
+    for (const ForeignKeyConstraint::Pair &pair : key.pairs) {
         std::optional<PathColumn> column = find_column(relation_, pair.column);
         if (!column)
             return false;
@@ -123,13 +123,13 @@ bool ChainBuilder::start_from(const ForeignKey &key) {
     return true;
 }
 
-void ChainBuilder::add_step(const ForeignKey &key, const std::string &selected, bool own_code) {
+void ChainBuilder::add_step(const ForeignKeyConstraint &key, const std::string &selected, bool own_code) {
     Oid owner = lock_and_get_owner(key.parent);
     bool partitioned = call([&] { return get_rel_relkind(key.parent); }) == RELKIND_PARTITIONED_TABLE;
     std::string sql =
         "SELECT " + selected + " FROM " + (partitioned ? "" : "ONLY ") + qualified_name(key.parent) + " p WHERE ";
     std::vector<Oid> types;
-    for (const ForeignKey::Pair &pair : key.pairs) {
+    for (const ForeignKeyConstraint::Pair &pair : key.pairs) {
         types.push_back(pair.type);
         sql += (types.size() > 1 ? " AND " : "") + key_condition(pair, static_cast<int>(types.size()));
         own_code |= !is_built_in(pair.equals);
@@ -139,7 +139,7 @@ void ChainBuilder::add_step(const ForeignKey &key, const std::string &selected, 
         path_.steps.back().fix_settings();
 }
 
-bool ChainBuilder::end_in_column(const ForeignKey &key, const std::string &column) {
+bool ChainBuilder::end_in_column(const ForeignKeyConstraint &key, const std::string &column) {
     AttrNumber number = call([&] { return get_attnum(key.parent, column.c_str()); });
     if (number == InvalidAttrNumber)
         return false;
@@ -148,9 +148,9 @@ bool ChainBuilder::end_in_column(const ForeignKey &key, const std::string &colum
     return true;
 }
 
-std::string column_list(const ForeignKey &key) {
+std::string column_list(const ForeignKeyConstraint &key) {
     std::string list;
-    for (const ForeignKey::Pair &pair : key.pairs)
+    for (const ForeignKeyConstraint::Pair &pair : key.pairs)
         list += (list.empty() ? "p." : ", p.") + quote_name(pair.column);
     return list;
 }
@@ -167,7 +167,7 @@ GuardedPath::Kind fix_community(GuardedPath &path, Oid relation) {
 
 GuardedPath::Kind ChainBuilder::follow(Registration from) {
     constexpr auto chain_if = [](bool found) { return found ? GuardedPath::Kind::chain : GuardedPath::Kind::unknown; };
-    std::optional<ForeignKey> key = find_foreign_key(from.relation, *from.via);
+    std::optional<ForeignKeyConstraint> key = find_foreign_key(from.relation, *from.via);
     if (!key || !start_from(*key))
         return GuardedPath::Kind::unknown;
     std::vector<Oid> visited;
@@ -183,7 +183,7 @@ GuardedPath::Kind ChainBuilder::follow(Registration from) {
         if (!parent->via)
             return parent->community_column ? chain_if(end_in_column(*key, *parent->community_column))
                                             : fix_community(path_, parent->relation);
-        std::optional<ForeignKey> next = find_foreign_key(parent->relation, *parent->via);
+        std::optional<ForeignKeyConstraint> next = find_foreign_key(parent->relation, *parent->via);
         if (!next)
             return GuardedPath::Kind::unknown;
         add_step(*key, column_list(*next), false);

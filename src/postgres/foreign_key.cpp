@@ -37,7 +37,7 @@ Constraint read_constraint(Oid relation, const char *name) {
     return found;
 }
 
-ForeignKey::Pair read_pair(const Constraint &constraint, int i) {
+ForeignKeyConstraint::Pair read_pair(const Constraint &constraint, int i) {
     return {call([&] { return get_attname(constraint.relation, constraint.columns[i], false); }),
             call([&] { return get_attname(constraint.parent, constraint.parent_columns[i], false); }),
             call([&] { return get_atttype(constraint.relation, constraint.columns[i]); }),
@@ -46,11 +46,11 @@ ForeignKey::Pair read_pair(const Constraint &constraint, int i) {
 
 } // namespace
 
-std::optional<ForeignKey> find_foreign_key(Oid relation, const std::string &constraint) {
+std::optional<ForeignKeyConstraint> find_foreign_key(Oid relation, const std::string &constraint) {
     Constraint found = call([&] { return read_constraint(relation, constraint.c_str()); });
     if (!OidIsValid(found.parent))
         return std::nullopt;
-    ForeignKey key{found.parent, {}};
+    ForeignKeyConstraint key{found.parent, {}};
     for (int i = 0; i < found.count; i++)
         key.pairs.push_back(read_pair(found, i));
     return key;

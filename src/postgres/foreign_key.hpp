@@ -8,7 +8,7 @@
 namespace snapback {
 
 /// A foreign key as its constraint tells it; the columns of both sides run in parallel.
-struct ForeignKey {
+struct ForeignKeyConstraint {
     struct Pair {
         std::string column;        // of the referring table
         std::string parent_column; // that it refers to
@@ -21,6 +21,6 @@ struct ForeignKey {
 };
 
 /// Look a foreign key of a relation up by its name.
-std::optional<ForeignKey> find_foreign_key(Oid relation, const std::string &constraint);
+std::optional<ForeignKeyConstraint> find_foreign_key(Oid relation, const std::string &constraint);
 
 } // namespace snapback
