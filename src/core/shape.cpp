@@ -76,6 +76,21 @@ std::size_t column_index(std::string_view digits, std::size_t columns) {
 
 } // namespace
 
+std::size_t word_width(FieldForm form) {
+    switch (form) {
+    case FieldForm::word1:
+        return 1;
+    case FieldForm::word2:
+        return 2;
+    case FieldForm::word4:
+        return 4;
+    case FieldForm::word8:
+        return 8;
+    default:
+        return 0;
+    }
+}
+
 std::string Shape::to_text() const {
     std::string out;
     out.append("version\t").append(version).append("\n");

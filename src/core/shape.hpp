@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@ enum class FieldForm {
     payload, ///< the bytes of a variable-length value, as the server keeps them
     text,    ///< the type's text form
 };
+
+/// How many bytes a number's form takes; 0 for the forms that are no numbers.
+std::size_t word_width(FieldForm form);
 
 struct ShapeColumn {
     std::string name;

@@ -8,12 +8,6 @@ namespace snapback {
 
 namespace {
 
-/// All rows that were written to a table.
-std::string written_rows(const TablePlan &plan) {
-    return "(SELECT * FROM " + plan.see("insert") + " UNION ALL SELECT * FROM " + plan.see("update") +
-           " UNION ALL SELECT * FROM " + plan.see("reinsert") + ")";
-}
-
 [[noreturn]] void fail_foreign_key(const ForeignKey &key, const std::string &what, const std::string &hint) {
     throw Error(sqlstate::foreign_key_violation,
                 "the restore would break foreign key " + key.name + " of " + qualified_name(key.child))
@@ -24,15 +18,15 @@ std::string written_rows(const TablePlan &plan) {
 /// Every written row's parent must be there. A parent that is not under the community's lock is locked itself.
 void check_parents(Query &query, const Plan &plan, const ForeignKey &key) {
     const TablePlan *child = plan.table(key.child);
-    if (!child || child->insert.size() + child->update.size() + child->reinsert.size() == 0)
+    if (!child || child->written() == 0)
         return;
     ReadableRelation parent = readable(key.parent);
     AsOwner owner(parent.owner);
     if (!plan.is_protected(key.parent))
-        query.run("SELECT FROM " + parent.from + " p WHERE EXISTS (SELECT FROM " + written_rows(*child) + " c WHERE " +
+        query.run("SELECT FROM " + parent.from + " p WHERE EXISTS (SELECT FROM " + child->written_rows() + " c WHERE " +
                   key.refers("p", "c") + ") FOR KEY SHARE OF p");
     Rows broken =
-        query.run("SELECT FROM " + written_rows(*child) + " c WHERE " + key.refers_at_all("c") +
+        query.run("SELECT FROM " + child->written_rows() + " c WHERE " + key.refers_at_all("c") +
                   " AND NOT EXISTS (SELECT FROM " + parent.from + " p WHERE " + key.refers("p", "c") + ") LIMIT 1");
     if (!broken.empty())
         fail_foreign_key(key, "A restored row refers to a row of " + qualified_name(key.parent) + " that is not there.",
@@ -42,7 +36,7 @@ void check_parents(Query &query, const Plan &plan, const ForeignKey &key) {
 /// No row anywhere may refer to a row that was deleted, or whose referenced columns were changed.
 void check_children(Query &query, const Plan &plan, const ForeignKey &key) {
     TablePlan *parent = plan.table(key.parent);
-    if (!parent || parent->remove.size() + parent->update.size() + parent->reinsert.size() == 0)
+    if (!parent || parent->remove.size() + parent->changed() == 0)
         return;
     ReadableRelation parent_relation = readable(key.parent);
     TupleStore gone(parent->see("gone"), parent->wanted.shape());
@@ -115,7 +109,7 @@ void check_deferrable_constraints(Query &query, const TablePlan &plan) {
         std::string rows =
             "SELECT *, " + constraint.values + " FROM " + plan.live.from() + " l WHERE (" + constraint.where + ")";
         if (query
-                .run("SELECT FROM (" + rows + " AND EXISTS (SELECT FROM " + written_rows(plan) + " w WHERE " +
+                .run("SELECT FROM (" + rows + " AND EXISTS (SELECT FROM " + plan.written_rows() + " w WHERE " +
                      plan.same_key("w", "l") + ")) s JOIN (" + rows + ") t ON " + constraint.clash + " WHERE NOT (" +
                      plan.same_key("t", "s") + ") LIMIT 1")
                 .empty())
@@ -149,12 +143,12 @@ void check_result(const Plan &plan, const std::vector<std::string> &options) {
     Query query;
     Plan again(query, plan.manifest(), options);
     for (const auto &table : again.tables())
-        if (table->insert.size() + table->update.size() + table->reinsert.size() + table->remove.size() > 0)
+        if (table->written() + table->remove.size() > 0)
             throw Error(sqlstate::restore_conflict,
                         table->live.name + " is not as planned after the restore; nothing was changed")
                 .with_detail(std::to_string(table->insert.size()) + " rows are missing, " +
-                             std::to_string(table->update.size() + table->reinsert.size()) + " differ, " +
-                             std::to_string(table->remove.size()) + " are too many.")
+                             std::to_string(table->changed()) + " differ, " + std::to_string(table->remove.size()) +
+                             " are too many.")
                 .with_hint("A trigger that is ENABLE ALWAYS or REPLICA may have changed what was written.");
 }
 

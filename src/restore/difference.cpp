@@ -19,7 +19,7 @@ namespace {
 
 /// Read the live rows as a capture would; hand over the chunks they make.
 void cut_live_rows(TablePlan &plan, const std::string &community, const std::function<void(std::string &&)> &visit) {
-    RowSorter sorter(static_cast<std::size_t>(settings().capture_memory_kb) * 1024, open_temporary_file);
+    RowSorter sorter(settings().capture_memory(), open_temporary_file);
     auto collect = [&](std::uint32_t group, std::string_view key, std::string_view row) {
         sorter.add(group, key, row);
         plan.live_rows++;
@@ -31,20 +31,6 @@ void cut_live_rows(TablePlan &plan, const std::string &community, const std::fun
     ChunkCutter cutter([&](std::string &&content, std::uint32_t) { visit(std::move(content)); });
     sorter.drain([&](std::uint32_t, std::string_view key, std::string_view row) { cutter.add(key, row); });
     cutter.finish();
-}
-
-/// Decode a chunk's rows into a store, as the table's owner.
-void decode_into(TupleStore &store, RowDecoder &decoder, std::string_view content, Oid owner) {
-    AsOwner as_owner(owner);
-    for_each_row(content, [&](std::string_view row) {
-        decoder.decode(row);
-        store.add(decoder.values(), decoder.nulls());
-    });
-}
-
-/// The rows differ in some byte of some column; both are lists of columns.
-std::string differs(const std::string &a, const std::string &b) {
-    return "pg_catalog.record_image_ne(ROW(" + a + "), ROW(" + b + "))";
 }
 
 /// A store's rows beside what each condition says of them, computed where bare column names mean that store's.
@@ -121,8 +107,8 @@ std::string changed_rows(const TablePlan &plan, const std::string &where) {
         values += (i ? ", " : "") + new_value(plan, i) + " AS " + quote_name(plan.live.columns[i].name);
     return "SELECT " + plan.columns("u") + " FROM " + with_conditions(plan.see("wanted"), conditions, "w") + " JOIN " +
            with_conditions(plan.see("present"), conditions, "p") + " ON " + plan.same_key("w", "p") +
-           " CROSS JOIN LATERAL (SELECT " + values + ") u WHERE " + differs(plan.columns("u"), plan.columns("p")) +
-           " AND " + where;
+           " CROSS JOIN LATERAL (SELECT " + values + ") u WHERE " +
+           images_differ(plan.columns("u"), plan.columns("p")) + " AND " + where;
 }
 
 /// Rows of one side that have no counterpart on the other, as far as whole rows are selected.
@@ -164,13 +150,13 @@ void load_difference(TablePlan &plan, const std::string &community) {
             if (target.contains(digest))
                 same.insert(digest);
             else
-                decode_into(plan.present, from_live, content, plan.live.owner);
+                decode_chunk(content, from_live, plan.live.owner, plan.present);
         });
     }
     ChunkReader chunks(community);
     for (std::size_t i = 0; i < plan.stored.chunk_count(); i++)
         if (Digest digest = plan.stored.chunk(i); !same.contains(digest))
-            decode_into(plan.wanted, from_snapshot, chunks.get(digest), plan.live.owner);
+            decode_chunk(chunks.get(digest), from_snapshot, plan.live.owner, plan.wanted);
     plan.wanted.recount();
     plan.present.recount();
 }
@@ -183,7 +169,7 @@ void work_out_changes(Query &query, TablePlan &plan) {
         plan.remove.fill(query, rows_only_in(plan, "present", "wanted"));
     }
     std::string in_place =
-        delicate.empty() ? "true" : "NOT " + differs(prefixed(delicate, "u"), prefixed(delicate, "p"));
+        delicate.empty() ? "true" : "NOT " + images_differ(prefixed(delicate, "u"), prefixed(delicate, "p"));
     plan.update.fill(query, changed_rows(plan, in_place));
     if (!delicate.empty())
         plan.reinsert.fill(query, changed_rows(plan, "NOT (" + in_place + ")"));

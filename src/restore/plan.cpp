@@ -34,14 +34,6 @@ std::map<std::int32_t, Selection> selections(const std::vector<std::string> &opt
     return chosen;
 }
 
-/// Every row that the plan will write into a table, as it will be.
-std::string written_rows(const TablePlan &plan) {
-    std::string all;
-    for (const char *kind : {"insert", "update", "reinsert"})
-        all += std::string(all.empty() ? "" : " UNION ALL ") + "SELECT " + plan.columns("") + " FROM " + plan.see(kind);
-    return "(" + all + ")";
-}
-
 /// The table's rows that the plan neither deletes nor changes, seen as alias `row`.
 std::string untouched(const TablePlan *plan, const std::string &row) {
     if (!plan)
@@ -128,9 +120,8 @@ void Plan::drop_idle_updates() {
         for (TupleStore *store : {&plan->update, &plan->reinsert})
             if (plan->unlinked > 0)
                 store->fill(query_, "SELECT " + plan->columns("u") + " FROM " + store->name() + " u JOIN " +
-                                        plan->see("present") + " p ON " + plan->same_key("u", "p") +
-                                        " WHERE pg_catalog.record_image_ne(ROW(" + plan->columns("u") + "), ROW(" +
-                                        plan->columns("p") + "))");
+                                        plan->see("present") + " p ON " + plan->same_key("u", "p") + " WHERE " +
+                                        images_differ(plan->columns("u"), plan->columns("p")));
 }
 
 /// Rows that would be deleted, but that rows which stay refer to: they stay too. True where there were any.
@@ -150,7 +141,7 @@ bool Plan::keep_held_rows(const ForeignKey &key) {
     };
     keep_those_of(child_relation.from + " c WHERE " + untouched(child, "c"));
     if (child)
-        keep_those_of(written_rows(*child) + " c WHERE true");
+        keep_those_of(child->written_rows() + " c WHERE true");
     std::uint64_t left = parent->remove.size();
     parent->kept += before - left;
     return left < before;
@@ -159,15 +150,15 @@ bool Plan::keep_held_rows(const ForeignKey &key) {
 /// Rows to be written whose parent is neither there nor coming: bring it back from the snapshot, else unlink.
 bool Plan::bring_back_parents(const ForeignKey &key) {
     TablePlan *child = table(key.child);
-    if (!child || child->insert.size() + child->update.size() + child->reinsert.size() == 0)
+    if (!child || child->written() == 0)
         return false;
     ReadableRelation parent_relation = readable(key.parent);
     const TablePlan *planned = table(key.parent);
-    std::string missing = "SELECT " + child->columns("c") + " FROM " + written_rows(*child) + " c WHERE " +
+    std::string missing = "SELECT " + child->columns("c") + " FROM " + child->written_rows() + " c WHERE " +
                           key.refers_at_all("c") + " AND NOT EXISTS (SELECT FROM " + parent_relation.from +
                           " p WHERE " + key.refers("p", "c") + " AND " + untouched(planned, "p") + ")";
     if (planned)
-        missing += " AND NOT EXISTS (SELECT FROM " + written_rows(*planned) + " p WHERE " + key.refers("p", "c") + ")";
+        missing += " AND NOT EXISTS (SELECT FROM " + planned->written_rows() + " p WHERE " + key.refers("p", "c") + ")";
     TupleStore orphans(child->see("orphans"), child->wanted.shape());
     orphans.show_to(query_);
     {
@@ -223,13 +214,12 @@ void Plan::unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t
         std::string names;
         for (const KeyColumn &part : child.live.key)
             names += (names.empty() ? "" : ", ") + quote_name(child.live.columns[part.column].name);
-        Rows rows = query_.run("SELECT pg_catalog.count(*)::int, pg_catalog.min(k) FROM (SELECT ROW(" + names +
-                               ")::text AS k FROM " + child.see("orphans") + ") o");
-        throw Error(sqlstate::foreign_key_violation, std::to_string(rows[0].integer(1)) + " rows of " +
-                                                         child.live.name + " cannot be restored: the rows of " +
-                                                         qualified_name(key.parent) +
-                                                         " that they refer to are gone, and in no snapshot")
-            .with_detail("Foreign key " + key.name + "; the first of these rows has the key " + rows[0].text(2) + ".")
+        Rows rows = query_.run("SELECT pg_catalog.min(k) FROM (SELECT ROW(" + names + ")::text AS k FROM " +
+                               child.see("orphans") + ") o");
+        throw Error(sqlstate::foreign_key_violation,
+                    std::to_string(orphans) + " rows of " + child.live.name + " cannot be restored: the rows of " +
+                        qualified_name(key.parent) + " that they refer to are gone, and in no snapshot")
+            .with_detail("Foreign key " + key.name + "; the first of these rows has the key " + rows[0].text(1) + ".")
             .with_hint("Bring those rows back first, or restore other options.");
     }
     AsOwner owner(child.live.owner);

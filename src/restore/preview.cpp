@@ -12,7 +12,7 @@ SNAPBACK_FUNCTION(snapback_plan_restore) {
     Query query;
     Plan plan(query, read_manifest(uuid_argument(fcinfo, 0)), text_array_argument(fcinfo, 1));
     for (const auto &table : plan.tables()) {
-        std::uint64_t updates = table->update.size() + table->reinsert.size();
+        std::uint64_t updates = table->changed();
         std::uint64_t leaves = table->live_rows - updates - table->remove.size();
         result.add({Value::text(table->live.name), Value::bigint(table->insert.size()), Value::bigint(updates),
                     Value::bigint(table->remove.size()), Value::bigint(leaves), Value::bigint(table->kept),

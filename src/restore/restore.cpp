@@ -6,6 +6,7 @@
 #include "restore/apply.hpp"
 #include "restore/checks.hpp"
 #include "restore/progress.hpp"
+#include "restore/sequences.hpp"
 #include "settings/settings.hpp"
 #include "snapshot/capture.hpp"
 #include "snapshot/chunk_store.hpp"
@@ -53,8 +54,8 @@ void report(const Run &run, const Plan &plan, const std::string &before) {
         query.run("INSERT INTO snapback.restore_table (restore, relation, inserted, updated, deleted, kept, returned,"
                   " unlinked) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                   {Value::uuid(run.id), Value::text(table->live.name), Value::bigint(table->insert.size()),
-                   Value::bigint(table->update.size() + table->reinsert.size()), Value::bigint(table->remove.size()),
-                   Value::bigint(table->kept), Value::bigint(table->returned), Value::bigint(table->unlinked)});
+                   Value::bigint(table->changed()), Value::bigint(table->remove.size()), Value::bigint(table->kept),
+                   Value::bigint(table->returned), Value::bigint(table->unlinked)});
     query.run("UPDATE snapback.restore_run SET state = 'restored', before_snapshot = $2,"
               " started_at = coalesce(started_at, pg_catalog.now()), ended_at = pg_catalog.clock_timestamp()"
               " WHERE id = $1",

@@ -4,6 +4,10 @@
 
 namespace snapback {
 
+std::string images_differ(const std::string &a, const std::string &b) {
+    return "pg_catalog.record_image_ne(ROW(" + a + "), ROW(" + b + "))";
+}
+
 TablePlan::TablePlan(Query &query, const ProtectedTable &protected_table, RelationShape shape,
                      const ManifestTable &entry)
     : table(protected_table), live(std::move(shape)), stored(entry), wanted(see("wanted"), row_type(live)),
@@ -21,6 +25,13 @@ std::string TablePlan::same_key(const std::string &a, const std::string &b) cons
         condition += (condition.empty() ? "" : " AND ") + a + "." + name + " " + part.equals + " " + b + "." + name;
     }
     return condition;
+}
+
+std::string TablePlan::written_rows() const {
+    std::string all;
+    for (const char *kind : {"insert", "update", "reinsert"})
+        all += std::string(all.empty() ? "" : " UNION ALL ") + "SELECT " + columns("") + " FROM " + see(kind);
+    return "(" + all + ")";
 }
 
 std::string TablePlan::columns(const std::string &alias) const {

@@ -19,6 +19,9 @@ struct Selection {
     bool empty() const { return rows.empty() && parts.empty(); }
 };
 
+/// The condition that two rows, given as lists of columns, differ in some byte of some value.
+std::string images_differ(const std::string &a, const std::string &b);
+
 /// What a restore will do to one table. The stores hold rows of the live table's plain columns; queries of the
 /// restore's connection see them as <kind>_<table id>.
 struct TablePlan {
@@ -30,6 +33,12 @@ struct TablePlan {
     std::string same_key(const std::string &a, const std::string &b) const;
     /// "a.x, a.y, …" over all columns; alias may be empty.
     std::string columns(const std::string &alias) const;
+
+    /// All rows that will be written, as they will be: a subquery over insert, update and reinsert.
+    std::string written_rows() const;
+    /// How many rows will be changed, and how many written: with the inserted.
+    std::uint64_t changed() const { return update.size() + reinsert.size(); }
+    std::uint64_t written() const { return insert.size() + changed(); }
 
     ProtectedTable table;
     RelationShape live;

@@ -1,6 +1,8 @@
 #pragma once
 // Every setting of the extension (snapback.*), as Postgres keeps it: one struct, filled by the GUC machinery.
 
+#include <cstddef>
+
 namespace snapback {
 
 struct Settings {
@@ -20,6 +22,9 @@ struct Settings {
     int smtp_timeout_seconds = 30;
     char *mail_from = nullptr;
     char *approve_url = nullptr; // with {token}
+
+    /// capture_memory_kb in bytes.
+    std::size_t capture_memory() const { return static_cast<std::size_t>(capture_memory_kb) * 1024; }
 };
 
 /// The settings in force for this session.

@@ -26,7 +26,7 @@ bool is_gone(const ProtectedTable &table) {
 class Capture {
 public:
     explicit Capture(const CaptureOrder &order)
-        : order_(order), sorter_(static_cast<std::size_t>(settings().capture_memory_kb) * 1024, open_temporary_file),
+        : order_(order), sorter_(settings().capture_memory(), open_temporary_file),
           chunks_(order_.communities, [this](std::uint32_t community, std::uint32_t table, const Digest &digest) {
               manifests_[community].tables[table].chunks.append(digest.view());
           }) {}

@@ -1,6 +1,5 @@
 // Looking into snapshots from SQL: rows as jsonb, how many a filter keeps, retention.
 #include "catalog/community_path.hpp"
-#include "core/chunk.hpp"
 #include "postgres/arguments.hpp"
 #include "postgres/as_owner.hpp"
 #include "postgres/result_set.hpp"
@@ -38,14 +37,8 @@ private:
     void load(const ManifestTable &stored) {
         RowDecoder decoder(read_shape(stored.shape), live_);
         ChunkReader chunks(manifest_.community);
-        for (std::size_t i = 0; i < stored.chunk_count(); i++) {
-            std::string content = chunks.get(stored.chunk(i));
-            AsOwner owner(live_.owner);
-            for_each_row(content, [&](std::string_view row) {
-                decoder.decode(row);
-                rows_.add(decoder.values(), decoder.nulls());
-            });
-        }
+        for (std::size_t i = 0; i < stored.chunk_count(); i++)
+            decode_chunk(chunks.get(stored.chunk(i)), decoder, live_.owner, rows_);
     }
 
     Manifest manifest_;

@@ -4,6 +4,7 @@
 
 #include "core/bytes.hpp"
 #include "core/chunk.hpp"
+#include "postgres/as_owner.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
@@ -46,22 +47,10 @@ bool is_refusal(const PostgresError &error) {
     return state_class == "22" || state_class == "23" || state_class == "42";
 }
 
-/// The size that a form's bytes must have; 0 where any will do.
-std::size_t fixed_size(FieldForm form) {
-    switch (form) {
-    case FieldForm::word1:
-        return 1;
-    case FieldForm::word2:
-        return 2;
-    case FieldForm::word4:
-        return 4;
-    case FieldForm::word8:
-        return 8;
-    case FieldForm::fixed16:
-        return 16;
-    default:
-        return 0;
-    }
+/// Whether this many bytes can be a value of the form.
+bool fits(FieldForm form, std::size_t size) {
+    std::size_t width = form == FieldForm::fixed16 ? 16 : word_width(form);
+    return width == 0 || size == width;
 }
 
 } // namespace
@@ -78,10 +67,8 @@ RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live)
     for (std::size_t s = 0; s < stored.columns.size(); s++) {
         const ShapeColumn &column = stored.columns[s];
         std::size_t l = live.column_named(column.name);
-        if (l == live.columns.size()) {
-            dropped_.push_back(column.name);
-            continue;
-        }
+        if (l == live.columns.size())
+            continue; // dropped since
         source_[l] = static_cast<int>(s);
         const LiveColumn &now = live.columns[l];
         Field &field = fields_[l];
@@ -130,7 +117,7 @@ void RowDecoder::decode(std::string_view row) {
     read_fields(row, stored_columns_, stored_);
     for (std::size_t i = 0; i < source_.size(); i++) {
         nulls_[i] = source_[i] < 0 || !stored_[source_[i]];
-        if (!nulls_[i] && fixed_size(fields_[i].form) && stored_[source_[i]]->size() != fixed_size(fields_[i].form))
+        if (!nulls_[i] && !fits(fields_[i].form, stored_[source_[i]]->size()))
             throw Error(sqlstate::data_corrupted, "a stored value has the wrong size for its type");
     }
     try {
@@ -148,6 +135,14 @@ void RowDecoder::decode(std::string_view row) {
         throw Error(sqlstate::schema_changed, "column " + fields_[at_].name + " of " + table_ +
                                                   " cannot take a value of the snapshot any more: " + error.what());
     }
+}
+
+void decode_chunk(std::string_view content, RowDecoder &decoder, Oid owner, TupleStore &store) {
+    AsOwner as_owner(owner);
+    for_each_row(content, [&](std::string_view row) {
+        decoder.decode(row);
+        store.add(decoder.values(), decoder.nulls());
+    });
 }
 
 TupleDesc row_type(const RelationShape &live) {

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "catalog/relation_shape.hpp"
+#include "postgres/tuple_store.hpp"
 
 namespace snapback {
 
@@ -20,8 +21,6 @@ public:
     Datum *values() { return values_.data(); }
     bool *nulls() { return nulls_.get(); }
     bool mapped(std::size_t column) const { return source_[column] >= 0; }
-    /// Columns that the snapshot has and the table does not any more.
-    const std::vector<std::string> &dropped() const { return dropped_; }
 
 private:
     struct Field {
@@ -40,12 +39,14 @@ private:
     MemoryContext row_memory_;
     std::vector<int> source_; // per live column: the stored column, or -1
     std::vector<Field> fields_;
-    std::vector<std::string> dropped_;
     std::vector<std::optional<std::string_view>> stored_;
     std::size_t at_ = 0; // the live column that is being decoded
     std::vector<Datum> values_;
     std::unique_ptr<bool[]> nulls_;
 };
+
+/// Decode a chunk's rows into a store, as the table's owner.
+void decode_chunk(std::string_view content, RowDecoder &decoder, Oid owner, TupleStore &store);
 
 /// The row type of a live table's plain columns, in their order, for stores and result sets. In the current context.
 TupleDesc row_type(const RelationShape &live);

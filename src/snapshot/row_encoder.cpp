@@ -2,26 +2,6 @@
 
 namespace snapback {
 
-namespace {
-
-/// How many bytes a word form has; 0 for the others.
-int word_width(FieldForm form) {
-    switch (form) {
-    case FieldForm::word1:
-        return 1;
-    case FieldForm::word2:
-        return 2;
-    case FieldForm::word4:
-        return 4;
-    case FieldForm::word8:
-        return 8;
-    default:
-        return 0;
-    }
-}
-
-} // namespace
-
 FieldEncoder::FieldEncoder(Oid type, FieldForm form)
     : form_(form), is_signed_(type != BOOLOID && type != CHAROID && type != PG_LSNOID) {
     if (form == FieldForm::text)
@@ -51,12 +31,12 @@ std::string_view FieldEncoder::bytes(Datum prepared, std::string &scratch) const
     if (form_ == FieldForm::fixed16)
         return {DatumGetPointer(prepared), 16};
     scratch.clear();
-    append_little_endian(scratch, prepared, word_width(form_));
+    append_little_endian(scratch, prepared, static_cast<int>(word_width(form_)));
     return scratch;
 }
 
 void FieldEncoder::append_sortable(std::string &key, std::string_view bytes) const {
-    if (int width = word_width(form_)) {
+    if (int width = static_cast<int>(word_width(form_))) {
         std::uint64_t sign = is_signed_ ? std::uint64_t{1} << (width * 8 - 1) : 0;
         append_big_endian(key, little_endian(bytes) ^ sign, width);
     } else if (form_ == FieldForm::fixed16) {
