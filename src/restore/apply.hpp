@@ -7,7 +7,4 @@ namespace snapback {
 /// Error where fewer rows are written than planned, and whatever a constraint raises.
 void apply(Query &query, const Plan &plan);
 
-/// Move sequences on that have yet to give out a value that was restored; never turn one back.
-void raise_sequences(Query &query, const Plan &plan);
-
 } // namespace snapback

@@ -3,7 +3,7 @@
 
 namespace snapback {
 
-/// Raise sequences that stand below a value that was restored; never lower one.
+/// Move sequences on that have yet to give out a value that was restored; never turn one back.
 void raise_sequences(Query &query, const Plan &plan);
 
 } // namespace snapback
