@@ -71,27 +71,28 @@ COMMENT ON FUNCTION snapback.refusal(snapback.request, text) IS
     'Why a request cannot be approved as things stand now, in words for the owner; null where it can';
 
 CREATE FUNCTION snapback.restored_tables(restore uuid)
-RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint)
+RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint,
+               taken bigint, left_out bigint)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT t.relation, t.inserted, t.updated, t.deleted, t.kept, t.returned, t.unlinked
+    SELECT t.relation, t.inserted, t.updated, t.deleted, t.kept, t.returned, t.unlinked, t.taken, t.left_out
     FROM snapback.restore_table t WHERE t.restore = restored_tables.restore ORDER BY t.relation COLLATE "C";
 END;
 COMMENT ON FUNCTION snapback.restored_tables(uuid) IS 'What a restore changed, table by table; the columns are those of snapback.restore_table';
 
-CREATE FUNCTION snapback.begin_restore(community text, snapshot uuid, options text[], request uuid, state text) RETURNS uuid
+CREATE FUNCTION snapback.begin_restore(community text, snapshot uuid, options text[], switches jsonb, request uuid, state text) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     restore uuid;
 BEGIN
-    INSERT INTO snapback.restore_run AS r (community, snapshot, options, request, state, started_at)
-    VALUES (community, snapshot, options, request, state, CASE WHEN state = 'running' THEN clock_timestamp() END)
+    INSERT INTO snapback.restore_run AS r (community, snapshot, options, switches, request, state, started_at)
+    VALUES (community, snapshot, options, switches, request, state, CASE WHEN state = 'running' THEN clock_timestamp() END)
     RETURNING r.id INTO restore;
     PERFORM snapback.announce('restore_' || state, community, request, restore, state,
-        jsonb_build_object('snapshot', snapshot, 'options', options));
+        jsonb_build_object('snapshot', snapshot, 'options', options, 'switches', switches));
     RETURN restore;
 END $$;
-COMMENT ON FUNCTION snapback.begin_restore(text, uuid, text[], uuid, text) IS 'Enter a restore that is queued for a worker or running in this transaction';
+COMMENT ON FUNCTION snapback.begin_restore(text, uuid, text[], jsonb, uuid, text) IS 'Enter a restore that is queued for a worker or running in this transaction';
 
 CREATE FUNCTION snapback.carry_out(restore uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -139,7 +140,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     code text;
 BEGIN
-    restore := snapback.begin_restore(request.community, request.snapshot, request.options, request.id,
+    restore := snapback.begin_restore(request.community, request.snapshot, request.options, NULL, request.id,
                                       CASE WHEN background THEN 'queued' ELSE 'running' END);
     IF background THEN
         UPDATE snapback.request r SET state = 'restoring' WHERE r.id = request.id;
@@ -194,11 +195,12 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 COMMENT ON FUNCTION snapback.approve_restore(text, text, boolean) IS
     'Restore what the request that this mailed secret belongs to asks for. status: restored, started (in the background), refused (reason says why) or failed (nothing was '
-    'changed; the link stays valid until it expires); tables: per table inserted, updated, deleted, kept, returned, unlinked. community_name, where given or demanded by snapback.require_community_name, must '
+    'changed; the link stays valid until it expires); tables: per table inserted, updated, deleted, kept, returned, unlinked, taken, left_out. community_name, where given or demanded by snapback.require_community_name, must '
     'be the community''s name. Raises nothing but what cancels the statement, since an error would write the secret into the log';
 
-CREATE FUNCTION snapback.restore(categories text[], snapshot uuid, community text)
-RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint)
+CREATE FUNCTION snapback.restore(categories text[], snapshot uuid, community text, switches jsonb DEFAULT NULL)
+RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint,
+               taken bigint, left_out bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     settings record;
@@ -212,10 +214,10 @@ BEGIN
             HINT = 'The directory given to snapback.set_directory() lists the communities.';
     END IF;
     SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
-    run := snapback.begin_restore(community, chosen.id, snapback.check_options(categories, chosen.id), NULL, 'running');
+    run := snapback.begin_restore(community, chosen.id, snapback.check_options(categories, chosen.id), switches, NULL, 'running');
     PERFORM snapback.carry_out(run);
     RETURN QUERY SELECT t.* FROM snapback.restored_tables(run) t;
 END $$;
-COMMENT ON FUNCTION snapback.restore(text[], uuid, text) IS
-    'For DBAs: restore at once, without mail and approval; returns what was changed, table by table. snapshot null: the newest. Errors: SB001 unknown option, SB004 snapshot expired, '
-    'SB005 option not in the snapshot, SB007 unknown community, SB008 unknown snapshot, and whatever keeps the restore from being done';
+COMMENT ON FUNCTION snapback.restore(text[], uuid, text, jsonb) IS
+    'For DBAs: restore at once, without mail and approval; returns what was changed, table by table. snapshot null: the newest; switches: docs/restore.md. Errors: SB001 unknown option, SB004 snapshot expired, '
+    'SB005 option not in the snapshot, SB007 unknown community, SB008 unknown snapshot, 22023 a switch is not understood, and whatever keeps the restore from being done';

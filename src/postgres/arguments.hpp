@@ -13,6 +13,11 @@ inline std::string uuid_argument(FunctionCallInfo fcinfo, int i) {
     return text_from_datum(PG_GETARG_DATUM(i), UUIDOID);
 }
 
+/// A jsonb argument, NULL or not.
+inline Value jsonb_argument(FunctionCallInfo fcinfo, int i) {
+    return {JSONBOID, PG_GETARG_DATUM(i), PG_ARGISNULL(i)};
+}
+
 /// The elements of a text[] argument; throws Error (22004) where one is NULL.
 std::vector<std::string> text_array_argument(FunctionCallInfo fcinfo, int i);
 

@@ -141,7 +141,7 @@ void check_constraints(Query &query, const Plan &plan) {
 
 void check_result(const Plan &plan, const std::vector<std::string> &options) {
     Query query;
-    Plan again(query, plan.manifest(), options);
+    Plan again(query, plan.manifest(), options, plan.terms());
     for (const auto &table : again.tables())
         if (table->written() + table->remove.size() > 0)
             throw Error(sqlstate::restore_conflict,

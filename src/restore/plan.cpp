@@ -47,8 +47,8 @@ std::string untouched(const TablePlan *plan, const std::string &row) {
 
 } // namespace
 
-Plan::Plan(Query &query, Manifest manifest, const std::vector<std::string> &options)
-    : query_(query), manifest_(std::move(manifest)), protected_(protected_tables()) {
+Plan::Plan(Query &query, Manifest manifest, const std::vector<std::string> &options, Terms terms)
+    : query_(query), manifest_(std::move(manifest)), terms_(std::move(terms)), protected_(protected_tables()) {
     add_selected_tables(options);
     find_foreign_keys();
     close_under_foreign_keys();

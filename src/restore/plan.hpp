@@ -1,17 +1,19 @@
 #pragma once
 #include "catalog/foreign_keys.hpp"
 #include "restore/table_plan.hpp"
+#include "restore/terms.hpp"
 
 namespace snapback {
 
 /// What a restore will do, before anything is written. The preview shows it, the restore carries it out.
 class Plan {
 public:
-    /// Plan the restore of these options from a snapshot, against the rows as they are now.
-    Plan(Query &query, Manifest manifest, const std::vector<std::string> &options);
+    /// Plan the restore of these options from a snapshot, on these terms, against the rows as they are now.
+    Plan(Query &query, Manifest manifest, const std::vector<std::string> &options, Terms terms);
 
     const std::string &community() const { return manifest_.community; }
     const Manifest &manifest() const { return manifest_; }
+    const Terms &terms() const { return terms_; }
     const std::vector<std::unique_ptr<TablePlan>> &tables() const { return tables_; }
     const std::vector<ForeignKey> &foreign_keys() const { return foreign_keys_; }
     /// The plan of the table with this OID, or null.
@@ -33,6 +35,7 @@ private:
 
     Query &query_;
     Manifest manifest_;
+    Terms terms_;
     std::vector<ProtectedTable> protected_;
     std::vector<std::unique_ptr<TablePlan>> tables_;
     std::vector<ForeignKey> foreign_keys_;

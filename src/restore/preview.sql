@@ -1,14 +1,17 @@
 -- What a restore would do, before anybody asks for it.
 
-CREATE FUNCTION snapback.plan_restore(snapshot uuid, options text[])
-    RETURNS TABLE (relation text, inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint, returned bigint, unlinked bigint)
-    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION snapback.plan_restore(snapshot uuid, options text[], switches jsonb)
+    RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint,
+                   returned bigint, unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[], digest bytea)
+    LANGUAGE c CALLED ON NULL INPUT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_plan_restore';
-COMMENT ON FUNCTION snapback.plan_restore(uuid, text[]) IS
-    'The plan of a restore, table by table; nothing is locked or written. Errors as restore() would raise them while planning. Internal: call preview_restore().';
+COMMENT ON FUNCTION snapback.plan_restore(uuid, text[], jsonb) IS
+    'The plan of a restore, table by table; nothing is locked or written. The columns are those of preview_restore(); digest: SHA-256 of every write '
+    'that is planned for the table, whatever their order. Errors as restore() would raise them while planning. Internal: call preview_restore().';
 
-CREATE FUNCTION snapback.preview_restore(categories text[], snapshot uuid DEFAULT NULL, community text DEFAULT NULL)
-    RETURNS TABLE (relation text, inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint, returned bigint, unlinked bigint)
+CREATE FUNCTION snapback.preview_restore(categories text[], snapshot uuid DEFAULT NULL, community text DEFAULT NULL, switches jsonb DEFAULT NULL)
+    RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint,
+                   returned bigint, unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[])
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -18,11 +21,15 @@ BEGIN
     SELECT * INTO settings FROM snapback.approval_settings();
     community := snapback.acting_for('community', community, settings.community);
     SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
-    RETURN QUERY SELECT p.* FROM snapback.plan_restore(chosen.id, snapback.check_options(categories, chosen.id)) p;
+    RETURN QUERY SELECT p.relation, p.options, p.inserts, p.updates, p.deletes, p.leaves, p.kept, p.returned, p.unlinked, p.taken, p.left_out,
+                        p.obstacles, p.notes
+                 FROM snapback.plan_restore(chosen.id, snapback.check_options(categories, chosen.id), switches) p;
 END
 $$;
-COMMENT ON FUNCTION snapback.preview_restore(text[], uuid, text) IS
-    'What a restore would do now, table by table: rows to insert, update, delete and leave as they are. kept: rows added since that stay, because rows '
-    'outside the selection refer to them; returned: of the inserted, rows outside the selection that come back because restored rows refer to them; '
-    'unlinked: references that become NULL, because the row they named is in no snapshot. No snapshot: the newest; no community: the setting '
-    'snapback.community. Errors: SB001 unknown option, SB004 expired, SB005 not in the snapshot, SB008 unknown snapshot, XX001 damaged, and whatever would keep the restore from being planned';
+COMMENT ON FUNCTION snapback.preview_restore(text[], uuid, text, jsonb) IS
+    'What a restore would do now, table by table: rows to insert, update, delete and leave as they are. options: the chosen options that cover the table, none where it '
+    'is touched for its foreign keys only. kept: rows added since that stay, because rows outside the selection refer to them; returned: of the inserted, rows outside the '
+    'selection that come back because restored rows refer to them; unlinked: references that become NULL, because the row they named is in no snapshot; taken: rows '
+    'outside the selection that are deleted or set to NULL, as a foreign key''s ON DELETE says; left_out: rows that are not restored, because another row holds their unique value, and rows that '
+    'refer to those. obstacles: what keeps the restore from being done, in words; notes: what an owner should know. switches: docs/restore.md. No snapshot: the newest; no community: the setting '
+    'snapback.community. Errors: SB001 unknown option, SB004 expired, SB005 not in the snapshot, SB008 unknown snapshot, 22023 a switch is not understood, XX001 damaged, and whatever would keep the restore from being planned';

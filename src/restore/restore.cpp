@@ -20,17 +20,18 @@ struct Run {
     std::string community;
     std::string snapshot;
     std::vector<std::string> options;
+    Terms terms;
 };
 
 /// Read what is to be done.
 Run read_run(const std::string &id) {
     Query query;
-    Rows rows = query.run("SELECT community, snapshot, options FROM snapback.restore_run"
+    Rows rows = query.run("SELECT community, snapshot, options, switches FROM snapback.restore_run"
                           " WHERE id = $1 AND state IN ('queued', 'running')",
                           {Value::uuid(id)});
     if (rows.empty())
         throw Error(sqlstate::undefined_object, "there is no restore " + id + " to carry out");
-    return {id, rows[0].text(1), rows[0].text(2), rows[0].text_array(3)};
+    return {id, rows[0].text(1), rows[0].text(2), rows[0].text_array(3), read_terms(rows[0].value(4))};
 }
 
 /// Keep the snapshot from being swept while it is in use, and refuse one that is older than the retention.
@@ -52,10 +53,11 @@ void report(const Run &run, const Plan &plan, const std::string &before) {
     Query query;
     for (const auto &table : plan.tables())
         query.run("INSERT INTO snapback.restore_table (restore, relation, inserted, updated, deleted, kept, returned,"
-                  " unlinked) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                  " unlinked, taken, left_out) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                   {Value::uuid(run.id), Value::text(table->live.name), Value::bigint(table->insert.size()),
                    Value::bigint(table->changed()), Value::bigint(table->remove.size()), Value::bigint(table->kept),
-                   Value::bigint(table->returned), Value::bigint(table->unlinked)});
+                   Value::bigint(table->returned), Value::bigint(table->unlinked), Value::bigint(table->taken),
+                   Value::bigint(table->left_out)});
     query.run("UPDATE snapback.restore_run SET state = 'restored', before_snapshot = $2,"
               " started_at = coalesce(started_at, pg_catalog.now()), ended_at = pg_catalog.clock_timestamp()"
               " WHERE id = $1",
@@ -73,7 +75,7 @@ void perform(const Run &run) {
 
     Query query;
     progress.at("comparing");
-    Plan plan(query, std::move(manifest), run.options);
+    Plan plan(query, std::move(manifest), run.options, run.terms);
     require_guards(plan);
     progress.at("writing");
     apply(query, plan);

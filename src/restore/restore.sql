@@ -5,6 +5,7 @@ CREATE TABLE snapback.restore_run (
     community       text        NOT NULL,
     snapshot        uuid        NOT NULL,
     options         text[]      NOT NULL CHECK (cardinality(options) > 0),
+    switches        jsonb,
     request         uuid,
     state           text        NOT NULL DEFAULT 'queued'
                                 CHECK (state IN ('queued', 'running', 'restored', 'failed', 'interrupted')),
@@ -30,12 +31,15 @@ CREATE TABLE snapback.restore_table (
     kept     bigint  NOT NULL,
     returned bigint  NOT NULL DEFAULT 0,
     unlinked bigint  NOT NULL DEFAULT 0,
+    taken    bigint  NOT NULL DEFAULT 0,
+    left_out bigint  NOT NULL DEFAULT 0,
     PRIMARY KEY (restore, relation)
 );
 COMMENT ON TABLE snapback.restore_table IS
     'What a restore changed, table by table; kept: rows added since the snapshot that stay, because rows outside the selection '
     'refer to them; returned: of the inserted, rows outside the selection that restored rows refer to; unlinked: references set to '
-    'NULL, because the row they named is in no snapshot';
+    'NULL, because the row they named is in no snapshot; taken: rows outside the selection that were deleted or set to NULL, as a foreign '
+    'key''s ON DELETE says; left_out: rows that were not restored, because another row holds their unique value, and rows that refer to those';
 
 CREATE FUNCTION snapback.perform_restore(restore uuid) RETURNS void
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp

@@ -39,6 +39,8 @@ struct TablePlan {
     /// How many rows will be changed, and how many written: with the inserted.
     std::uint64_t changed() const { return update.size() + reinsert.size(); }
     std::uint64_t written() const { return insert.size() + changed(); }
+    /// How many rows stay as they are.
+    std::uint64_t left() const { return live_rows - changed() - remove.size(); }
 
     ProtectedTable table;
     RelationShape live;
@@ -53,10 +55,16 @@ struct TablePlan {
     TupleStore reinsert; // changed rows that cannot be updated in place
     TupleStore remove;   // rows added since
 
+    std::vector<std::string> options;   // of the chosen ones, those that cover the table
+    std::vector<std::string> obstacles; // what keeps the restore from being done
+    std::vector<std::string> notes;     // what else an owner should know
+
     std::uint64_t live_rows = 0; // how many there are now, in all
     std::uint64_t kept = 0;      // rows added since that stay, since others refer to them
     std::uint64_t returned = 0;  // rows outside the selection that come back, since others refer to them
     std::uint64_t unlinked = 0;  // references set to NULL, since their row is in no snapshot
+    std::uint64_t taken = 0;     // rows outside the selection that a foreign key's ON DELETE deletes or sets to NULL
+    std::uint64_t left_out = 0;  // rows that are not restored, since another row holds their unique value
 };
 
 } // namespace snapback

@@ -1,0 +1,101 @@
+#include "restore/terms.hpp"
+
+#include "postgres/query.hpp"
+
+namespace snapback {
+
+namespace {
+
+/// Throw Error (22023): the switch's value is none of those it can have.
+[[noreturn]] void refuse(const std::string &name, const std::string &value, const std::string &allowed) {
+    throw Error(sqlstate::invalid_parameter, "switch \"" + name + "\" cannot be " + value)
+        .with_hint("It can be " + allowed + ".");
+}
+
+/// Whether a switch of two values is the second of them.
+bool is_second(const std::string &name, const std::string &json, const char *first, const char *second) {
+    if (json == '"' + std::string(first) + '"')
+        return false;
+    if (json == '"' + std::string(second) + '"')
+        return true;
+    refuse(name, json, '"' + std::string(first) + "\" or \"" + second + '"');
+}
+
+/// Read which kinds of writes are wanted.
+void read_actions(Query &query, const std::string &json, Terms &terms) {
+    const char *allowed = "an array of \"insert\", \"update\" and \"delete\", one of them at least";
+    if (json.front() != '[')
+        refuse("actions", json, allowed);
+    terms.inserts = terms.updates = terms.deletes = false;
+    Rows actions = query.run("SELECT e::text FROM pg_catalog.jsonb_array_elements($1::jsonb) e", {Value::text(json)});
+    for (Row row : actions) {
+        std::string action = row.text(1);
+        bool *chosen = action == "\"insert\""   ? &terms.inserts
+                       : action == "\"update\"" ? &terms.updates
+                       : action == "\"delete\"" ? &terms.deletes
+                                                : nullptr;
+        if (!chosen)
+            refuse("actions", json, allowed);
+        *chosen = true;
+    }
+    if (actions.empty())
+        refuse("actions", json, allowed);
+}
+
+/// Read which rows are wanted: {"option or table": [{"key column": value, …}, …], …}.
+void read_rows(Query &query, const std::string &json, Terms &terms) {
+    const char *allowed = "an object of arrays of keys: {\"option\": [{\"key column\": value}]}";
+    if (json.front() != '{')
+        refuse("rows", json, allowed);
+    for (Row row : query.run("SELECT key, value::text, CASE pg_catalog.jsonb_typeof(value) WHEN 'array' THEN "
+                             "  (SELECT count(*) > 0 AND pg_catalog.bool_and(pg_catalog.jsonb_typeof(e) = 'object')"
+                             "   FROM pg_catalog.jsonb_array_elements(value) e) ELSE false END"
+                             " FROM pg_catalog.jsonb_each($1::jsonb)",
+                             {Value::text(json)})) {
+        if (!row.boolean(3))
+            refuse("rows", json, allowed);
+        terms.rows.emplace(row.text(1), row.text(2));
+    }
+    if (terms.rows.empty())
+        refuse("rows", json, allowed);
+}
+
+void read_switch(Query &query, const std::string &name, const std::string &json, Terms &terms) {
+    if (name == "actions")
+        read_actions(query, json, terms);
+    else if (name == "held")
+        terms.held = is_second(name, json, "keep", "follow") ? Terms::Held::follow : Terms::Held::keep;
+    else if (name == "parents")
+        terms.parents = is_second(name, json, "return", "refuse") ? Terms::Parents::refuse : Terms::Parents::bring_back;
+    else if (name == "conflicts")
+        terms.conflicts = is_second(name, json, "refuse", "leave") ? Terms::Conflicts::leave : Terms::Conflicts::refuse;
+    else if (name == "rows")
+        read_rows(query, json, terms);
+    else if (name == "children" && (json == "true" || json == "false"))
+        terms.children = json == "true";
+    else if (name == "children")
+        refuse(name, json, "true or false");
+    else
+        throw Error(sqlstate::invalid_parameter, "there is no switch \"" + name + "\"")
+            .with_hint("The switches are actions, held, parents, conflicts, rows and children.");
+}
+
+} // namespace
+
+Terms read_terms(const Value &switches) {
+    Terms terms;
+    if (switches.null)
+        return terms;
+    Query query;
+    if (Rows kind = query.run("SELECT pg_catalog.jsonb_typeof($1), $1::text", {switches}); kind[0].text(1) != "object")
+        throw Error(sqlstate::invalid_parameter, "switches must be a jsonb object, not " + kind[0].text(2))
+            .with_hint("For example {\"conflicts\": \"leave\"}.");
+    for (Row row : query.run("SELECT key, value::text FROM pg_catalog.jsonb_each($1)", {switches}))
+        read_switch(query, row.text(1), row.text(2), terms);
+    if (terms.children && terms.rows.empty())
+        throw Error(sqlstate::invalid_parameter, "switch \"children\" needs the switch \"rows\"")
+            .with_hint("It says that the rows which refer to those rows are restored with them.");
+    return terms;
+}
+
+} // namespace snapback
