@@ -6,7 +6,7 @@ AS $$
     SELECT p.oid::regprocedure
     FROM pg_proc p
     WHERE p.pronamespace = 'snapback'::regnamespace
-      AND p.proname IN ('list_snapshots', 'snapshot_contents', 'preview_restore', 'request_restore', 'describe_request',
+      AND p.proname IN ('list_snapshots', 'snapshot_contents', 'preview_restore', 'diff_rows', 'request_restore', 'describe_request',
                         'approve_restore', 'cancel_request', 'is_locked')
     ORDER BY p.proname, p.oid
 $$;

@@ -44,6 +44,8 @@ std::vector<ForeignKey> foreign_keys_of(std::span<const Oid> relations) {
     for (Row row : query.run(
              "SELECT c.oid, c.conname::text, c.conrelid::oid, c.confrelid::oid, ca.attname::text, pa.attname::text,"
              "       pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname), NOT ca.attnotnull,"
+             "       c.confdeltype = 'n' AND (c.confdelsetcols IS NULL OR ca.attnum = ANY (c.confdelsetcols)),"
+             "       CASE c.confdeltype WHEN 'c' THEN 1 WHEN 'n' THEN 2 WHEN 'd' THEN 3 ELSE 0 END,"
              "       pg_catalog.format('OPERATOR(%I.%s)', ppn.nspname, pp.oprname)"
              " FROM pg_catalog.pg_constraint c"
              " CROSS JOIN LATERAL pg_catalog.generate_subscripts(c.conkey, 1) AS k"
@@ -58,9 +60,11 @@ std::vector<ForeignKey> foreign_keys_of(std::span<const Oid> relations) {
              " ORDER BY c.oid, k",
              {Value::bigint_array(oids)})) {
         if (row.oid(1) != last)
-            keys.push_back({row.text(2), row.oid(3), row.oid(4), {}});
+            keys.push_back(
+                {row.text(2), row.oid(3), row.oid(4), {}, static_cast<ForeignKey::OnDelete>(row.integer(10))});
         last = row.oid(1);
-        keys.back().pairs.push_back({row.text(5), row.text(6), row.text(7), row.text(9), row.boolean(8)});
+        keys.back().pairs.push_back(
+            {row.text(5), row.text(6), row.text(7), row.text(11), row.boolean(8), row.boolean(9)});
     }
     return keys;
 }

@@ -14,8 +14,10 @@ struct ForeignKey {
         std::string equals;        // OPERATOR(schema.=), parent value on the left
         std::string parent_equals; // the same among the parent's values
         bool child_nullable;
+        bool nulled; // by ON DELETE SET NULL
     };
     std::vector<Pair> pairs;
+    enum class OnDelete { keep, cascade, set_null, set_default } on_delete; // keep: NO ACTION or RESTRICT
 
     /// "p.x OPERATOR(=) c.y AND …": a parent's row, by its alias, and a child's row that refers to it.
     std::string refers(const std::string &parent_alias, const std::string &child_alias) const;

@@ -18,6 +18,14 @@ Tuplestorestate *begin_rows(MemoryContext home) {
 
 } // namespace
 
+TupleDesc one_column(const char *name, Oid type) {
+    return call([&] {
+        TupleDesc shape = CreateTemplateTupleDesc(1);
+        TupleDescInitEntry(shape, 1, name, type, -1, 0);
+        return shape;
+    });
+}
+
 TupleStore::TupleStore(std::string name, TupleDesc shape)
     : name_(std::move(name)), home_(CurrentMemoryContext), exceptions_(std::uncaught_exceptions()) {
     call([&] {

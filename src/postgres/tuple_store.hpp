@@ -10,6 +10,9 @@ extern "C" {
 
 namespace snapback {
 
+/// The row type of a single column, in the current memory context.
+TupleDesc one_column(const char *name, Oid type);
+
 /// Rows kept beside the tables, in memory or, beyond work_mem, in a temporary file; queries see them under a name of
 /// their own, as triggers see transition tables. No catalog entry is made for them.
 class TupleStore {

@@ -3,6 +3,7 @@
 
 #include "guard/guard_state.hpp"
 #include "postgres/as_owner.hpp"
+#include "restore/conflicts.hpp"
 
 namespace snapback {
 
@@ -67,43 +68,11 @@ void check_children(Query &query, const Plan &plan, const ForeignKey &key) {
     gone.hide();
 }
 
-/// A constraint whose check may be deferred, as what two rows of the table must not have in common.
-struct DeferrableConstraint {
-    std::string name;
-    bool unique;
-    std::string values; // "(expression) AS "key 1", …" over the table
-    std::string clash;  // "s."key 1" OPERATOR(=) t."key 1" AND …"
-    std::string where;  // which rows it is about
-};
-
-std::vector<DeferrableConstraint> deferrable_constraints(Query &query, Oid relation) {
-    std::vector<DeferrableConstraint> constraints;
-    for (Row row : query.run("SELECT c.conname::text, c.contype <> 'x',"
-                             " pg_catalog.string_agg(pg_catalog.format('(%s) AS \"key %s\"', "
-                             "pg_catalog.pg_get_indexdef(i.indexrelid, k, "
-                             "false), k), ', '),"
-                             " pg_catalog.string_agg(pg_catalog.format('s.\"key %1$s\" %2$s t.\"key %1$s\"', k,"
-                             "   CASE WHEN i.indnullsnotdistinct THEN 'IS NOT DISTINCT FROM'"
-                             "        ELSE pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) END), ' AND '),"
-                             " coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true')"
-                             " FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_index i ON i.indexrelid = c.conindid"
-                             " CROSS JOIN LATERAL pg_catalog.generate_series(1, i.indnkeyatts::int) AS k"
-                             " JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k - 1]"
-                             " LEFT JOIN pg_catalog.pg_amop m ON c.contype <> 'x' AND m.amopfamily = oc.opcfamily AND "
-                             "m.amopstrategy = 3"
-                             "   AND m.amoplefttype = oc.opcintype AND m.amoprighttype = oc.opcintype"
-                             " JOIN pg_catalog.pg_operator o ON o.oid = coalesce(c.conexclop[k], m.amopopr)"
-                             " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
-                             " WHERE c.conrelid = $1 AND c.contype IN ('u', 'p', 'x') AND c.condeferrable"
-                             " GROUP BY c.oid, c.conname, c.contype, i.indpred, i.indrelid",
-                             {Value::regclass(relation)}))
-        constraints.push_back({row.text(1), row.boolean(2), row.text(3), row.text(4), row.text(5)});
-    return constraints;
-}
-
 /// Unique and exclusion constraints that can be deferred are checked by a trigger, which was off.
 void check_deferrable_constraints(Query &query, const TablePlan &plan) {
-    for (const DeferrableConstraint &constraint : deferrable_constraints(query, plan.live.relation)) {
+    for (const Uniqueness &constraint : uniqueness_of(query, plan.live.relation)) {
+        if (!constraint.deferrable)
+            continue;
         AsOwner owner(plan.live.owner);
         // Both sides are read from the table: what was written lacks the generated columns.
         std::string rows =
@@ -139,9 +108,10 @@ void check_constraints(Query &query, const Plan &plan) {
         check_deferrable_constraints(query, *table);
 }
 
-void check_result(const Plan &plan, const std::vector<std::string> &options) {
+void check_result(const Plan &plan) {
     Query query;
-    Plan again(query, plan.manifest(), options, plan.terms());
+    LiveRows current(plan.community());
+    Plan again(query, plan.order(), current);
     for (const auto &table : again.tables())
         if (table->written() + table->remove.size() > 0)
             throw Error(sqlstate::restore_conflict,

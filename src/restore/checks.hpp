@@ -12,6 +12,6 @@ void require_guards(const Plan &plan);
 void check_constraints(Query &query, const Plan &plan);
 
 /// Read everything again and plan again: throw Error (SB010) unless nothing is left to do.
-void check_result(const Plan &plan, const std::vector<std::string> &options);
+void check_result(const Plan &plan);
 
 } // namespace snapback

@@ -4,34 +4,12 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "core/chunk.hpp"
 #include "postgres/as_owner.hpp"
-#include "postgres/snapshot_scope.hpp"
-#include "postgres/spill_file.hpp"
-#include "settings/settings.hpp"
-#include "snapshot/chunk_store.hpp"
-#include "snapshot/live_rows.hpp"
 #include "snapshot/row_decoder.hpp"
 
 namespace snapback {
 
 namespace {
-
-/// Read the live rows as a capture would; hand over the chunks they make.
-void cut_live_rows(TablePlan &plan, const std::string &community, const std::function<void(std::string &&)> &visit) {
-    RowSorter sorter(settings().capture_memory(), open_temporary_file);
-    auto collect = [&](std::uint32_t group, std::string_view key, std::string_view row) {
-        sorter.add(group, key, row);
-        plan.live_rows++;
-    };
-    if (plan.table.relation_name.empty())
-        read_live_rows(plan.table, plan.live, std::span<const std::string>(&community, 1), collect);
-    else
-        read_live_table(plan.live, 0, collect);
-    ChunkCutter cutter([&](std::string &&content, std::uint32_t) { visit(std::move(content)); });
-    sorter.drain([&](std::uint32_t, std::string_view key, std::string_view row) { cutter.add(key, row); });
-    cutter.finish();
-}
 
 /// A store's rows beside what each condition says of them, computed where bare column names mean that store's.
 std::string with_conditions(const std::string &store, const std::vector<std::string> &conditions,
@@ -128,7 +106,7 @@ void require_key(const TablePlan &plan) {
 
 } // namespace
 
-void load_difference(TablePlan &plan, const std::string &community) {
+void load_difference(TablePlan &plan, const std::string &community, CurrentRows &current, Extent extent) {
     Shape stored_shape = read_shape(plan.stored.shape);
     RowDecoder from_snapshot(stored_shape, plan.live);
     RowDecoder from_live(plan.live.stored, plan.live);
@@ -138,21 +116,18 @@ void load_difference(TablePlan &plan, const std::string &community) {
     require_key(plan);
 
     // Chunks of unlike columns are not comparable, whatever their bytes.
-    bool comparable = stored_shape.columns == plan.live.stored.columns;
     std::unordered_set<Digest> target;
-    for (std::size_t i = 0; comparable && i < plan.stored.chunk_count(); i++)
-        target.insert(plan.stored.chunk(i));
+    if (extent == Extent::differing && stored_shape.columns == plan.live.stored.columns)
+        for (std::size_t i = 0; i < plan.stored.chunk_count(); i++)
+            target.insert(plan.stored.chunk(i));
     std::unordered_set<Digest> same;
-    {
-        SnapshotScope snapshot;
-        cut_live_rows(plan, community, [&](std::string &&content) {
-            Digest digest = sha256(content);
+    plan.live_rows =
+        current.visit(plan.table, plan.live, [&](const Digest &digest, const std::function<std::string()> &content) {
             if (target.contains(digest))
                 same.insert(digest);
             else
-                decode_chunk(content, from_live, plan.live.owner, plan.present);
+                decode_chunk(content(), from_live, plan.live.owner, plan.present);
         });
-    }
     ChunkReader chunks(community);
     for (std::size_t i = 0; i < plan.stored.chunk_count(); i++)
         if (Digest digest = plan.stored.chunk(i); !same.contains(digest))
@@ -161,13 +136,17 @@ void load_difference(TablePlan &plan, const std::string &community) {
     plan.present.recount();
 }
 
-void work_out_changes(Query &query, TablePlan &plan) {
+void work_out_changes(Query &query, TablePlan &plan, const Terms &terms) {
     std::vector<std::string> delicate = delicate_columns(plan);
     AsOwner owner(plan.live.owner);
-    if (!plan.selection.rows.empty()) {
+    if (!plan.selection.rows.empty() && terms.inserts)
         plan.insert.fill(query, rows_only_in(plan, "wanted", "present"));
-        plan.remove.fill(query, rows_only_in(plan, "present", "wanted"));
+    if (!plan.selection.rows.empty() && terms.deletes) {
+        plan.added.fill(query, rows_only_in(plan, "present", "wanted"));
+        plan.remove.fill(query, "SELECT " + plan.columns("") + " FROM " + plan.see("added"));
     }
+    if (plan.selection.empty() || !terms.updates)
+        return;
     std::string in_place =
         delicate.empty() ? "true" : "NOT " + images_differ(prefixed(delicate, "u"), prefixed(delicate, "p"));
     plan.update.fill(query, changed_rows(plan, in_place));

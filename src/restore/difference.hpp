@@ -1,13 +1,15 @@
 #pragma once
+#include "restore/current_rows.hpp"
 #include "restore/table_plan.hpp"
 
 namespace snapback {
 
 /// Compare the snapshot with the live rows of one community: chunk by chunk first, and row by row where chunks differ.
 /// Fills `wanted` and `present`.
-void load_difference(TablePlan &plan, const std::string &community);
+void load_difference(TablePlan &plan, const std::string &community, CurrentRows &current, Extent extent);
 
-/// Work out, from `wanted` and `present`, what the plan's selection asks for: fills insert, update, reinsert, remove.
-void work_out_changes(Query &query, TablePlan &plan);
+/// Work out, from `wanted` and `present`, what the plan's selection asks for, as far as the terms let it: fills insert,
+/// update, reinsert, added and remove.
+void work_out_changes(Query &query, TablePlan &plan, const Terms &terms);
 
 } // namespace snapback

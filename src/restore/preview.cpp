@@ -1,26 +1,70 @@
 // The preview: the very plan that a restore would carry out, shown and thrown away.
 #include "postgres/arguments.hpp"
 #include "postgres/result_set.hpp"
+#include "restore/conflicts.hpp"
 #include "restore/plan.hpp"
-#include "snapshot/chunk_store.hpp"
+#include "restore/plan_digest.hpp"
+#include "restore/row_differences.hpp"
 
 namespace snapback {
+
+namespace {
+
+/// The obstacles of a table, a sentence or two each.
+Value obstacles_in_words(const TablePlan &plan) {
+    std::vector<std::string> texts;
+    for (const Error &obstacle : plan.obstacles)
+        texts.push_back(std::string(obstacle.what()) + (obstacle.detail.empty() ? "" : ". " + obstacle.detail));
+    return Value::text_array(texts);
+}
+
+void show(Query &query, const TablePlan &plan, ResultSet &result) {
+    result.add({Value::text(plan.live.name), Value::text_array(plan.selection.options),
+                Value::bigint(plan.insert.size()), Value::bigint(plan.changed()), Value::bigint(plan.remove.size()),
+                Value::bigint(plan.left()), Value::bigint(plan.kept.size()), Value::bigint(plan.returned),
+                Value::bigint(plan.unlinked), Value::bigint(plan.taken), Value::bigint(plan.left_out.size()),
+                obstacles_in_words(plan), Value::text_array(plan.notes), Value::bytea(digest_of(query, plan).view())});
+}
+
+/// The order that a SQL function was given: snapshot, options, switches.
+RestoreOrder order_argument(FunctionCallInfo fcinfo) {
+    return {read_manifest(uuid_argument(fcinfo, 0)), text_array_argument(fcinfo, 1),
+            read_terms(jsonb_argument(fcinfo, 2))};
+}
+
+} // namespace
 
 SNAPBACK_FUNCTION(snapback_plan_restore) {
     ResultSet result(fcinfo);
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         PG_RETURN_NULL();
     hold_store();
+    RestoreOrder order = order_argument(fcinfo);
+    LiveRows current(order.manifest.community);
     Query query;
-    Plan plan(query, read_manifest(uuid_argument(fcinfo, 0)), text_array_argument(fcinfo, 1),
-              read_terms(jsonb_argument(fcinfo, 2)));
+    Plan plan(query, order, current);
+    for (const auto &table : plan.tables()) {
+        if (order.terms.conflicts == Terms::Conflicts::refuse)
+            find_conflicts(query, *table);
+        show(query, *table, result);
+    }
+    PG_RETURN_NULL();
+}
+
+SNAPBACK_FUNCTION(snapback_plan_rows) {
+    ResultSet result(fcinfo);
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+        PG_RETURN_NULL();
+    hold_store();
+    RestoreOrder order = order_argument(fcinfo);
+    LiveRows current(order.manifest.community);
+    Query query;
+    Plan plan(query, order, current);
     for (const auto &table : plan.tables())
-        result.add({Value::text(table->live.name), Value::text_array(table->options),
-                    Value::bigint(table->insert.size()), Value::bigint(table->changed()),
-                    Value::bigint(table->remove.size()), Value::bigint(table->left()), Value::bigint(table->kept),
-                    Value::bigint(table->returned), Value::bigint(table->unlinked), Value::bigint(table->taken),
-                    Value::bigint(table->left_out), Value::text_array(table->obstacles),
-                    Value::text_array(table->notes), Value::bytea("")});
+        for_each_difference(query, *table, [&](const RowDifference &difference) {
+            result.add({Value::text(table->live.name), difference.key, Value::text(difference.action),
+                        difference.before, difference.after});
+        });
     PG_RETURN_NULL();
 }
 

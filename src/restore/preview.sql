@@ -33,3 +33,29 @@ COMMENT ON FUNCTION snapback.preview_restore(text[], uuid, text, jsonb) IS
     'outside the selection that are deleted or set to NULL, as a foreign key''s ON DELETE says; left_out: rows that are not restored, because another row holds their unique value, and rows that '
     'refer to those. obstacles: what keeps the restore from being done, in words; notes: what an owner should know. switches: docs/restore.md. No snapshot: the newest; no community: the setting '
     'snapback.community. Errors: SB001 unknown option, SB004 expired, SB005 not in the snapshot, SB008 unknown snapshot, 22023 a switch is not understood, XX001 damaged, and whatever would keep the restore from being planned';
+
+CREATE FUNCTION snapback.plan_rows(snapshot uuid, options text[], switches jsonb)
+    RETURNS TABLE (relation text, key jsonb, action text, old jsonb, new jsonb)
+    LANGUAGE c CALLED ON NULL INPUT SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'snapback_plan_rows';
+COMMENT ON FUNCTION snapback.plan_rows(uuid, text[], jsonb) IS
+    'The plan of a restore, row by row; nothing is locked or written. Errors as restore() would raise them while planning. Internal: call diff_rows().';
+
+CREATE FUNCTION snapback.diff_rows(snapshot uuid, option text, community text DEFAULT NULL, switches jsonb DEFAULT NULL)
+    RETURNS TABLE (relation text, key jsonb, action text, old jsonb, new jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    settings record;
+    chosen record;
+BEGIN
+    SELECT * INTO settings FROM snapback.approval_settings();
+    community := snapback.acting_for('community', community, settings.community);
+    SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
+    RETURN QUERY SELECT p.* FROM snapback.plan_rows(chosen.id, snapback.check_options(ARRAY[option], chosen.id), switches) p;
+END
+$$;
+COMMENT ON FUNCTION snapback.diff_rows(uuid, text, text, jsonb) IS
+    'What a restore of an option, a category or * would do now, row by row. action: insert, update, delete, keep (a row added since that stays, because rows outside the '
+    'selection refer to it) or leave out (switch conflicts); old: the row as it is, new: as it will be, of an update only the columns that change. Snapshot null: the newest; '
+    'community null: the setting snapback.community. Errors as those of preview_restore()';

@@ -3,13 +3,12 @@
 #include "guard/community_lock.hpp"
 #include "guard/restore_epoch.hpp"
 #include "postgres/arguments.hpp"
+#include "postgres/as_owner.hpp"
 #include "restore/apply.hpp"
 #include "restore/checks.hpp"
 #include "restore/progress.hpp"
 #include "restore/sequences.hpp"
 #include "settings/settings.hpp"
-#include "snapshot/capture.hpp"
-#include "snapshot/chunk_store.hpp"
 
 namespace snapback {
 
@@ -48,16 +47,38 @@ Manifest hold_snapshot(const Run &run) {
     return manifest;
 }
 
+/// Note the rows beyond the selection that were touched, by key: going back takes them back as well.
+void note_rows_outside(Query &query, const Run &run, const TablePlan &plan) {
+    if (plan.outside.size() == 0)
+        return;
+    std::string pairs;
+    for (const KeyColumn &part : plan.live.key) {
+        const std::string &name = plan.live.columns[part.column].name;
+        pairs += (pairs.empty() ? "" : ", ") + quote_text(name) + ", CAST(s." + quote_name(name) + " AS text)";
+    }
+    TupleStore keys("keys_outside", one_column("key", JSONBOID));
+    keys.show_to(query);
+    {
+        AsOwner owner(plan.live.owner);
+        keys.fill(query, "SELECT pg_catalog.jsonb_build_object(" + pairs + ") FROM " + plan.see("outside") + " s");
+    }
+    query.run("INSERT INTO snapback.restore_row (restore, table_id, key) SELECT DISTINCT $1, $2, k.key FROM " +
+                  keys.name() + " k",
+              {Value::uuid(run.id), Value::integer(plan.table.id)});
+    keys.hide();
+}
+
 /// Note what was done, table by table.
-void report(const Run &run, const Plan &plan, const std::string &before) {
-    Query query;
-    for (const auto &table : plan.tables())
+void report(Query &query, const Run &run, const Plan &plan, const std::string &before) {
+    for (const auto &table : plan.tables()) {
+        note_rows_outside(query, run, *table);
         query.run("INSERT INTO snapback.restore_table (restore, relation, inserted, updated, deleted, kept, returned,"
                   " unlinked, taken, left_out) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                   {Value::uuid(run.id), Value::text(table->live.name), Value::bigint(table->insert.size()),
-                   Value::bigint(table->changed()), Value::bigint(table->remove.size()), Value::bigint(table->kept),
-                   Value::bigint(table->returned), Value::bigint(table->unlinked), Value::bigint(table->taken),
-                   Value::bigint(table->left_out)});
+                   Value::bigint(table->changed()), Value::bigint(table->remove.size()),
+                   Value::bigint(table->kept.size()), Value::bigint(table->returned), Value::bigint(table->unlinked),
+                   Value::bigint(table->taken), Value::bigint(table->left_out.size())});
+    }
     query.run("UPDATE snapback.restore_run SET state = 'restored', before_snapshot = $2,"
               " started_at = coalesce(started_at, pg_catalog.now()), ended_at = pg_catalog.clock_timestamp()"
               " WHERE id = $1",
@@ -70,20 +91,22 @@ void perform(const Run &run) {
     progress.at("waiting for the community's writers");
     lock_for_restore(run.community);
     Manifest manifest = hold_snapshot(run);
-    progress.at("capturing what is there");
-    std::string before = capture({{run.community}, "before_restore", "before restore " + run.id}).front().id;
+    RestoreOrder order{std::move(manifest), run.options, run.terms};
+    BeforeRestore current(run.community, run.id);
 
     Query query;
     progress.at("comparing");
-    Plan plan(query, std::move(manifest), run.options, run.terms);
+    Plan plan(query, order, current);
+    plan.require_no_obstacle();
     require_guards(plan);
+    std::string before = current.finish();
     progress.at("writing");
     apply(query, plan);
     check_constraints(query, plan);
     raise_sequences(query, plan);
     progress.at("checking");
-    check_result(plan, run.options);
-    report(run, plan, before);
+    check_result(plan);
+    report(query, run, plan, before);
     advance_restore_epoch(run.community);
 }
 

@@ -41,6 +41,17 @@ COMMENT ON TABLE snapback.restore_table IS
     'NULL, because the row they named is in no snapshot; taken: rows outside the selection that were deleted or set to NULL, as a foreign '
     'key''s ON DELETE says; left_out: rows that were not restored, because another row holds their unique value, and rows that refer to those';
 
+CREATE TABLE snapback.restore_row (
+    restore  uuid    NOT NULL REFERENCES snapback.restore_run ON DELETE CASCADE,
+    table_id integer NOT NULL,
+    key      jsonb   NOT NULL,
+    PRIMARY KEY (restore, table_id, key)
+);
+COMMENT ON TABLE snapback.restore_row IS
+    'Rows beyond the chosen options that a restore brought back, deleted or unlinked, by key (column: value as text): going back to the '
+    'snapshot it made before takes them back as well';
+CREATE INDEX ON snapback.restore_run (before_snapshot);
+
 CREATE FUNCTION snapback.perform_restore(restore uuid) RETURNS void
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_perform_restore';

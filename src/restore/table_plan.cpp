@@ -13,8 +13,11 @@ TablePlan::TablePlan(Query &query, const ProtectedTable &protected_table, Relati
     : table(protected_table), live(std::move(shape)), stored(entry), wanted(see("wanted"), row_type(live)),
       present(see("present"), row_type(live)), insert(see("insert"), row_type(live)),
       update(see("update"), row_type(live)), reinsert(see("reinsert"), row_type(live)),
-      remove(see("remove"), row_type(live)) {
-    for (TupleStore *store : {&wanted, &present, &insert, &update, &reinsert, &remove})
+      added(see("added"), row_type(live)), kept(see("kept"), row_type(live)), remove(see("remove"), row_type(live)),
+      outside(see("outside"), row_type(live)), left_out(see("left_out"), row_type(live)),
+      only(see("only"), row_type(live)), also(see("also"), row_type(live)) {
+    for (TupleStore *store :
+         {&wanted, &present, &insert, &update, &reinsert, &added, &kept, &remove, &outside, &left_out, &only, &also})
         store->show_to(query);
 }
 
@@ -27,9 +30,9 @@ std::string TablePlan::same_key(const std::string &a, const std::string &b) cons
     return condition;
 }
 
-std::string TablePlan::written_rows() const {
+std::string TablePlan::all_of(std::initializer_list<const char *> kinds) const {
     std::string all;
-    for (const char *kind : {"insert", "update", "reinsert"})
+    for (const char *kind : kinds)
         all += std::string(all.empty() ? "" : " UNION ALL ") + "SELECT " + columns("") + " FROM " + see(kind);
     return "(" + all + ")";
 }

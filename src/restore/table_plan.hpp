@@ -1,26 +1,17 @@
 #pragma once
 #include <memory>
 
-#include "catalog/community_path.hpp"
 #include "postgres/tuple_store.hpp"
+#include "restore/selection.hpp"
 #include "snapshot/manifest.hpp"
 
 namespace snapback {
 
-/// Which part of a table the chosen options cover, as SQL conditions over its columns.
-struct Selection {
-    std::string rows; // whole rows are restored where this holds; empty: nowhere
-    struct Part {
-        std::vector<std::string> columns;
-        std::string rows; // these columns alone are restored where this holds
-    };
-    std::vector<Part> parts;
-
-    bool empty() const { return rows.empty() && parts.empty(); }
-};
-
 /// The condition that two rows, given as lists of columns, differ in some byte of some value.
 std::string images_differ(const std::string &a, const std::string &b);
+
+/// Which rows of a table are looked at: those of chunks that differ, or all of them.
+enum class Extent { differing, all };
 
 /// What a restore will do to one table. The stores hold rows of the live table's plain columns; queries of the
 /// restore's connection see them as <kind>_<table id>.
@@ -35,10 +26,12 @@ struct TablePlan {
     std::string columns(const std::string &alias) const;
 
     /// All rows that will be written, as they will be: a subquery over insert, update and reinsert.
-    std::string written_rows() const;
+    std::string written_rows() const { return all_of({"insert", "update", "reinsert"}); }
     /// How many rows will be changed, and how many written: with the inserted.
     std::uint64_t changed() const { return update.size() + reinsert.size(); }
     std::uint64_t written() const { return insert.size() + changed(); }
+    /// The rows of stores, all of them: a subquery.
+    std::string all_of(std::initializer_list<const char *> kinds) const;
     /// How many rows stay as they are.
     std::uint64_t left() const { return live_rows - changed() - remove.size(); }
 
@@ -53,18 +46,21 @@ struct TablePlan {
     TupleStore insert;   // missing rows
     TupleStore update;   // changed rows, as they will be
     TupleStore reinsert; // changed rows that cannot be updated in place
-    TupleStore remove;   // rows added since
+    TupleStore added;    // rows added since, where the selection covers them
+    TupleStore kept;     // of the added, those that stay, since others refer to them
+    TupleStore remove;   // rows to delete: the other added ones, and rows that are taken with them
+    TupleStore outside;  // rows beyond the selection that are inserted, changed or deleted, as they are where they are
+    TupleStore left_out; // rows that are not restored, since another row holds a unique value of theirs
+    TupleStore only;     // the selection's chosen rows, as they were and as they are
+    TupleStore also;     // the selection's further rows, likewise
 
-    std::vector<std::string> options;   // of the chosen ones, those that cover the table
-    std::vector<std::string> obstacles; // what keeps the restore from being done
-    std::vector<std::string> notes;     // what else an owner should know
+    std::vector<Error> obstacles;   // what keeps the restore from being done
+    std::vector<std::string> notes; // what else an owner should know
 
     std::uint64_t live_rows = 0; // how many there are now, in all
-    std::uint64_t kept = 0;      // rows added since that stay, since others refer to them
     std::uint64_t returned = 0;  // rows outside the selection that come back, since others refer to them
     std::uint64_t unlinked = 0;  // references set to NULL, since their row is in no snapshot
     std::uint64_t taken = 0;     // rows outside the selection that a foreign key's ON DELETE deletes or sets to NULL
-    std::uint64_t left_out = 0;  // rows that are not restored, since another row holds their unique value
 };
 
 } // namespace snapback

@@ -1,11 +1,12 @@
 // Capture: live rows under one MVCC snapshot → sorted by community and key → chunks → store.
 #include "snapshot/capture.hpp"
 
+#include <algorithm>
+
 #include "core/chunk.hpp"
 #include "postgres/snapshot_scope.hpp"
 #include "postgres/spill_file.hpp"
 #include "settings/settings.hpp"
-#include "snapshot/chunk_store.hpp"
 #include "snapshot/live_rows.hpp"
 
 extern "C" {
@@ -16,43 +17,20 @@ namespace snapback {
 
 namespace {
 
-/// Whether a shared table was dropped without being taken out of protection.
-bool is_gone(const ProtectedTable &table) {
-    return table.relation_name.empty() &&
-           !call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table.relation)); });
+std::string new_uuid() {
+    return text_from_datum(call([] { return DirectFunctionCall1(gen_random_uuid, 0); }), UUIDOID);
 }
 
-/// One capture under way.
-class Capture {
-public:
-    explicit Capture(const CaptureOrder &order)
-        : order_(order), sorter_(settings().capture_memory(), open_temporary_file),
-          chunks_(order_.communities, [this](std::uint32_t community, std::uint32_t table, const Digest &digest) {
-              manifests_[community].tables[table].chunks.append(digest.view());
-          }) {}
+} // namespace
 
-    std::vector<Manifest> run();
-
-private:
-    void begin_manifests();
-    void capture_shared(const ProtectedTable &table);
-    void capture_own(const ProtectedTable &table);
-    void store_rows(const ProtectedTable &table, const Digest &shape, std::uint32_t first, std::uint32_t last);
-    Digest remember(const Shape &shape);
-
-    const CaptureOrder &order_;
-    RowSorter sorter_;
-    ChunkWriter chunks_;
-    std::vector<Manifest> manifests_;
-    std::map<Digest, Shape> shapes_;
-};
-
-void Capture::begin_manifests() {
+Capture::Capture(CaptureOrder order)
+    : order_(std::move(order)), sorter_(settings().capture_memory(), open_temporary_file),
+      chunks_(order_.communities, [this](std::uint32_t community, std::uint32_t table, const Digest &digest) {
+          manifests_[community].tables[table].chunks.append(digest.view());
+      }) {
     TimestampTz now = GetCurrentTimestamp();
-    for (const std::string &community : order_.communities) {
-        std::string id = text_from_datum(call([] { return DirectFunctionCall1(gen_random_uuid, 0); }), UUIDOID);
-        manifests_.push_back({std::move(id), community, now, order_.kind, {}});
-    }
+    for (const std::string &community : order_.communities)
+        manifests_.push_back({new_uuid(), community, now, order_.kind, {}});
 }
 
 Digest Capture::remember(const Shape &shape) {
@@ -82,7 +60,7 @@ void Capture::store_rows(const ProtectedTable &table, const Digest &shape, std::
     cutter.finish();
 }
 
-void Capture::capture_shared(const ProtectedTable &table) {
+void Capture::add_shared(const ProtectedTable &table) {
     RelationShape shape = relation_shape(table.relation);
     read_live_rows(
         table, shape, order_.communities,
@@ -91,7 +69,7 @@ void Capture::capture_shared(const ProtectedTable &table) {
 }
 
 /// Capture a table that each community has in a schema of its own.
-void Capture::capture_own(const ProtectedTable &table) {
+void Capture::add_own(const ProtectedTable &table) {
     for (std::uint32_t i = 0; i < order_.communities.size(); i++) {
         RelationShape shape = relation_shape(relation_of(table, order_.communities[i]));
         read_live_table(shape, i, [&](std::uint32_t community, std::string_view key, std::string_view row) {
@@ -101,29 +79,29 @@ void Capture::capture_own(const ProtectedTable &table) {
     }
 }
 
-std::vector<Manifest> Capture::run() {
-    begin_manifests();
-    for (const ProtectedTable &table : protected_tables()) {
-        // What is gone cannot be kept, and must not keep the rest from being restored. A capture for its own sake
-        // fails.
-        if (order_.kind == "before_restore" && is_gone(table))
-            continue;
-        if (table.relation_name.empty())
-            capture_shared(table);
-        else
-            capture_own(table);
-    }
-    chunks_.flush();
+void Capture::add(const ProtectedTable &table) {
+    if (table.relation_name.empty())
+        add_shared(table);
+    else
+        add_own(table);
+}
+
+std::vector<Manifest> Capture::finish() {
+    flush();
+    for (Manifest &manifest : manifests_)
+        std::sort(manifest.tables.begin(), manifest.tables.end(),
+                  [](const ManifestTable &a, const ManifestTable &b) { return a.table_id < b.table_id; });
     write_manifests(manifests_, shapes_, order_.label);
     return std::move(manifests_);
 }
 
-} // namespace
-
 std::vector<Manifest> capture(const CaptureOrder &order) {
     hold_store();
     SnapshotScope snapshot;
-    return Capture(order).run();
+    Capture capture(order);
+    for (const ProtectedTable &table : protected_tables())
+        capture.add(table);
+    return capture.finish();
 }
 
 } // namespace snapback

@@ -1,4 +1,7 @@
 #pragma once
+#include "catalog/community_path.hpp"
+#include "core/row_sorter.hpp"
+#include "snapshot/chunk_store.hpp"
 #include "snapshot/manifest.hpp"
 
 namespace snapback {
@@ -10,8 +13,37 @@ struct CaptureOrder {
     std::optional<std::string> label;
 };
 
-/// Capture these communities under one MVCC snapshot, store what is new and return their manifests, in the same order.
-/// All of it is part of the calling transaction.
+/// A capture under way, in the calling transaction: table by table, under the active snapshot.
+class Capture {
+public:
+    explicit Capture(CaptureOrder order);
+    Capture(const Capture &) = delete;
+    Capture &operator=(const Capture &) = delete;
+
+    /// Capture the rows that each of the communities has in one protected table.
+    void add(const ProtectedTable &table);
+    /// Store what is under way: after that, the manifests name every chunk of the tables that were added.
+    void flush() { chunks_.flush(); }
+    /// One manifest per community, in the order's order.
+    const std::vector<Manifest> &manifests() const { return manifests_; }
+    /// Store the manifests, which makes the snapshots complete, and return them.
+    std::vector<Manifest> finish();
+
+private:
+    void add_shared(const ProtectedTable &table);
+    void add_own(const ProtectedTable &table);
+    void store_rows(const ProtectedTable &table, const Digest &shape, std::uint32_t first, std::uint32_t last);
+    Digest remember(const Shape &shape);
+
+    CaptureOrder order_;
+    RowSorter sorter_;
+    ChunkWriter chunks_;
+    std::vector<Manifest> manifests_;
+    std::map<Digest, Shape> shapes_;
+};
+
+/// Capture every protected table of these communities under one MVCC snapshot, store what is new and return their
+/// manifests, in the same order. All of it is part of the calling transaction.
 std::vector<Manifest> capture(const CaptureOrder &order);
 
 } // namespace snapback

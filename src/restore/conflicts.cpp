@@ -1,0 +1,118 @@
+// Unique values of restored rows that other rows hold now.
+#include "restore/conflicts.hpp"
+
+#include "postgres/as_owner.hpp"
+
+namespace snapback {
+
+namespace {
+
+constexpr int conflicts_named = 5;
+
+/// The generated columns of a table, as a select list adds them: ", (expression) AS name …".
+std::string generated_columns(Query &query, Oid relation) {
+    std::string list;
+    for (Row row : query.run("SELECT pg_catalog.format(', (%s) AS %I', pg_catalog.pg_get_expr(d.adbin, d.adrelid), "
+                             "a.attname) FROM pg_catalog.pg_attribute a"
+                             " JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+                             " WHERE a.attrelid = $1 AND a.attgenerated <> '' AND NOT a.attisdropped",
+                             {Value::regclass(relation)}))
+        list += row.text(1);
+    return list;
+}
+
+} // namespace
+
+std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
+    std::vector<Uniqueness> all;
+    for (Row row :
+         query.run("SELECT r.relname::text, c.contype IS DISTINCT FROM 'x', coalesce(c.condeferrable, false),"
+                   " pg_catalog.string_agg(pg_catalog.pg_get_indexdef(i.indexrelid, k, false), ', ' ORDER BY k),"
+                   " pg_catalog.string_agg(pg_catalog.format('(%s) AS \"key %s\"',"
+                   "   pg_catalog.pg_get_indexdef(i.indexrelid, k, false), k), ', ' ORDER BY k),"
+                   " pg_catalog.string_agg(pg_catalog.format('s.\"key %1$s\" %2$s t.\"key %1$s\"', k,"
+                   "   CASE WHEN i.indnullsnotdistinct THEN 'IS NOT DISTINCT FROM'"
+                   "        ELSE pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) END), ' AND ' ORDER BY k),"
+                   " coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true')"
+                   " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
+                   " LEFT JOIN pg_catalog.pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x')"
+                   " CROSS JOIN LATERAL pg_catalog.generate_series(1, i.indnkeyatts::int) AS k"
+                   " JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k - 1]"
+                   " LEFT JOIN pg_catalog.pg_amop m ON c.contype IS DISTINCT FROM 'x' AND m.amopfamily = oc.opcfamily"
+                   "   AND m.amopstrategy = 3 AND m.amoplefttype = oc.opcintype AND m.amoprighttype = oc.opcintype"
+                   " JOIN pg_catalog.pg_operator o ON o.oid = coalesce(c.conexclop[k], m.amopopr)"
+                   " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
+                   " WHERE i.indrelid = $1 AND i.indisvalid AND (i.indisunique OR i.indisexclusion)"
+                   " GROUP BY i.indexrelid, r.relname, c.oid, c.contype, c.condeferrable, i.indpred, i.indrelid"
+                   " ORDER BY r.relname",
+                   {Value::regclass(relation)}))
+        all.push_back(
+            {row.text(1), row.boolean(2), row.boolean(3), row.text(4), row.text(5), row.text(6), row.text(7)});
+    return all;
+}
+
+std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const Uniqueness &uniqueness) {
+    std::string written =
+        "(SELECT w.*" + generated_columns(query, plan.live.relation) + " FROM " + plan.written_rows() + " w)";
+    auto keyed = [&](const std::string &rows) {
+        return "(SELECT *, " + uniqueness.values + " FROM " + rows + " r WHERE (" + uniqueness.where + "))";
+    };
+    std::string untouched = "NOT EXISTS (SELECT FROM " + plan.all_of({"remove", "update", "reinsert"}) + " x WHERE " +
+                            plan.same_key("x", "t") + ")";
+    return "SELECT " + plan.columns("s") + ", pg_catalog.to_jsonb(s) AS \"the row\" FROM " + keyed(written) +
+           " s WHERE EXISTS (SELECT FROM " + keyed(plan.live.from()) + " t WHERE " + uniqueness.clash + " AND " +
+           untouched + ")";
+}
+
+void find_conflicts(Query &query, TablePlan &plan) {
+    if (plan.written() == 0)
+        return;
+    for (const Uniqueness &uniqueness : uniqueness_of(query, plan.live.relation)) {
+        std::string rows = written_rows_in_conflict(query, plan, uniqueness);
+        AsOwner owner(plan.live.owner);
+        Rows found =
+            query.run("SELECT count(*) OVER (), (SELECT pg_catalog.string_agg(v, ', ' ORDER BY k COLLATE \"C\")"
+                      " FROM pg_catalog.jsonb_each_text(\"the row\") e (k, v) WHERE k LIKE 'key %')"
+                      " FROM (" +
+                      rows + ") c LIMIT " + std::to_string(conflicts_named));
+        if (found.empty())
+            continue;
+        std::string values;
+        for (Row row : found)
+            values += (values.empty() ? "(" : ", (") + row.optional_text(2).value_or("") + ")";
+        std::int64_t more = found[0].bigint(1) - static_cast<std::int64_t>(found.size());
+        plan.obstacles.push_back(
+            Error(uniqueness.unique ? sqlstate::unique_violation : sqlstate::exclusion_violation,
+                  std::to_string(found[0].bigint(1)) + " rows of " + plan.live.name +
+                      " cannot be restored: other rows hold their value of " + uniqueness.name + " now")
+                .with_detail("(" + uniqueness.columns + ") = " + values +
+                             (more > 0 ? " and " + std::to_string(more) + " more" : "") + ".")
+                .with_hint("Change those other rows, restore the option that covers them as well, or leave the "
+                           "restored rows out: {\"conflicts\": \"leave\"}."));
+    }
+}
+
+bool leave_conflicts(Query &query, TablePlan &plan) {
+    std::uint64_t before = plan.left_out.size();
+    if (plan.written() > 0)
+        for (const Uniqueness &uniqueness : uniqueness_of(query, plan.live.relation)) {
+            std::string rows = written_rows_in_conflict(query, plan, uniqueness);
+            leave_out(query, plan, "EXISTS (SELECT FROM (" + rows + ") c WHERE " + plan.same_key("c", "w") + ")");
+        }
+    return plan.left_out.size() > before;
+}
+
+void leave_out(Query &query, TablePlan &plan, const std::string &condition) {
+    AsOwner owner(plan.live.owner);
+    std::string left = "SELECT " + plan.columns("") + " FROM " + plan.see("left_out") + " UNION ALL SELECT " +
+                       plan.columns("w") + " FROM " + plan.written_rows() + " w WHERE " + condition;
+    std::uint64_t before = plan.left_out.size();
+    if (plan.left_out.fill(query, left) == before)
+        return;
+    for (TupleStore *store : {&plan.insert, &plan.update, &plan.reinsert})
+        store->fill(query, "SELECT " + plan.columns("s") + " FROM " + store->name() +
+                               " s WHERE NOT EXISTS (SELECT FROM " + plan.see("left_out") + " x WHERE " +
+                               plan.same_key("x", "s") + ")");
+}
+
+} // namespace snapback

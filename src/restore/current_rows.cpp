@@ -1,0 +1,45 @@
+#include "restore/current_rows.hpp"
+
+#include "core/chunk.hpp"
+#include "postgres/snapshot_scope.hpp"
+#include "postgres/spill_file.hpp"
+#include "settings/settings.hpp"
+#include "snapshot/live_rows.hpp"
+
+namespace snapback {
+
+std::uint64_t LiveRows::visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) {
+    SnapshotScope snapshot;
+    RowSorter sorter(settings().capture_memory(), open_temporary_file);
+    std::uint64_t rows = 0;
+    auto collect = [&](std::uint32_t group, std::string_view key, std::string_view row) {
+        sorter.add(group, key, row);
+        rows++;
+    };
+    if (table.relation_name.empty())
+        read_live_rows(table, live, std::span<const std::string>(&community_, 1), collect);
+    else
+        read_live_table(live, 0, collect);
+    ChunkCutter cutter([&](std::string &&content, std::uint32_t) {
+        visitor(sha256(content), [&content] { return std::move(content); });
+    });
+    sorter.drain([&](std::uint32_t, std::string_view key, std::string_view row) { cutter.add(key, row); });
+    cutter.finish();
+    return rows;
+}
+
+std::uint64_t BeforeRestore::visit(const ProtectedTable &table, const RelationShape &, const Visitor &visitor) {
+    {
+        SnapshotScope snapshot;
+        capture_.add(table);
+        capture_.flush();
+    }
+    const ManifestTable &captured = capture_.manifests().front().tables.back();
+    for (std::size_t i = 0; i < captured.chunk_count(); i++) {
+        Digest digest = captured.chunk(i);
+        visitor(digest, [&] { return chunks_.get(digest); });
+    }
+    return static_cast<std::uint64_t>(captured.rows);
+}
+
+} // namespace snapback

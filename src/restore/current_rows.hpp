@@ -1,0 +1,46 @@
+#pragma once
+#include "snapshot/capture.hpp"
+
+namespace snapback {
+
+/// Where a plan finds a community's rows as they are now: as the chunks that a capture makes of them.
+class CurrentRows {
+public:
+    /// Hears of one chunk; its content is made only where it is asked for, once.
+    using Visitor = std::function<void(const Digest &digest, const std::function<std::string()> &content)>;
+
+    CurrentRows() = default;
+    virtual ~CurrentRows() = default;
+    CurrentRows(const CurrentRows &) = delete;
+    CurrentRows &operator=(const CurrentRows &) = delete;
+    /// Go through one table's chunks, in order; return how many rows they hold.
+    virtual std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) = 0;
+};
+
+/// Reads them, and keeps nothing: for a preview, and for the check after a restore.
+class LiveRows : public CurrentRows {
+public:
+    explicit LiveRows(std::string community) : community_(std::move(community)) {}
+    std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) override;
+
+private:
+    std::string community_;
+};
+
+/// Captures them on the way into a before_restore snapshot, so that they are read once for both. It holds the tables
+/// that the plan looked at, which are all that the restore can change. Each is read under a snapshot of its own; the
+/// community's lock makes one instant of them.
+class BeforeRestore : public CurrentRows {
+public:
+    BeforeRestore(const std::string &community, const std::string &restore)
+        : capture_({{community}, "before_restore", "before restore " + restore}), chunks_(community) {}
+    std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) override;
+    /// Store the snapshot; return its id.
+    std::string finish() { return capture_.finish().front().id; }
+
+private:
+    Capture capture_;
+    ChunkReader chunks_;
+};
+
+} // namespace snapback

@@ -1,0 +1,20 @@
+#pragma once
+#include "catalog/foreign_keys.hpp"
+#include "restore/table_plan.hpp"
+
+namespace snapback {
+
+// What an owner should know of a plan, in words. No value of any row is in them.
+
+/// Rows added since stay, because rows of the key's child refer to them.
+std::string kept_note(const ForeignKey &key, std::uint64_t rows, const std::vector<std::string> &chosen);
+/// Rows come back beyond the selection, because restored rows refer to them.
+std::string returned_note(const ForeignKey &key, std::uint64_t rows);
+/// References become NULL, because the row they named is in no snapshot.
+std::string unlinked_note(const ForeignKey &key, std::uint64_t rows);
+/// Rows go, or are set to NULL, with the rows that they refer to.
+std::string taken_note(const ForeignKey &key, std::uint64_t rows);
+/// Rows are left out.
+std::string left_out_note(const TablePlan &plan);
+
+} // namespace snapback

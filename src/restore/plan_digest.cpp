@@ -1,0 +1,35 @@
+#include "restore/plan_digest.hpp"
+
+#include "postgres/as_owner.hpp"
+#include "snapshot/row_encoder.hpp"
+
+namespace snapback {
+
+namespace {
+
+/// The sum of rows' hashes, bit by bit: the same in any order, and no two rows of a plan are alike.
+void add_rows(Query &query, const TablePlan &plan, char action, const std::string &rows, std::string &sum) {
+    AsOwner owner(plan.live.owner);
+    RowEncoder encoder(plan.live, 0);
+    std::string bytes;
+    query.stream("SELECT " + plan.columns("s") + " FROM " + rows + " s", {}, [&](TupleTableSlot *slot) {
+        encoder.encode(slot);
+        bytes.assign(1, action);
+        bytes.append(encoder.row());
+        Digest hash = sha256(bytes);
+        for (std::size_t i = 0; i < sum.size(); i++)
+            sum[i] = static_cast<char>(sum[i] ^ hash.view()[i]);
+    });
+}
+
+} // namespace
+
+Digest digest_of(Query &query, const TablePlan &plan) {
+    std::string sum(Digest::size, '\0');
+    add_rows(query, plan, 'i', plan.see("insert"), sum);
+    add_rows(query, plan, 'u', plan.all_of({"update", "reinsert"}), sum);
+    add_rows(query, plan, 'd', plan.see("remove"), sum);
+    return sha256(plan.live.name + '\0' + sum);
+}
+
+} // namespace snapback

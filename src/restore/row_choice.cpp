@@ -1,0 +1,145 @@
+// Restoring single rows: which rows are meant, and which belong to them.
+#include "restore/row_choice.hpp"
+
+#include "postgres/as_owner.hpp"
+
+namespace snapback {
+
+namespace {
+
+/// The condition that a row, whose columns are at hand by their bare names, is in a store: `pairs` are the store's
+/// column, the operator, and the row's column.
+struct Match {
+    std::string store_column;
+    std::string equals;
+    std::string row_column;
+};
+std::string is_in(const std::string &store, const std::vector<Match> &matches) {
+    // The store's columns get names that hide none of the row's.
+    std::string columns;
+    std::string names;
+    std::string condition;
+    for (std::size_t i = 0; i < matches.size(); i++) {
+        std::string name = "\"chosen " + std::to_string(i) + "\"";
+        columns += (i ? ", " : "") + quote_name(matches[i].store_column);
+        names += (i ? ", " : "") + name;
+        condition += (i ? " AND k." : "k.") + name + " " + matches[i].equals + " " + quote_name(matches[i].row_column);
+    }
+    return "EXISTS (SELECT FROM (SELECT " + columns + " FROM " + store + ") k (" + names + ") WHERE " + condition + ")";
+}
+
+std::string key_is_in(const TablePlan &plan, const TupleStore &store) {
+    std::vector<Match> matches;
+    for (const KeyColumn &part : plan.live.key) {
+        const std::string &name = plan.live.columns[part.column].name;
+        matches.push_back({name, part.equals, name});
+    }
+    return is_in(store.name(), matches);
+}
+
+std::string refers_into(const ForeignKey &key, const TupleStore &store) {
+    std::vector<Match> matches;
+    for (const ForeignKey::Pair &pair : key.pairs)
+        matches.push_back({pair.parent_column, pair.equals, pair.child_column});
+    return is_in(store.name(), matches);
+}
+
+/// The rows of both sides where a condition over bare column names holds.
+std::string both_sides(const TablePlan &plan, const std::string &condition) {
+    return "SELECT " + plan.columns("") + " FROM " + plan.see("wanted") + " WHERE " + condition + " UNION ALL SELECT " +
+           plan.columns("") + " FROM " + plan.see("present") + " WHERE " + condition;
+}
+
+/// Keys in jsonb as rows: "(SELECT (e->>'id')::integer AS id … FROM … e) alias", and the element beside them.
+std::string keys_as_rows(const TablePlan &plan) {
+    std::string list;
+    for (const KeyColumn &part : plan.live.key) {
+        const std::string &name = plan.live.columns[part.column].name;
+        list += ", CAST(e OPERATOR(pg_catalog.->>) " + quote_text(name) + " AS " +
+                plan.live.stored.columns[part.column].type + ") AS " + quote_name(name);
+    }
+    return "(SELECT e AS \"the key\"" + list + " FROM pg_catalog.jsonb_array_elements($1::jsonb) e)";
+}
+
+/// Fill a store with the rows of these keys; all of them must be somewhere.
+void fill_by_key(Query &query, TablePlan &plan, TupleStore &store, const std::string &keys, bool must_exist) {
+    AsOwner owner(plan.live.owner);
+    Value list = Value::text(keys);
+    auto with_key = [&](const char *side) {
+        return "SELECT " + plan.columns("s") + " FROM " + plan.see(side) + " s WHERE EXISTS (SELECT FROM " +
+               keys_as_rows(plan) + " k WHERE " + plan.same_key("k", "s") + ")";
+    };
+    store.fill(query, with_key("wanted") + " UNION ALL " + with_key("present"), std::span<const Value>(&list, 1));
+    if (!must_exist)
+        return;
+    Rows missing =
+        query.run("SELECT k.\"the key\"::text FROM " + keys_as_rows(plan) + " k WHERE NOT EXISTS (SELECT FROM " +
+                      store.name() + " s WHERE " + plan.same_key("k", "s") + ") LIMIT 1",
+                  {list});
+    if (!missing.empty())
+        throw Error(sqlstate::undefined_object,
+                    "neither the snapshot nor " + plan.live.name + " has a row with the key " + missing[0].text(1))
+            .with_hint("snapback.snapshot_rows() and snapback.diff_rows() show the keys that there are.");
+}
+
+/// Take in the children of one table's chosen rows by one foreign key; true where there were more.
+bool choose_children_by(Query &query, Plan &plan, const ForeignKey &key) {
+    TablePlan *parent = plan.table(key.parent);
+    if (!parent || parent->only.size() == 0)
+        return false;
+    TablePlan *child = plan.join(key.child, Extent::all);
+    if (!child || (child->only.size() == 0 && !child->selection.empty()))
+        return false; // not in the snapshot, or chosen as a whole
+    std::uint64_t before = child->only.size();
+    AsOwner owner(child->live.owner);
+    child->only.fill(query, both_sides(*child, "(" + key_is_in(*child, child->only) + " OR " +
+                                                   refers_into(key, parent->only) + ")"));
+    child->selection.rows = key_is_in(*child, child->only);
+    return child->only.size() > before;
+}
+
+/// Take in the references that were set to NULL, by those columns alone.
+void choose_references(Plan &plan, const ForeignKey &key) {
+    TablePlan *parent = plan.table(key.parent);
+    if (!parent || parent->only.size() == 0)
+        return;
+    TablePlan *child = plan.join(key.child);
+    if (!child)
+        return;
+    std::vector<std::string> columns;
+    for (const ForeignKey::Pair &pair : key.pairs)
+        columns.push_back(pair.child_column);
+    child->selection.parts.push_back({std::move(columns), refers_into(key, parent->only)});
+}
+
+bool is_cleared(const ForeignKey &key) {
+    return key.on_delete == ForeignKey::OnDelete::set_null || key.on_delete == ForeignKey::OnDelete::set_default;
+}
+
+} // namespace
+
+void choose_rows(Query &query, TablePlan &plan) {
+    if (!plan.selection.only.empty()) {
+        fill_by_key(query, plan, plan.only, plan.selection.only, true);
+        plan.selection.narrow(key_is_in(plan, plan.only));
+    }
+    if (!plan.selection.also.empty()) {
+        fill_by_key(query, plan, plan.also, plan.selection.also, false);
+        plan.selection.widen(key_is_in(plan, plan.also));
+    }
+}
+
+void choose_children(Query &query, Plan &plan) {
+    for (bool changed = true; changed;) {
+        changed = false;
+        // The list grows where a table joins the plan.
+        for (const ForeignKey &key : std::vector<ForeignKey>(plan.foreign_keys()))
+            if (!is_cleared(key))
+                changed = choose_children_by(query, plan, key) || changed;
+    }
+    for (const ForeignKey &key : std::vector<ForeignKey>(plan.foreign_keys()))
+        if (is_cleared(key))
+            choose_references(plan, key);
+}
+
+} // namespace snapback
