@@ -61,7 +61,8 @@ private:
     std::uint64_t count_;
 };
 
-/// Receives the rows of a streamed query, one slot at a time; the slot is valid during the call only.
+/// Receives the rows of a streamed query, one slot at a time; the slot is valid during the call only,
+/// and its columns are not yet taken apart (slot_getallattrs).
 using SlotVisitor = std::function<void(TupleTableSlot *)>;
 
 /// A connection to SPI, for as long as it is in scope. Leaves clean-up to the (sub)transaction when unwinding.

@@ -4,9 +4,9 @@ namespace snapback {
 
 namespace {
 
-/// "1 row", "7 rows".
-std::string rows_in_words(std::uint64_t rows) {
-    return std::to_string(rows) + (rows == 1 ? " row" : " rows");
+/// "1 row added since stays", "7 rows added since stay".
+std::string rows_that(std::uint64_t rows, const std::string &which, const char *one, const char *many) {
+    return std::to_string(rows) + (rows == 1 ? " row " : " rows ") + which + (rows == 1 ? one : many);
 }
 
 std::string through(const ForeignKey &key) {
@@ -26,35 +26,36 @@ std::string way_out(Oid holder, const std::vector<std::string> &chosen) {
         return "that table is not protected, so they cannot be removed here";
     if (std::optional<std::string> options = row.optional_text(2))
         return "restore " + *options + " as well to remove them";
-    return "rows added since may hold rows in their turn";
+    return "those rows stay as well";
 }
 
 } // namespace
 
 std::string kept_note(const ForeignKey &key, std::uint64_t rows, const std::vector<std::string> &chosen) {
-    return rows_in_words(rows) + " added since stay, because rows of " + qualified_name(key.child) + " refer to them" +
-           through(key) + "; " + way_out(key.child, chosen);
+    return rows_that(rows, "added since ", "stays", "stay") + ", because rows of " + qualified_name(key.child) +
+           " refer to " + (rows == 1 ? "it" : "them") + through(key) + "; " + way_out(key.child, chosen);
 }
 
 std::string returned_note(const ForeignKey &key, std::uint64_t rows) {
-    return rows_in_words(rows) + " not asked for come back, because restored rows of " + qualified_name(key.child) +
-           " refer to them" + through(key);
+    return rows_that(rows, "not asked for ", "comes back", "come back") + ", because restored rows of " +
+           qualified_name(key.child) + " refer to " + (rows == 1 ? "it" : "them") + through(key);
 }
 
 std::string unlinked_note(const ForeignKey &key, std::uint64_t rows) {
-    return rows_in_words(rows) + " lose their reference to " + qualified_name(key.parent) +
+    return rows_that(rows, "", "loses its reference", "lose their reference") + " to " + qualified_name(key.parent) +
            ": what it named is gone, and in no snapshot" + through(key);
 }
 
 std::string taken_note(const ForeignKey &key, std::uint64_t rows) {
     bool cleared = key.on_delete == ForeignKey::OnDelete::set_null;
-    return rows_in_words(rows) + (cleared ? " lose their reference to" : " go with their") + " removed rows of " +
-           qualified_name(key.parent) + through(key);
+    return (cleared ? rows_that(rows, "", "loses its reference to", "lose their references to")
+                    : rows_that(rows, "", "goes with", "go with")) +
+           " removed rows of " + qualified_name(key.parent) + through(key);
 }
 
 std::string left_out_note(const TablePlan &plan) {
-    return rows_in_words(plan.left_out.size()) +
-           " are left out: other rows hold a unique value of theirs now, or of a row that they refer to";
+    return rows_that(plan.left_out.size(), "", "is left out", "are left out") +
+           ": other rows hold a unique value of theirs now, or of a row that they refer to";
 }
 
 } // namespace snapback

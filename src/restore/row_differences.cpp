@@ -48,6 +48,7 @@ void for_each_difference(Query &query, const TablePlan &plan, const std::functio
                       whole_rows(plan, "left_out", "leave out", false);
     AsOwner owner(plan.live.owner);
     query.stream(all + " ORDER BY 2, 1", {}, [&](TupleTableSlot *slot) {
+        call([&] { slot_getallattrs(slot); });
         auto value = [&](int i) { return Value{JSONBOID, slot->tts_values[i], slot->tts_isnull[i]}; };
         visit({value(0), string_from_varlena(slot->tts_values[1]), value(2), value(3)});
     });

@@ -1,0 +1,152 @@
+-- The switches of a restore, single rows with their children, what the preview names, and going back.
+\set ECHO none
+\i test/fixture/communities.sql
+\set ECHO all
+
+CREATE TABLE unit (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, name text, code text UNIQUE, head int);
+CREATE TABLE post (id int PRIMARY KEY, unit_id int NOT NULL CONSTRAINT post_unit REFERENCES unit ON DELETE CASCADE, title text);
+CREATE TABLE duty (post_id int CONSTRAINT duty_post REFERENCES post ON DELETE CASCADE, "when" text, note text, PRIMARY KEY (post_id, "when"));
+CREATE TABLE member (id int PRIMARY KEY, cid text NOT NULL, name text, unit_id int CONSTRAINT member_unit REFERENCES unit ON DELETE SET NULL);
+ALTER TABLE unit ADD CONSTRAINT unit_head FOREIGN KEY (head) REFERENCES member ON DELETE SET NULL;
+CREATE TABLE badge (id int PRIMARY KEY, unit_id int CONSTRAINT badge_unit REFERENCES unit);
+INSERT INTO unit SELECT n, (ARRAY['a', 'b'])[1 + n % 2], 'unit ' || n, 'u' || n FROM generate_series(1, 12) n;
+INSERT INTO post SELECT n, 1 + n % 12, 'post ' || n FROM generate_series(1, 48) n;
+INSERT INTO duty SELECT p.id, w, 'note' FROM post p, (VALUES ('early'), ('late')) v(w);
+INSERT INTO member SELECT u.id * 10 + k, u.cid, 'member ' || k, u.id FROM unit u, generate_series(0, 2) k;
+UPDATE unit SET head = id * 10;
+SELECT watch(t::regclass, c) FROM (VALUES ('unit', 't.cid'), ('member', 't.cid'), ('badge', 'NULL'),
+    ('post', '(SELECT u.cid FROM app.unit u WHERE u.id = t.unit_id)'),
+    ('duty', '(SELECT u.cid FROM app.unit u JOIN app.post p ON p.unit_id = u.id WHERE p.id = t.post_id)')) v(t, c);
+SELECT snapback.protect('unit', 'x.one'), snapback.protect('member', 'x.two', community_column => 'cid');
+SELECT snapback.protect('post', 'x.one'), snapback.protect('duty', 'x.three');
+SELECT snapback.capture('a') IS NOT NULL AS captured, snapback.capture('b') IS NOT NULL AS captured;
+SELECT keep();
+CREATE FUNCTION preview(options text[], switches jsonb DEFAULT NULL) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT relation || concat(' +' || nullif(inserts, 0), ' ~' || nullif(updates, 0), ' -' || nullif(deletes, 0), ' kept ' || nullif(kept, 0),
+                              ' returned ' || nullif(returned, 0), ' unlinked ' || nullif(unlinked, 0), ' taken ' || nullif(taken, 0), ' left out ' || nullif(left_out, 0),
+                              E'\n  ! ' || nullif(array_to_string(obstacles, E'\n  ! '), ''), E'\n  * ' || nullif(array_to_string(notes, E'\n  * '), ''))
+    FROM snapback.preview_restore(options, NULL, 'a', switches)
+    WHERE inserts + updates + deletes + kept + returned + unlinked + taken + left_out + cardinality(obstacles) + cardinality(notes) > 0 ORDER BY 1 $$;
+-- Preview, restore and say what is still not as it was; a preview and a restore that disagree are told.
+CREATE FUNCTION try(options text[], switches jsonb DEFAULT NULL) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    expected text[] := ARRAY(SELECT p FROM app.preview(options, switches) p);
+BEGIN
+    RETURN QUERY SELECT unnest(expected);
+    RETURN QUERY SELECT 'restored otherwise: ' || d FROM (
+        SELECT format('%s +%s ~%s -%s', relation, inserts, updates, deletes) FROM snapback.preview_restore(options, NULL, 'a', switches)
+        EXCEPT SELECT format('%s +%s ~%s -%s', relation, inserted, updated, deleted) FROM snapback.restore(options, NULL, 'a', switches)) x(d);
+    RETURN QUERY SELECT 'not as it was: ' || c FROM app.changed() c;
+END $$;
+
+-- Switches are read strictly.
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '[]')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"action": 1}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"actions": "insert"}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"actions": []}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"actions": ["insert", "drop"]}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"held": true}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"parents": "ignore"}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"conflicts": null}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": []}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": {}}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": {"x.one": []}}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": {"x.one": [1]}}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"children": true}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": {"x.one": [{"id": 2}]}, "children": 1}')$$);
+
+-- Actions: what is missing, what has changed, what was added, each by itself.
+CREATE PROCEDURE damage() LANGUAGE sql AS $$
+    DELETE FROM app.post WHERE id = 3; UPDATE app.post SET title = 'rogue' WHERE id IN (1, 5); INSERT INTO app.post VALUES (100, 2, 'added');
+$$;
+CALL damage();
+SELECT preview('{x.one}');
+SELECT preview('{x.one}', '{"actions": ["insert"]}');
+SELECT preview('{x.one}', '{"actions": ["update"]}');
+SELECT preview('{x.one}', '{"actions": ["delete"]}');
+SELECT relation, key, action, old, new FROM snapback.diff_rows(NULL, 'x.one', 'a');
+BEGIN;
+SELECT * FROM try('{x.one}', '{"actions": ["insert", "delete"]}');
+ROLLBACK;
+SELECT * FROM try('{x}');
+
+-- Rows added since that others refer to: kept, and by whom they are held; or gone with all that refers to them.
+INSERT INTO unit VALUES (101, 'a', 'new', 'new'), (103, 'a', 'held', 'held');
+INSERT INTO post VALUES (101, 101, 'in the new unit');
+INSERT INTO duty VALUES (101, 'early');
+INSERT INTO member VALUES (1010, 'a', 'new', 101);
+UPDATE member SET unit_id = 101 WHERE id = 20;
+INSERT INTO badge VALUES (1, 103);
+SELECT preview('{x.one}');
+SELECT preview('{x.one,x.two,x.three}');
+SELECT preview('{x.one}', '{"held": "follow"}');
+SELECT relation, key, action FROM snapback.diff_rows(NULL, 'x.one', 'a', '{"held": "follow"}');
+BEGIN;
+SELECT * FROM try('{x.one}', '{"held": "follow"}');
+SELECT id, unit_id FROM member WHERE id IN (20, 1010);
+SELECT * FROM duty WHERE post_id = 101;
+-- What was taken comes back when the restore is taken back.
+SELECT keep();
+ROLLBACK;
+SELECT keep();
+CREATE FUNCTION go_back() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT t.relation || concat(' +' || nullif(t.inserted, 0), ' ~' || nullif(t.updated, 0), ' -' || nullif(t.deleted, 0))
+    FROM (SELECT * FROM snapback.restores ORDER BY requested_at DESC LIMIT 1) r, snapback.restore(r.options, r.before_snapshot, r.community) t
+    WHERE t.inserted + t.updated + t.deleted > 0 ORDER BY 1 $$;
+SELECT count(*) FROM snapback.restore('{x.one}', NULL, 'a', '{"held": "follow"}');
+SELECT changed();
+SELECT relation::regclass, key FROM snapback.restore_row JOIN snapback.protected_table ON id = table_id ORDER BY 1, 2;
+SELECT go_back();
+SELECT changed();
+-- And going back once more is the restore again.
+SELECT go_back();
+SELECT id, unit_id FROM member WHERE id IN (20, 1010);
+DELETE FROM badge; DELETE FROM unit WHERE id > 100; DELETE FROM member WHERE id > 1000;
+SELECT restored('{x.one,x.two,x.three}');
+
+-- Parents: brought back, or refused.
+SELECT keep();
+DELETE FROM duty WHERE post_id = 3;
+DELETE FROM post WHERE id = 3;
+SELECT preview('{x.three}');
+SELECT preview('{x.three}', '{"parents": "refuse"}');
+SELECT fails($$SELECT * FROM snapback.restore('{x.three}', NULL, 'a', '{"parents": "refuse"}')$$);
+SELECT * FROM try('{x.three}');
+SELECT go_back();
+SELECT count(*) FROM post WHERE id = 3;
+SELECT * FROM try('{x.three}');
+
+-- Conflicts: a unique value belongs to another community now.
+DELETE FROM unit WHERE id IN (2, 4);
+UPDATE unit SET code = 'u2' WHERE id = 1;
+UPDATE unit SET code = 'u6 no more' WHERE id = 6;
+INSERT INTO unit VALUES (200, 'b', 'thief', 'u6');
+SELECT preview('{x}');
+SELECT fails($$SELECT * FROM snapback.restore('{x}', NULL, 'a')$$);
+SELECT preview('{x}', '{"conflicts": "leave"}');
+SELECT count(*), min(key::text) FROM snapback.diff_rows(NULL, 'x', 'a', '{"conflicts": "leave"}') WHERE action = 'leave out';
+SELECT fails($$SELECT * FROM snapback.restore('{x}', NULL, 'a', '{"conflicts": "leave", "parents": "refuse"}')$$);
+SELECT count(*) FROM snapback.restore('{x}', NULL, 'a', '{"conflicts": "leave"}');
+SELECT id, code FROM unit WHERE id IN (1, 2, 4, 6, 200) ORDER BY id;
+SELECT preview('{x}', '{"conflicts": "leave"}');
+DELETE FROM unit WHERE id = 200;
+UPDATE unit SET code = 'u1' WHERE id = 1;
+SELECT * FROM try('{x}');
+
+-- One unit and nothing else; then with all that belongs to it.
+UPDATE unit SET name = 'rogue' WHERE id IN (8, 10);
+DELETE FROM unit WHERE id = 6;
+UPDATE member SET name = 'renamed' WHERE id = 60;
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": {"x.one": [{"name": 1}]}}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": {"x.one": [{"id": 6}]}}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x.two}', NULL, 'a', '{"rows": {"app.unit": [{"id": 6}]}}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": {"app.unit": [{"id": 7}]}}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": {"app.unit": [{"id": "six"}]}}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": {"x.three": [{"post_id": 5, "when": "early"}], "app.duty": [{"post_id": 5, "when": "early"}]}}')$$);
+SELECT preview('{x.one}', '{"rows": {"app.unit": [{"id": 6}]}}');
+SELECT preview('{x.one}', '{"rows": {"app.unit": [{"id": 6}]}, "children": true}');
+SELECT * FROM try('{x.one}', '{"rows": {"app.unit": [{"id": 6}]}, "children": true}');
+SELECT id, name FROM unit WHERE id IN (6, 8, 10) ORDER BY id;
+-- The member kept its new name, and has its unit again.
+SELECT * FROM member WHERE id = 60;
+SELECT * FROM try('{x}');
