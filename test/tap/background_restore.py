@@ -6,7 +6,8 @@ import signal
 import threading
 import time
 
-from live_server import (connect, end, equal, eventually, fresh_database, ok, pg_ctl, psycopg2, server_log, set_for_database, sql, worker_pids)
+from live_server import (connect, connect_again, end, equal, eventually, fresh_database, kill, ok, pg_ctl, psycopg2, server_log, set_for_database,
+                         sql, worker_pids)
 from mail_servers import ScriptedServer
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
@@ -15,16 +16,6 @@ server = ScriptedServer()
 database = fresh_database(DATABASE, snapback__mail_from="restores@cms.example", snapback__smtp_url=server.url,
                           snapback__approve_url="https://cms.example/approve?t={token}", snapback__smtp_require_tls="off",
                           snapback__requests_per_hour=1000)
-
-
-def reconnect():
-    """Connect anew after a restart; return whether the server lets us."""
-    global database
-    try:
-        database = connect(DATABASE)
-    except psycopg2.OperationalError:
-        return False
-    return True
 
 
 def request(community="42", account="ada"):
@@ -199,6 +190,7 @@ def test_failure():
 
 
 def test_interruption():
+    global database
     for how in ("terminated", "shut down", "killed"):
         damage()
         double(seconds=60)
@@ -210,10 +202,11 @@ def test_interruption():
         if how == "shut down":
             pg_ctl("-m", "fast", "restart")
             ok(time.monotonic() - began < 5, "a fast shutdown does not wait for a restore", time.monotonic() - began)
+        elif how == "terminated":
+            os.kill(pid, signal.SIGTERM)
         else:
-            os.kill(pid, signal.SIGTERM if how == "terminated" else signal.SIGKILL)
-            time.sleep(0.5)
-        eventually(reconnect, 30)
+            kill(database, pid)
+        database = connect_again(DATABASE)
         eventually(lambda: not worker_pids(database, "restore"))
         equal((state_of(restore), request_state(asked), pages()), ("running", "restoring", 7), f"worker {how}: the restore is undone, but nobody has noted it")
         double()

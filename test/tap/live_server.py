@@ -1,9 +1,12 @@
 """A throwaway server for the Python tests, databases in it, and TAP output."""
+import faulthandler
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
+import traceback
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
@@ -20,15 +23,21 @@ def run_beside_server(*settings):
 run_beside_server("max_worker_processes = 40", "max_connections = 250", "log_statement = none", "log_min_duration_statement = -1")
 import psycopg2  # noqa: E402  (only where a server is at hand)
 
+# A wait that is in vain is a failure, so it may be long; a script that hangs tells where before it is killed.
+PATIENCE = 120
+faulthandler.dump_traceback_later(1500, exit=True)
+
 checks = 0
 failures = 0
+last = "nothing yet"
 
 
 def ok(truth, name, note=None):
     """Report one test."""
-    global checks, failures
+    global checks, failures, last
     checks += 1
     failures += not truth
+    last = name
     print(f"{'ok' if truth else 'not ok'} {checks} - {name}", flush=True)
     if not truth and note is not None:
         print("\n".join(f"#   {line}" for line in str(note).splitlines()), flush=True)
@@ -42,6 +51,17 @@ def end():
     """Print the plan and exit."""
     print(f"1..{checks}")
     sys.exit(failures > 0)
+
+
+def die(kind, error, trace):
+    """Make an exception that nobody catches a failed test, which names it and the last test before it."""
+    said = str(error).strip().splitlines() or [""]
+    ok(False, f'died after "{last}": {kind.__name__}: {said[0]}', "".join(traceback.format_exception(kind, error, trace)))
+    print(f"1..{checks}", flush=True)
+    os._exit(1)  # threads may still wait for what will never come
+
+
+sys.excepthook = die
 
 
 def connect(database, **settings):
@@ -90,20 +110,42 @@ def set_for_database(name, setting, value):
     admin.close()
 
 
-def eventually(condition, seconds=60):
+def eventually(condition, seconds=PATIENCE):
     """Wait for a condition; return what it came to."""
     deadline = time.monotonic() + seconds
     while True:
         result = condition()
-        if result or time.monotonic() > deadline:
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            caller = sys._getframe(1)
+            print(f"# waited {seconds} s in vain: {pathlib.Path(caller.f_code.co_filename).name}, line {caller.f_lineno}", flush=True)
             return result
         time.sleep(0.05)
 
 
-def workers(connection, kind):
-    """The running workers of one kind: pid, and whether a transaction is open."""
-    return sql(connection, "SELECT array_agg((pid, xact_start IS NOT NULL)::text) FROM pg_stat_activity "
-                           "WHERE backend_type = %s AND datname = current_database()", f"pg_snapback {kind} worker") or []
+def is_dead(connection):
+    try:
+        sql(connection, "SELECT 1")
+        return False
+    except psycopg2.Error:
+        return True
+
+
+def kill(connection, pid):
+    """Kill a backend or worker; wait until the server has noticed, which ends all sessions before it recovers."""
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: is_dead(connection))
+
+
+def connect_again(database):
+    """Connect, once the server lets us after a restart or crash."""
+    def attempt():
+        try:
+            return connect(database)
+        except psycopg2.OperationalError:
+            return None
+    return eventually(attempt)
 
 
 def worker_pids(connection, kind):
