@@ -73,7 +73,7 @@ SELECT fails('SELECT restored()');
 SELECT fails($$SELECT snapback.capture('a')$$);
 ALTER TABLE moved ADD PRIMARY KEY (id);
 
--- Renamed: the table is followed.
+-- Renamed: the table is followed, and the column that names the community.
 ALTER TABLE moved RENAME TO "Moved On";
 CREATE SCHEMA elsewhere;
 ALTER TABLE "Moved On" SET SCHEMA elsewhere;
@@ -81,9 +81,12 @@ DELETE FROM elsewhere."Moved On" WHERE id = 1;
 SELECT restored();
 -- A path that is gone; a table that is gone.
 ALTER TABLE elsewhere."Moved On" RENAME cid TO tenant;
+DELETE FROM elsewhere."Moved On" WHERE id = 2;
+SELECT restored();
+ALTER TABLE elsewhere."Moved On" DROP tenant;
 SELECT fails('SELECT restored()');
 SELECT fails($$SELECT snapback.capture('a')$$);
-ALTER TABLE elsewhere."Moved On" RENAME tenant TO cid;
+ALTER TABLE elsewhere."Moved On" ADD tenant text;
 CREATE TABLE other (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
 INSERT INTO other VALUES (1, 'a');
 SELECT snapback.protect('other', 'x.two');

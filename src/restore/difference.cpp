@@ -138,7 +138,7 @@ void load_difference(TablePlan &plan, const std::string &community) {
     require_key(plan);
 
     // Chunks of unlike columns are not comparable, whatever their bytes.
-    bool comparable = stored_shape.columns == plan.live.stored.columns;
+    bool comparable = from_snapshot.stores_alike();
     std::unordered_set<Digest> target;
     for (std::size_t i = 0; comparable && i < plan.stored.chunk_count(); i++)
         target.insert(plan.stored.chunk(i));

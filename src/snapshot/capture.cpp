@@ -1,6 +1,7 @@
 // Capture: live rows under one MVCC snapshot → sorted by community and key → chunks → store.
 #include "snapshot/capture.hpp"
 
+#include "catalog/column_names.hpp"
 #include "core/chunk.hpp"
 #include "postgres/snapshot_scope.hpp"
 #include "postgres/spill_file.hpp"
@@ -20,6 +21,15 @@ namespace {
 bool is_gone(const ProtectedTable &table) {
     return table.relation_name.empty() &&
            !call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table.relation)); });
+}
+
+/// Note renames before paths are read, which may go by the renamed columns.
+void note_shared_columns() {
+    std::vector<Oid> relations;
+    for (const ProtectedTable &table : protected_tables())
+        if (table.relation_name.empty())
+            relations.push_back(table.relation);
+    note_columns(relations);
 }
 
 /// One capture under way.
@@ -93,7 +103,9 @@ void Capture::capture_shared(const ProtectedTable &table) {
 /// Capture a table that each community has in a schema of its own.
 void Capture::capture_own(const ProtectedTable &table) {
     for (std::uint32_t i = 0; i < order_.communities.size(); i++) {
-        RelationShape shape = relation_shape(relation_of(table, order_.communities[i]));
+        Oid relation = relation_of(table, order_.communities[i]);
+        note_columns({&relation, 1});
+        RelationShape shape = relation_shape(relation);
         read_live_table(shape, i, [&](std::uint32_t community, std::string_view key, std::string_view row) {
             sorter_.add(community, key, row);
         });
@@ -103,6 +115,7 @@ void Capture::capture_own(const ProtectedTable &table) {
 
 std::vector<Manifest> Capture::run() {
     begin_manifests();
+    note_shared_columns();
     for (const ProtectedTable &table : protected_tables()) {
         // What is gone cannot be kept, and must not keep the rest from being restored. A capture for its own sake
         // fails.

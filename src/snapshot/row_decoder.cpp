@@ -64,11 +64,13 @@ RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live)
     if (stored.encoding != GetDatabaseEncodingName())
         throw Error(sqlstate::feature_not_supported,
                     "the snapshot was taken in a database of encoding " + stored.encoding);
-    for (std::size_t s = 0; s < stored.columns.size(); s++) {
-        const ShapeColumn &column = stored.columns[s];
+    std::vector<ShapeColumn> columns = columns_as_called_now(stored, live);
+    stores_alike_ = columns == live.stored.columns;
+    for (std::size_t s = 0; s < columns.size(); s++) {
+        const ShapeColumn &column = columns[s];
         std::size_t l = live.column_named(column.name);
         if (l == live.columns.size())
-            continue; // dropped since
+            continue; // dropped since, or computed now
         source_[l] = static_cast<int>(s);
         const LiveColumn &now = live.columns[l];
         Field &field = fields_[l];
