@@ -48,10 +48,11 @@ ALTER DOMAIN small ADD CHECK (VALUE > 3);
 SELECT fails('SELECT restored()');
 ALTER DOMAIN small DROP CONSTRAINT small_check;
 ALTER TABLE moved ADD CHECK (t <> 1);
-SELECT fails('SELECT restored()') LIKE '23514: new row for relation "moved" violates check constraint "moved_t_check"%';
+SELECT fails('SELECT restored()');
+SELECT relation, obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
 ALTER TABLE moved DROP CONSTRAINT moved_t_check, ADD mandatory int NOT NULL DEFAULT 1;
 ALTER TABLE moved ALTER mandatory DROP DEFAULT;
-SELECT fails('SELECT restored()') LIKE '23502: null value in column "mandatory" of relation "moved" violates not-null constraint%';
+SELECT fails('SELECT restored()');
 ALTER TABLE moved DROP mandatory;
 -- A type that is gone.
 ALTER TABLE moved ALTER s TYPE int, ALTER z TYPE text;

@@ -130,6 +130,14 @@ void require_guards(const Plan &plan) {
                 .with_hint("Call snapback.install_guard('" + table->live.name + "').");
 }
 
+void require_no_obstacles(const Plan &plan) {
+    for (const auto &table : plan.tables())
+        if (!table->obstacles.empty())
+            throw Error(sqlstate::restore_conflict,
+                        table->live.name + " cannot be restored: " + table->obstacles.front())
+                .with_hint("Nothing was changed; snapback.preview_restore() lists all obstacles.");
+}
+
 void check_constraints(Query &query, const Plan &plan) {
     for (const ForeignKey &key : plan.foreign_keys()) {
         check_parents(query, plan, key);

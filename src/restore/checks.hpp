@@ -6,6 +6,9 @@ namespace snapback {
 /// Throw Error (55000) unless every table of the plan has its write guard: without it, others may write meanwhile.
 void require_guards(const Plan &plan);
 
+/// Throw Error (SB010) where the plan has met an obstacle, naming the first.
+void require_no_obstacles(const Plan &plan);
+
 /// Check what the triggers that were off would have checked, set by set: foreign keys in both directions (23503), and
 /// deferrable unique (23505) and exclusion constraints (23P01). Parents that no guard protects are locked against
 /// deletion until commit.

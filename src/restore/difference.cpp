@@ -121,8 +121,8 @@ std::string rows_only_in(const TablePlan &plan, const char *side, const char *ot
 void require_key(const TablePlan &plan) {
     for (const KeyColumn &part : plan.live.key)
         if (!plan.mapped[part.column])
-            throw Error(sqlstate::schema_changed, "the key of " + plan.live.name + " has changed: column " +
-                                                      plan.live.columns[part.column].name + " is not in the snapshot")
+            throw Error(sqlstate::schema_changed, "the key of " + plan.live.name + " has changed: column \"" +
+                                                      plan.live.columns[part.column].name + "\" is not in the snapshot")
                 .with_hint("Choose a snapshot that was taken since, or other options.");
 }
 

@@ -6,6 +6,7 @@
 
 #include "postgres/as_owner.hpp"
 #include "restore/difference.hpp"
+#include "restore/fitting_rows.hpp"
 
 namespace snapback {
 
@@ -53,6 +54,9 @@ Plan::Plan(Query &query, Manifest manifest, const std::vector<std::string> &opti
     find_foreign_keys();
     close_under_foreign_keys();
     drop_idle_updates();
+    for (const auto &plan : tables_)
+        for (std::string &misfit : misfits(query_, *plan))
+            plan->obstacles.push_back(std::move(misfit));
 }
 
 void Plan::add_selected_tables(const std::vector<std::string> &options) {
@@ -76,6 +80,7 @@ TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &sto
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
     load_difference(plan, community());
+    require_distinct_keys(query_, plan);
     return plan;
 }
 

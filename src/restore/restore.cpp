@@ -77,6 +77,7 @@ void perform(const Run &run) {
     progress.at("comparing");
     Plan plan(query, std::move(manifest), run.options, run.terms);
     require_guards(plan);
+    require_no_obstacles(plan);
     progress.at("writing");
     apply(query, plan);
     check_constraints(query, plan);
