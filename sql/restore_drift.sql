@@ -48,10 +48,11 @@ ALTER DOMAIN small ADD CHECK (VALUE > 3);
 SELECT fails('SELECT restored()');
 ALTER DOMAIN small DROP CONSTRAINT small_check;
 ALTER TABLE moved ADD CHECK (t <> 1);
-SELECT fails('SELECT restored()') LIKE '23514: new row for relation "moved" violates check constraint "moved_t_check"%';
+SELECT fails('SELECT restored()');
+SELECT relation, obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
 ALTER TABLE moved DROP CONSTRAINT moved_t_check, ADD mandatory int NOT NULL DEFAULT 1;
 ALTER TABLE moved ALTER mandatory DROP DEFAULT;
-SELECT fails('SELECT restored()') LIKE '23502: null value in column "mandatory" of relation "moved" violates not-null constraint%';
+SELECT fails('SELECT restored()');
 ALTER TABLE moved DROP mandatory;
 -- A type that is gone.
 ALTER TABLE moved ALTER s TYPE int, ALTER z TYPE text;
@@ -73,7 +74,7 @@ SELECT fails('SELECT restored()');
 SELECT fails($$SELECT snapback.capture('a')$$);
 ALTER TABLE moved ADD PRIMARY KEY (id);
 
--- Renamed: the table is followed.
+-- Renamed: the table is followed, and the column that names the community.
 ALTER TABLE moved RENAME TO "Moved On";
 CREATE SCHEMA elsewhere;
 ALTER TABLE "Moved On" SET SCHEMA elsewhere;
@@ -81,9 +82,12 @@ DELETE FROM elsewhere."Moved On" WHERE id = 1;
 SELECT restored();
 -- A path that is gone; a table that is gone.
 ALTER TABLE elsewhere."Moved On" RENAME cid TO tenant;
+DELETE FROM elsewhere."Moved On" WHERE id = 2;
+SELECT restored();
+ALTER TABLE elsewhere."Moved On" DROP tenant;
 SELECT fails('SELECT restored()');
 SELECT fails($$SELECT snapback.capture('a')$$);
-ALTER TABLE elsewhere."Moved On" RENAME tenant TO cid;
+ALTER TABLE elsewhere."Moved On" ADD tenant text;
 CREATE TABLE other (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
 INSERT INTO other VALUES (1, 'a');
 SELECT snapback.protect('other', 'x.two');

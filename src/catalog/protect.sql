@@ -352,9 +352,13 @@ BEGIN
     END IF;
 
     its_id := snapback.record_table(chosen);
+    IF chosen.id IS NULL THEN
+        PERFORM snapback.forget_columns(ARRAY(SELECT r.relation FROM snapback.relations_of(its_id) r));
+    END IF;
     INSERT INTO snapback.coverage (table_id, option, columns, filter)
     VALUES (its_id, protect.option, (SELECT array_agg(DISTINCT c) FROM unnest(protect.columns) c), protect.filter)
     ON CONFLICT (table_id, option) DO UPDATE SET columns = EXCLUDED.columns, filter = EXCLUDED.filter;
+    PERFORM snapback.note_columns(ARRAY(SELECT r.relation FROM snapback.relations_of(its_id) r));
     PERFORM snapback.install_guard(r.relation) FROM snapback.relations_of(its_id) r;
 END $$;
 COMMENT ON FUNCTION snapback.protect(regclass, text, name, name, name[], text) IS
@@ -402,6 +406,7 @@ BEGIN
     END IF;
     IF NOT EXISTS (SELECT FROM snapback.coverage c WHERE c.table_id = present.id) THEN
         PERFORM snapback.refuse_if_parent(present.relation);
+        PERFORM snapback.forget_columns(ARRAY(SELECT r.relation FROM snapback.relations_of(present.id) r));
         PERFORM snapback.remove_guard(r.relation)
         FROM snapback.relations_of(present.id) r JOIN pg_class c ON c.oid = r.relation;
         DELETE FROM snapback.protected_table t WHERE t.id = present.id;

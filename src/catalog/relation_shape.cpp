@@ -37,11 +37,16 @@ RelationShape read_relation(Query &query, Oid relation) {
 
 void read_columns(Query &query, RelationShape &shape) {
     for (Row row : query.run("SELECT a.attname::text, a.attnum::int, a.atttypid, a.atttypmod, a.attcollation,"
-                             "       pg_catalog.format_type(a.atttypid, a.atttypmod), a.attidentity = 'a'"
+                             "       pg_catalog.format_type(a.atttypid, a.atttypmod), a.attidentity = 'a',"
+                             "       a.attgenerated <> ''"
                              " FROM pg_catalog.pg_attribute a"
-                             " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
+                             " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped"
                              " ORDER BY a.attnum",
                              {Value::regclass(shape.relation)})) {
+        if (row.boolean(8)) {
+            shape.stored.generated.push_back(row.text(1));
+            continue;
+        }
         Oid type = row.oid(3);
         FieldForm form = form_of(type);
         shape.columns.push_back({row.text(1), static_cast<AttrNumber>(row.integer(2)), type, row.integer(4), row.oid(5),
@@ -79,6 +84,15 @@ void read_key(Query &query, RelationShape &shape) {
         shape.key.push_back({column, row.text(2)});
         shape.stored.key.push_back(column);
     }
+}
+
+/// The renames that the table's columns have gone through, noted or not.
+void read_renames(Query &query, RelationShape &shape) {
+    for (Row row : query.run("SELECT number, old_names::text[], new_names::text[] FROM snapback.renames_of($1)",
+                             {Value::regclass(shape.relation)}))
+        shape.renames.push_back({row.bigint(1), row.text_array(2), row.text_array(3)});
+    if (!shape.renames.empty())
+        shape.stored.renames = shape.renames.back().number;
 }
 
 } // namespace
@@ -132,12 +146,24 @@ bool RelationShape::is_key(std::size_t column) const {
     return false;
 }
 
+std::vector<ShapeColumn> columns_as_called_now(const Shape &stored, const RelationShape &live) {
+    std::vector<std::string> names;
+    for (const ShapeColumn &column : stored.columns)
+        names.push_back(column.name);
+    std::vector<std::optional<std::string>> now = follow_renames(names, stored.renames, live.renames);
+    std::vector<ShapeColumn> columns = stored.columns;
+    for (std::size_t i = 0; i < columns.size(); i++)
+        columns[i].name = now[i].value_or("");
+    return columns;
+}
+
 RelationShape relation_shape(Oid relation) {
     call([&] { LockRelationOid(relation, AccessShareLock); });
     SettingScope plain_names("quote_all_identifiers", "off"); // one name for a type, whoever asks
     Query query;
     RelationShape shape = read_relation(query, relation);
     read_columns(query, shape);
+    read_renames(query, shape);
     read_key(query, shape);
     return shape;
 }

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "core/column_renames.hpp"
 #include "core/shape.hpp"
 #include "postgres/query.hpp"
 
@@ -33,6 +34,7 @@ struct RelationShape {
     std::string name; // qualified and quoted
     std::vector<LiveColumn> columns;
     std::vector<KeyColumn> key;
+    std::vector<ColumnRenames> renames; // of its columns, oldest first
     Shape stored;
 
     /// The relation as a query reads it: ONLY itself, or with its partitions.
@@ -44,6 +46,10 @@ struct RelationShape {
 /// How values of a type are stored: as they are where Postgres keeps that form across versions and it holds no OID,
 /// else in the type's text form.
 FieldForm form_of(Oid type);
+
+/// The columns of stored rows, under the names that those of the live table have now; one that is gone for sure, since
+/// another has taken its name, is called nothing.
+std::vector<ShapeColumn> columns_as_called_now(const Shape &stored, const RelationShape &live);
 
 /// Read a table's shape from the system catalogs, under a lock that keeps it; throws Error where it cannot be captured.
 RelationShape relation_shape(Oid relation);

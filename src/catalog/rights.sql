@@ -1,4 +1,4 @@
--- The last word: nothing is granted to PUBLIC, and everything but what names this cluster's transactions is dumped.
+-- The last word: nothing is granted to PUBLIC, and everything but what names transactions or column numbers is dumped.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA snapback FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA snapback FROM PUBLIC;
@@ -12,7 +12,7 @@ BEGIN
                 WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'S') ORDER BY c.oid
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(
-            kept, CASE WHEN kept = 'snapback.restore_epoch'::regclass THEN 'WHERE false' ELSE '' END);
+            kept, CASE WHEN kept IN ('snapback.restore_epoch'::regclass, 'snapback.known_columns'::regclass) THEN 'WHERE false' ELSE '' END);
     END LOOP;
 END
 $$;

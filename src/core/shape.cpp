@@ -66,10 +66,18 @@ FieldForm form_named(std::string_view name) {
     fail_damaged("unknown form " + std::string(name));
 }
 
+/// Read a number that is all of a field.
+template <class Number> Number whole_number(std::string_view digits, const char *what) {
+    Number number = 0;
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error != std::errc() || end != digits.data() + digits.size())
+        fail_damaged(what + (" " + std::string(digits)));
+    return number;
+}
+
 std::size_t column_index(std::string_view digits, std::size_t columns) {
-    std::size_t index = 0;
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
-    if (error != std::errc() || end != digits.data() + digits.size() || index >= columns)
+    auto index = whole_number<std::size_t>(digits, "key column");
+    if (index >= columns)
         fail_damaged("key column " + std::string(digits));
     return index;
 }
@@ -97,6 +105,8 @@ std::string Shape::to_text() const {
     out.append("byte order\t").append(byte_order).append("\n");
     out.append("encoding\t").append(escape(encoding)).append("\n");
     out.append("table\t").append(escape(schema)).append("\t").append(escape(table)).append("\n");
+    if (renames > 0)
+        out.append("renames\t").append(std::to_string(renames)).append("\n");
     for (const ShapeColumn &column : columns)
         out.append("column\t")
             .append(escape(column.name))
@@ -105,6 +115,8 @@ std::string Shape::to_text() const {
             .append("\t")
             .append(form_names[static_cast<std::size_t>(column.form)])
             .append("\n");
+    for (const std::string &name : generated)
+        out.append("generated\t").append(escape(name)).append("\n");
     out.append("key");
     for (std::size_t index : key)
         out.append("\t").append(std::to_string(index));
@@ -133,6 +145,10 @@ Shape Shape::from_text(std::string_view text) {
         } else if (kind == "table" && fields.size() == 3) {
             shape.schema = unescape(fields[1]);
             shape.table = unescape(fields[2]);
+        } else if (kind == "renames" && fields.size() == 2) {
+            shape.renames = whole_number<std::int64_t>(fields[1], "renames");
+        } else if (kind == "generated" && fields.size() == 2) {
+            shape.generated.push_back(unescape(fields[1]));
         } else if (kind == "column" && fields.size() == 4) {
             shape.columns.push_back({unescape(fields[1]), unescape(fields[2]), form_named(fields[3])});
         } else if (kind == "key") {

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,10 +34,13 @@ struct Shape {
     std::string table;
     std::string encoding;
     std::vector<ShapeColumn> columns;
-    std::vector<std::size_t> key; ///< indexes into columns, in the key's order
+    std::vector<std::size_t> key;       ///< indexes into columns, in the key's order
+    std::vector<std::string> generated; ///< columns that are computed, and so not stored
+    std::int64_t renames = 0;           ///< the last renames of columns (by number) that the names here are after
     bool operator==(const Shape &) const = default;
 
-    /// Write the shape as text: a line each for version, byte order, encoding, table, columns and key, tab-separated.
+    /// Write the shape as text: a line each for version, byte order, encoding, table, renames, columns and key,
+    /// tab-separated.
     std::string to_text() const;
     /// Read it back; throws Error (XX001) where the text is damaged, 0A000 where it was made for another machine.
     static Shape from_text(std::string_view text);

@@ -99,8 +99,8 @@ std::string rows_only_in(const TablePlan &plan, const char *side, const char *ot
 void require_key(const TablePlan &plan) {
     for (const KeyColumn &part : plan.live.key)
         if (!plan.mapped[part.column])
-            throw Error(sqlstate::schema_changed, "the key of " + plan.live.name + " has changed: column " +
-                                                      plan.live.columns[part.column].name + " is not in the snapshot")
+            throw Error(sqlstate::schema_changed, "the key of " + plan.live.name + " has changed: column \"" +
+                                                      plan.live.columns[part.column].name + "\" is not in the snapshot")
                 .with_hint("Choose a snapshot that was taken since, or other options.");
 }
 
@@ -117,7 +117,7 @@ void load_difference(TablePlan &plan, const std::string &community, CurrentRows 
 
     // Chunks of unlike columns are not comparable, whatever their bytes.
     std::unordered_set<Digest> target;
-    if (extent == Extent::differing && stored_shape.columns == plan.live.stored.columns)
+    if (extent == Extent::differing && from_snapshot.stores_alike())
         for (std::size_t i = 0; i < plan.stored.chunk_count(); i++)
             target.insert(plan.stored.chunk(i));
     std::unordered_set<Digest> same;

@@ -3,6 +3,8 @@
 
 #include "restore/closure.hpp"
 #include "restore/difference.hpp"
+#include "restore/drift.hpp"
+#include "restore/fitting_rows.hpp"
 #include "restore/row_choice.hpp"
 
 namespace snapback {
@@ -15,6 +17,11 @@ Plan::Plan(Query &query, const RestoreOrder &order, CurrentRows &current)
     for (const auto &plan : tables_)
         work_out_changes(query_, *plan, order_.terms);
     Closure(query_, *this).run();
+    for (const auto &plan : tables_) {
+        find_misfits(query_, *plan);
+        for (std::string &note : drift_notes(plan->stored, plan->live))
+            plan->notes.push_back(std::move(note));
+    }
 }
 
 void Plan::add_selected_tables() {
@@ -44,6 +51,7 @@ TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &sto
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
     load_difference(plan, community(), current_, extent);
+    require_distinct_keys(query_, plan);
     return plan;
 }
 

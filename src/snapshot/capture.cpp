@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "catalog/column_names.hpp"
 #include "core/chunk.hpp"
 #include "postgres/snapshot_scope.hpp"
 #include "postgres/spill_file.hpp"
@@ -19,6 +20,15 @@ namespace {
 
 std::string new_uuid() {
     return text_from_datum(call([] { return DirectFunctionCall1(gen_random_uuid, 0); }), UUIDOID);
+}
+
+/// Note renames before paths are read, which may go by the renamed columns.
+void note_shared_columns() {
+    std::vector<Oid> relations;
+    for (const ProtectedTable &table : protected_tables())
+        if (table.relation_name.empty())
+            relations.push_back(table.relation);
+    note_columns(relations);
 }
 
 } // namespace
@@ -71,7 +81,9 @@ void Capture::add_shared(const ProtectedTable &table) {
 /// Capture a table that each community has in a schema of its own.
 void Capture::add_own(const ProtectedTable &table) {
     for (std::uint32_t i = 0; i < order_.communities.size(); i++) {
-        RelationShape shape = relation_shape(relation_of(table, order_.communities[i]));
+        Oid relation = relation_of(table, order_.communities[i]);
+        note_columns({&relation, 1});
+        RelationShape shape = relation_shape(relation);
         read_live_table(shape, i, [&](std::uint32_t community, std::string_view key, std::string_view row) {
             sorter_.add(community, key, row);
         });

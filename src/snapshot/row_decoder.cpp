@@ -64,11 +64,13 @@ RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live)
     if (stored.encoding != GetDatabaseEncodingName())
         throw Error(sqlstate::feature_not_supported,
                     "the snapshot was taken in a database of encoding " + stored.encoding);
-    for (std::size_t s = 0; s < stored.columns.size(); s++) {
-        const ShapeColumn &column = stored.columns[s];
+    std::vector<ShapeColumn> columns = columns_as_called_now(stored, live);
+    stores_alike_ = columns == live.stored.columns;
+    for (std::size_t s = 0; s < columns.size(); s++) {
+        const ShapeColumn &column = columns[s];
         std::size_t l = live.column_named(column.name);
         if (l == live.columns.size())
-            continue; // dropped since
+            continue; // dropped since, or computed now
         source_[l] = static_cast<int>(s);
         const LiveColumn &now = live.columns[l];
         Field &field = fields_[l];
@@ -93,8 +95,9 @@ RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live)
             return false;
         });
         if (gone)
-            throw Error(sqlstate::schema_changed, "column " + column.name + " of " + live.name + " was of type " +
-                                                      column.type + ", which does not exist any more");
+            throw Error(sqlstate::schema_changed, "column \"" + column.name + "\" of " + live.name + " was of type " +
+                                                      column.type + ", which does not exist any more")
+                .with_hint("Make that type again while this is restored, or restore other options.");
     }
 }
 
@@ -124,16 +127,20 @@ void RowDecoder::decode(std::string_view row) {
         call([&] {
             MemoryContextReset(row_memory_);
             MemoryContext before = MemoryContextSwitchTo(row_memory_);
-            for (at_ = 0; at_ < source_.size(); at_++)
-                values_[at_] =
-                    nulls_[at_] ? 0 : value(fields_[at_], stored_[source_[at_]]->data(), stored_[source_[at_]]->size());
+            for (at_ = 0; at_ < source_.size(); at_++) {
+                if (!nulls_[at_])
+                    values_[at_] = value(fields_[at_], stored_[source_[at_]]->data(), stored_[source_[at_]]->size());
+                else if (mapped(at_) && !fields_[at_].input.fn_strict) // a domain, which may refuse NULL
+                    InputFunctionCall(&fields_[at_].input, nullptr, fields_[at_].parameter, fields_[at_].modifier);
+            }
             MemoryContextSwitchTo(before);
         });
     } catch (const PostgresError &error) {
         if (!is_refusal(error))
             throw;
-        throw Error(sqlstate::schema_changed, "column " + fields_[at_].name + " of " + table_ +
-                                                  " cannot take a value of the snapshot any more: " + error.what());
+        throw Error(sqlstate::schema_changed, "column \"" + fields_[at_].name + "\" of " + table_ +
+                                                  " cannot take a value of the snapshot any more: " + error.what())
+            .with_hint("Let the column take it again while this is restored, or restore other options.");
     }
 }
 

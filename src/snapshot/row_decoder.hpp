@@ -6,10 +6,11 @@
 
 namespace snapback {
 
-/// Turns stored rows back into values of a live table's columns, which are matched by name.
+/// Turns stored rows back into values of a live table's columns.
 ///
-/// A column that the snapshot does not have comes back as NULL and is not `mapped`; one whose type has changed goes
-/// through its text form. Decode as the table's owner: input functions may be his.
+/// Columns are matched by what they are called now. One that the snapshot does not have comes back as NULL and is not
+/// `mapped`; one whose type has changed goes through its text form. Decode as the table's owner: input functions may be
+/// his.
 class RowDecoder {
 public:
     RowDecoder(const Shape &stored, const RelationShape &live);
@@ -21,6 +22,8 @@ public:
     Datum *values() { return values_.data(); }
     bool *nulls() { return nulls_.get(); }
     bool mapped(std::size_t column) const { return source_[column] >= 0; }
+    /// Whether rows are stored just as the live table's would be, so that equal bytes mean equal rows.
+    bool stores_alike() const { return stores_alike_; }
 
 private:
     struct Field {
@@ -35,6 +38,7 @@ private:
     Datum value(Field &field, const char *bytes, std::size_t size);
 
     std::string table_;
+    bool stores_alike_;
     std::size_t stored_columns_;
     MemoryContext row_memory_;
     std::vector<int> source_; // per live column: the stored column, or -1

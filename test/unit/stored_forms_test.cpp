@@ -9,11 +9,9 @@ using namespace snapback;
 
 namespace {
 Shape example() {
-    return {"odd\tschema",
-            "a\nb\\c",
-            "UTF8",
-            {{"id", "uuid", FieldForm::fixed16}, {"x\ty", "app.mood", FieldForm::text}},
-            {1, 0}};
+    return {
+        "odd\tschema", "a\nb\\c", "UTF8", {{"id", "uuid", FieldForm::fixed16}, {"x\ty", "app.mood", FieldForm::text}},
+        {1, 0},        {"sum\t"}, 7};
 }
 } // namespace
 
@@ -27,6 +25,16 @@ TEST(Shape, RefusesWhatIsNotWhole) {
     for (std::size_t length = 0; length <= text.find("key\t"); length++)
         EXPECT_THROW(Shape::from_text(text.substr(0, length)), Error) << length;
     EXPECT_THROW(Shape::from_text(text + "more\t1\n"), Error);
+}
+
+TEST(Shape, RefusesNumbersThatAreNone) {
+    std::string text = example().to_text();
+    std::string other = text;
+    other.replace(other.find("renames\t7"), 9, "renames\t7x");
+    EXPECT_THROW(Shape::from_text(other), Error);
+    other = text;
+    other.replace(other.find("key\t1"), 5, "key\t2");
+    EXPECT_THROW(Shape::from_text(other), Error);
 }
 
 TEST(Shape, RefusesAnotherMachineAndVersion) {

@@ -1,0 +1,104 @@
+-- Rows of a snapshot that the table refuses by now are found before anything is written, by name.
+\getenv folder PG_ABS_SRCDIR
+\set ECHO none
+\i :folder/test/fixture/communities.sql
+\pset format unaligned
+\pset tuples_only on
+-- A table beside it, restored by the same call: what it loses shows whether anything was written.
+CREATE TABLE witness (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
+CREATE FUNCTION refused() RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM app.witness;
+    RETURN QUERY SELECT app.fails('SELECT app.restored()');
+    RETURN QUERY SELECT format('preview: %s: %s', p.relation, p.obstacles) FROM snapback.preview_restore('{x.one}', NULL, 'a') p WHERE p.obstacles <> '{}';
+    RETURN QUERY SELECT 'other options: ' || r FROM app.restored('{x.two}') r;
+EXCEPTION WHEN OTHERS THEN
+    RETURN NEXT 'no preview: ' || SQLERRM;
+    DELETE FROM app.witness;
+    RETURN QUERY SELECT 'other options: ' || r FROM app.restored('{x.two}') r;
+END $$;
+\set ECHO all
+INSERT INTO witness VALUES (1, 'a');
+CREATE TABLE fit (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, n int, t text, other int);
+INSERT INTO fit SELECT n, 'a', nullif(n, 2), 't' || n, n FROM generate_series(1, 4) n;
+SELECT snapback.protect('fit', 'x.one'), snapback.protect('witness', 'x.two'), watch('fit');
+SELECT keep();
+CALL snapback.capture_all();
+CREATE PROCEDURE damage() LANGUAGE sql AS $$ DELETE FROM app.fit WHERE id IN (1, 2); UPDATE app.fit SET t = 'x', n = 9 WHERE id = 3 $$;
+CALL damage();
+-- NOT NULL, where the snapshot holds NULL: one row of two, two of two; by a domain; in a column that is new.
+ALTER TABLE fit ALTER n SET NOT NULL;
+SELECT refused();
+CREATE DOMAIN given AS int CHECK (VALUE IS NOT NULL);
+ALTER TABLE fit ALTER n DROP NOT NULL, ALTER n TYPE given;
+SELECT refused();
+CREATE DOMAIN number AS int NOT NULL;
+ALTER TABLE fit ALTER n TYPE number;
+SELECT refused();
+ALTER TABLE fit ALTER n TYPE int, ADD fresh int NOT NULL DEFAULT 1;
+ALTER TABLE fit ALTER fresh DROP DEFAULT;
+SELECT refused();
+ALTER TABLE fit ALTER fresh TYPE number, ALTER fresh DROP NOT NULL;
+SELECT refused();
+ALTER TABLE fit DROP fresh;
+-- A row that lives keeps what it has there.
+ALTER TABLE fit ALTER t SET NOT NULL, ADD fresh text NOT NULL DEFAULT 'live';
+ALTER TABLE fit ALTER fresh DROP DEFAULT;
+INSERT INTO fit VALUES (1, 'a', 1, 't1', 1, 'x'), (2, 'a', 2, 't2', 2, 'x');
+SELECT restored();
+TABLE fit ORDER BY id;
+ALTER TABLE fit DROP fresh;
+CALL damage();
+-- A default that was given since changes nothing: the snapshot holds NULL.
+ALTER TABLE fit ALTER n SET DEFAULT 5;
+BEGIN; SELECT restored(); SELECT changed(); ROLLBACK;
+-- CHECKs: over a column, over a generated one, over defaults of columns that are new, steady and volatile; NULL passes.
+ALTER TABLE fit ADD CONSTRAINT "t's" CHECK (t NOT LIKE '%2') NOT VALID;
+SELECT refused();
+ALTER TABLE fit DROP CONSTRAINT "t's", ADD twice int GENERATED ALWAYS AS (other * 2) STORED, ADD CONSTRAINT "at most 3" CHECK (twice > 3 AND n > 0);
+SELECT refused();
+ALTER TABLE fit DROP twice, ADD a int DEFAULT 3, ADD b int DEFAULT 4, ADD CONSTRAINT steady CHECK (a + b + id > 8);
+SELECT refused();
+ALTER TABLE fit DROP CONSTRAINT steady, ADD v int DEFAULT random() * 0 + 1, ADD CHECK (v IS NOT NULL), ADD g int GENERATED ALWAYS AS (v) STORED, ADD CHECK (g IS NOT NULL);
+BEGIN; SELECT restored(); SELECT id, a, b, v, g FROM fit ORDER BY id; ROLLBACK;
+ALTER TABLE fit DROP g, DROP v CASCADE, DROP a, DROP b;
+-- One that takes the row as a whole only the write itself can try; one that fails is named.
+ALTER TABLE fit ADD CONSTRAINT whole CHECK (to_jsonb(fit) ->> 't' <> 't1');
+SELECT fails('SELECT restored()') LIKE '23514: new row for relation "fit" violates check constraint "whole"%';
+ALTER TABLE fit DROP CONSTRAINT whole;
+INSERT INTO fit VALUES (8, 'a', 1, 't', 0);
+SELECT snapback.capture('a') IS NOT NULL;
+DELETE FROM fit WHERE id = 8;
+ALTER TABLE fit ADD CONSTRAINT failing CHECK (id / other > 0) NOT VALID;
+SELECT refused();
+ALTER TABLE fit DROP CONSTRAINT failing;
+SELECT snapback.forget('a');
+TRUNCATE fit; INSERT INTO fit SELECT n, 'a', nullif(n, 2), 't' || n, n FROM generate_series(1, 4) n;
+CALL snapback.capture_all();
+CALL damage();
+-- A foreign key, to what was never there: refused where the column takes no NULL, else unlinked, and told.
+CREATE TABLE platform (id int PRIMARY KEY);
+INSERT INTO platform VALUES (3), (4);
+ALTER TABLE fit ALTER other SET NOT NULL, ADD CONSTRAINT "to platform" FOREIGN KEY (other) REFERENCES platform;
+SELECT refused();
+ALTER TABLE fit ALTER other DROP NOT NULL;
+BEGIN; SELECT restored(); SELECT id, other FROM fit ORDER BY id; ROLLBACK;
+ALTER TABLE fit DROP CONSTRAINT "to platform";
+-- The key is another one now: which the snapshot holds NULL in, or twice.
+ALTER TABLE fit DROP CONSTRAINT fit_pkey, ADD PRIMARY KEY (n);
+SELECT refused();
+ALTER TABLE fit DROP CONSTRAINT fit_pkey, ALTER n DROP NOT NULL, ADD PRIMARY KEY (t);
+SELECT snapback.capture('a') IS NOT NULL;
+BEGIN; SELECT restored(); ROLLBACK;
+SELECT snapback.forget('a');
+ALTER TABLE fit DROP CONSTRAINT fit_pkey, ADD PRIMARY KEY (id);
+INSERT INTO fit VALUES (1, 'a', 1, 'same'), (2, 'a', 2, 'same') ON CONFLICT DO NOTHING;
+SELECT snapback.capture('a') IS NOT NULL;
+DELETE FROM fit WHERE id = 1;
+ALTER TABLE fit DROP CONSTRAINT fit_pkey, ADD PRIMARY KEY (t);
+SELECT refused();
+
+DROP EXTENSION pg_snapback CASCADE;
+SET client_min_messages = warning;
+DROP SCHEMA app CASCADE;
+CREATE EXTENSION pg_snapback;

@@ -1,0 +1,128 @@
+// What has become of a table's schema since a snapshot was taken.
+#include "restore/drift.hpp"
+
+#include <algorithm>
+
+#include "postgres/arguments.hpp"
+#include "postgres/result_set.hpp"
+
+namespace snapback {
+
+namespace {
+
+std::string column(const std::string &name) {
+    return "column \"" + name + "\"";
+}
+
+bool contains(const std::vector<std::string> &names, const std::string &wanted) {
+    return std::find(names.begin(), names.end(), wanted) != names.end();
+}
+
+/// Names in quotes where they need them, with commas.
+std::string listed(const std::vector<std::string> &names) {
+    std::string list;
+    for (const std::string &name : names)
+        list += (list.empty() ? "" : ", ") + quote_name(name);
+    return list;
+}
+
+/// Compares the shape of stored rows with that of the live table, change by change.
+class Drift {
+public:
+    Drift(const Shape &stored, const RelationShape &live)
+        : stored_(stored), live_(live), followed_(columns_as_called_now(stored, live)) {}
+
+    std::vector<std::string> notes() {
+        note_table();
+        for (std::size_t i = 0; i < followed_.size(); i++)
+            note_stored_column(stored_.columns[i], followed_[i]);
+        for (const ShapeColumn &now : live_.stored.columns)
+            note_live_column(now);
+        note_key();
+        return std::move(notes_);
+    }
+
+private:
+    void note_table() {
+        if (stored_.schema != live_.stored.schema || stored_.table != live_.stored.table)
+            notes_.push_back("the table was called " + quote_name(stored_.schema) + "." + quote_name(stored_.table) +
+                             " then");
+    }
+
+    void note_stored_column(const ShapeColumn &then, const ShapeColumn &followed) {
+        std::size_t now = live_.column_named(followed.name);
+        if (now == live_.columns.size()) {
+            bool generated = contains(live_.stored.generated, followed.name);
+            notes_.push_back(generated ? column(followed.name) + " is generated now: it is computed, and its values in "
+                                                                 "the snapshot are left out"
+                                       : column(then.name) + " was dropped since: its values are left out");
+            return;
+        }
+        if (then.name != followed.name)
+            notes_.push_back(column(then.name) + " is called \"" + followed.name + "\" now");
+        const std::string &type = live_.stored.columns[now].type;
+        if (then.type != type)
+            notes_.push_back(column(followed.name) + " was " + then.type + ", is " + type +
+                             " now: values go through text");
+    }
+
+    void note_live_column(const ShapeColumn &now) {
+        for (const ShapeColumn &followed : followed_)
+            if (followed.name == now.name)
+                return;
+        notes_.push_back(column(now.name) +
+                         (contains(generated_then(), now.name)
+                              ? " was generated then, and is not in the snapshot: rows that return get its default"
+                              : " was added since: rows that return get its default"));
+    }
+
+    void note_key() {
+        std::vector<std::string> then;
+        std::vector<std::string> now;
+        for (std::size_t i : stored_.key)
+            then.push_back(followed_[i].name.empty() ? stored_.columns[i].name : followed_[i].name);
+        for (const KeyColumn &part : live_.key)
+            now.push_back(live_.columns[part.column].name);
+        if (then != now)
+            notes_.push_back("the key was (" + listed(then) + "), is (" + listed(now) +
+                             ") now: rows are matched by that");
+    }
+
+    /// The columns that were generated then, by their names now.
+    std::vector<std::string> generated_then() const {
+        std::vector<std::string> names;
+        for (const std::optional<std::string> &name : follow_renames(stored_.generated, stored_.renames, live_.renames))
+            names.push_back(name.value_or(""));
+        return names;
+    }
+
+    const Shape &stored_;
+    const RelationShape &live_;
+    std::vector<ShapeColumn> followed_;
+    std::vector<std::string> notes_;
+};
+
+} // namespace
+
+std::vector<std::string> drift_notes(const ManifestTable &stored, const RelationShape &live) {
+    Shape shape = read_shape(stored.shape);
+    return Drift(shape, live).notes();
+}
+
+SNAPBACK_FUNCTION(snapback_schema_changes) {
+    ResultSet result(fcinfo);
+    Oid relation = PG_GETARG_OID(1);
+    Manifest manifest = read_manifest(uuid_argument(fcinfo, 0));
+    Query query;
+    Rows id = query.run("SELECT snapback.protected_table_id($1)", {Value::regclass(relation)});
+    RelationShape live = relation_shape(relation);
+    const ManifestTable *stored = manifest.table(id[0].integer(1));
+    if (!stored)
+        throw Error(sqlstate::option_not_in_snapshot, live.name + " is not in snapshot " + manifest.id)
+            .with_hint("It was protected after that snapshot was taken.");
+    for (const std::string &note : drift_notes(*stored, live))
+        result.add({Value::text(note)});
+    PG_RETURN_NULL();
+}
+
+} // namespace snapback

@@ -1,0 +1,15 @@
+#pragma once
+#include "restore/table_plan.hpp"
+
+namespace snapback {
+
+/// Throw Error (SB009) unless the table's key, as it is now, tells the snapshot's rows apart: none has NULL there, no
+/// two are the same.
+void require_distinct_keys(Query &query, const TablePlan &plan);
+
+/// Find rows of the plan that the table would refuse as it is now: NULL where a column takes none, a value that a CHECK
+/// refuses, a column that has to be given a value and has none. An obstacle each, naming column or constraint and the
+/// key of a row. Nothing is written to find out.
+void find_misfits(Query &query, TablePlan &plan);
+
+} // namespace snapback
