@@ -150,3 +150,8 @@ SELECT id, name FROM unit WHERE id IN (6, 8, 10) ORDER BY id;
 -- The member kept its new name, and has its unit again.
 SELECT * FROM member WHERE id = 60;
 SELECT * FROM try('{x}');
+
+DROP EXTENSION pg_snapback CASCADE;
+SET client_min_messages = warning;
+DROP SCHEMA app CASCADE;
+CREATE EXTENSION pg_snapback;

@@ -2,24 +2,13 @@
 #include "restore/conflicts.hpp"
 
 #include "postgres/as_owner.hpp"
+#include "restore/whole_rows.hpp"
 
 namespace snapback {
 
 namespace {
 
 constexpr int conflicts_named = 5;
-
-/// The generated columns of a table, as a select list adds them: ", (expression) AS name …".
-std::string generated_columns(Query &query, Oid relation) {
-    std::string list;
-    for (Row row : query.run("SELECT pg_catalog.format(', (%s) AS %I', pg_catalog.pg_get_expr(d.adbin, d.adrelid), "
-                             "a.attname) FROM pg_catalog.pg_attribute a"
-                             " JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
-                             " WHERE a.attrelid = $1 AND a.attgenerated <> '' AND NOT a.attisdropped",
-                             {Value::regclass(relation)}))
-        list += row.text(1);
-    return list;
-}
 
 } // namespace
 
@@ -52,8 +41,7 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
 }
 
 std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const Uniqueness &uniqueness) {
-    std::string written =
-        "(SELECT w.*" + generated_columns(query, plan.live.relation) + " FROM " + plan.written_rows() + " w)";
+    std::string written = WholeRows(query, plan).query(false);
     auto keyed = [&](const std::string &rows) {
         return "(SELECT *, " + uniqueness.values + " FROM " + rows + " r WHERE (" + uniqueness.where + "))";
     };

@@ -2,7 +2,7 @@
 #include "restore/fitting_rows.hpp"
 
 #include "postgres/as_owner.hpp"
-#include "postgres/column_default.hpp"
+#include "restore/whole_rows.hpp"
 
 namespace snapback {
 
@@ -33,66 +33,6 @@ Error key_has_changed(const TablePlan &plan, const std::string &trouble) {
                  "the key of " + plan.live.name + " has changed: the snapshot holds " + trouble)
         .with_hint("Choose a snapshot that was taken since, or other options.");
 }
-
-/// The rows of a plan, seen whole: as the table will hold them, defaults and generated columns included.
-class WholeRows {
-public:
-    WholeRows(Query &query, const TablePlan &plan) : query_(query), plan_(plan) {
-        for (std::size_t i = 0; i < plan.live.columns.size(); i++)
-            defaults_.push_back(plan.mapped[i] ? ColumnDefault{}
-                                               : column_default(plan.live.relation, plan.live.columns[i].number));
-        read_generated_columns();
-    }
-
-    const ColumnDefault &default_of(std::size_t column) const { return defaults_[column]; }
-
-    /// A subquery over all rows that will be written; without the inserted where `changed_only`.
-    std::string query(bool changed_only) const {
-        std::string rows = "SELECT " + plan_.columns("") + " FROM " + plan_.see("update") + " UNION ALL SELECT " +
-                           plan_.columns("") + " FROM " + plan_.see("reinsert");
-        if (!changed_only)
-            rows += " UNION ALL SELECT " + inserted_columns() + " FROM " + plan_.see("insert");
-        return "(SELECT s.*" + generated_list_ + " FROM (" + rows + ") s)";
-    }
-
-    /// Whether a column of inserted rows is known only once they are written.
-    bool is_uncertain(AttrNumber number) const {
-        for (std::size_t i = 0; i < defaults_.size(); i++)
-            if (plan_.live.columns[i].number == number)
-                return is_volatile(i);
-        for (std::size_t i = 0; i < defaults_.size(); i++)
-            if (is_volatile(i))
-                return true; // a generated column may be computed from it
-        return false;
-    }
-
-private:
-    bool is_volatile(std::size_t column) const { return defaults_[column].exists && !defaults_[column].expression; }
-
-    std::string inserted_columns() const {
-        std::string list;
-        for (std::size_t i = 0; i < defaults_.size(); i++) {
-            std::string name = quote_name(plan_.live.columns[i].name);
-            list +=
-                (i ? ", " : "") + (defaults_[i].expression ? "(" + *defaults_[i].expression + ") AS " + name : name);
-        }
-        return list;
-    }
-
-    void read_generated_columns() {
-        for (Row row : query_.run("SELECT a.attname::text, pg_catalog.pg_get_expr(d.adbin, d.adrelid)"
-                                  " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef d"
-                                  "   ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
-                                  " WHERE a.attrelid = $1 AND a.attgenerated <> '' AND NOT a.attisdropped",
-                                  {Value::regclass(plan_.live.relation)}))
-            generated_list_ += ", (" + row.text(2) + ") AS " + quote_name(row.text(1));
-    }
-
-    Query &query_;
-    const TablePlan &plan_;
-    std::vector<ColumnDefault> defaults_; // of the columns that the snapshot does not have
-    std::string generated_list_;
-};
 
 /// Looks for misfits of one table, kind by kind.
 class MisfitSearch {

@@ -38,6 +38,7 @@ Capture::Capture(CaptureOrder order)
       chunks_(order_.communities, [this](std::uint32_t community, std::uint32_t table, const Digest &digest) {
           manifests_[community].tables[table].chunks.append(digest.view());
       }) {
+    note_shared_columns();
     TimestampTz now = GetCurrentTimestamp();
     for (const std::string &community : order_.communities)
         manifests_.push_back({new_uuid(), community, now, order_.kind, {}});
