@@ -82,6 +82,13 @@ std::vector<ProtectedTable> protected_tables() {
     return tables;
 }
 
+ProtectedTable protected_table(std::int32_t id) {
+    for (ProtectedTable &table : protected_tables())
+        if (table.id == id)
+            return std::move(table);
+    throw Error(sqlstate::undefined_object, "there is no protected table " + std::to_string(id));
+}
+
 Oid relation_of(const ProtectedTable &table, const std::string &community) {
     if (table.relation_name.empty())
         return table.relation;

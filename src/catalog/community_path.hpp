@@ -23,6 +23,9 @@ struct ProtectedTable {
 /// Every protected table, in the order of registration.
 std::vector<ProtectedTable> protected_tables();
 
+/// The protected table of this number; throws Error (42704) where there is none.
+ProtectedTable protected_table(std::int32_t id);
+
 /// The relation that holds a community's rows: the shared one, or the one of that name in the community's schema;
 /// throws Error where the community has none.
 Oid relation_of(const ProtectedTable &table, const std::string &community);

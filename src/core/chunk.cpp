@@ -26,6 +26,16 @@ bool is_cut(std::string_view key, std::size_t row_size) {
     return key_hash(key) < std::numeric_limits<std::uint64_t>::max() / ChunkCutter::target * row_size;
 }
 
+/// Put a chunk's header before its rows.
+std::string chunk_of(std::uint32_t count, std::string_view rows) {
+    std::string content;
+    content.reserve(rows.size() + 8);
+    content.push_back(chunk_version);
+    append_varint(content, count);
+    content.append(rows);
+    return content;
+}
+
 } // namespace
 
 void read_fields(std::string_view row, std::size_t count, std::vector<std::optional<std::string_view>> &fields) {
@@ -53,12 +63,7 @@ void ChunkCutter::add(std::string_view key, std::string_view row) {
 }
 
 void ChunkCutter::close() {
-    std::string content;
-    content.reserve(rows_.size() + 8);
-    content.push_back(chunk_version);
-    append_varint(content, count_);
-    content.append(rows_);
-    sink_(std::move(content), count_);
+    sink_(chunk_of(count_, rows_), count_);
     rows_.clear();
     count_ = 0;
 }
@@ -77,6 +82,24 @@ void for_each_row(std::string_view chunk, const std::function<void(std::string_v
         visit(reader.take(reader.varint()));
     if (!reader.at_end())
         throw Error(sqlstate::data_corrupted, "a chunk holds more bytes than rows");
+}
+
+ReducedChunk without_rows(std::string_view chunk, const std::function<bool(std::size_t row)> &is_struck) {
+    ReducedChunk reduced;
+    std::string rows;
+    std::uint32_t left = 0;
+    for_each_row(chunk, [&](std::string_view row) {
+        if (is_struck(left + reduced.struck)) {
+            reduced.struck++;
+            return;
+        }
+        append_varint(rows, row.size());
+        rows.append(row);
+        left++;
+    });
+    if (left > 0)
+        reduced.content = chunk_of(left, rows);
+    return reduced;
 }
 
 } // namespace snapback

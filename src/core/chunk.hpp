@@ -55,4 +55,11 @@ private:
 /// Visits the rows of a chunk in order; throws Error (XX001) where its bytes do not add up.
 void for_each_row(std::string_view chunk, const std::function<void(std::string_view row)> &visit);
 
+/// A chunk less some of its rows, which are counted from 0; with no row left the content is empty.
+struct ReducedChunk {
+    std::string content;
+    std::uint32_t struck = 0;
+};
+ReducedChunk without_rows(std::string_view chunk, const std::function<bool(std::size_t row)> &is_struck);
+
 } // namespace snapback

@@ -1,6 +1,7 @@
 // Restoring single rows: which rows are meant, and which belong to them.
 #include "restore/row_choice.hpp"
 
+#include "catalog/row_keys.hpp"
 #include "postgres/as_owner.hpp"
 
 namespace snapback {
@@ -50,30 +51,19 @@ std::string both_sides(const TablePlan &plan, const std::string &condition) {
            plan.columns("") + " FROM " + plan.see("present") + " WHERE " + condition;
 }
 
-/// Keys in jsonb as rows: "(SELECT (e->>'id')::integer AS id … FROM … e) alias", and the element beside them.
-std::string keys_as_rows(const TablePlan &plan) {
-    std::string list;
-    for (const KeyColumn &part : plan.live.key) {
-        const std::string &name = plan.live.columns[part.column].name;
-        list += ", CAST(e OPERATOR(pg_catalog.->>) " + quote_text(name) + " AS " +
-                plan.live.stored.columns[part.column].type + ") AS " + quote_name(name);
-    }
-    return "(SELECT e AS \"the key\"" + list + " FROM pg_catalog.jsonb_array_elements($1::jsonb) e)";
-}
-
 /// Fill a store with the rows of these keys; all of them must be somewhere.
 void fill_by_key(Query &query, TablePlan &plan, TupleStore &store, const std::string &keys, bool must_exist) {
     AsOwner owner(plan.live.owner);
     Value list = Value::text(keys);
     auto with_key = [&](const char *side) {
         return "SELECT " + plan.columns("s") + " FROM " + plan.see(side) + " s WHERE EXISTS (SELECT FROM " +
-               keys_as_rows(plan) + " k WHERE " + plan.same_key("k", "s") + ")";
+               keys_as_rows(plan.live) + " k WHERE " + plan.same_key("k", "s") + ")";
     };
     store.fill(query, with_key("wanted") + " UNION ALL " + with_key("present"), std::span<const Value>(&list, 1));
     if (!must_exist)
         return;
     Rows missing =
-        query.run("SELECT k.\"the key\"::text FROM " + keys_as_rows(plan) + " k WHERE NOT EXISTS (SELECT FROM " +
+        query.run("SELECT k.\"the key\"::text FROM " + keys_as_rows(plan.live) + " k WHERE NOT EXISTS (SELECT FROM " +
                       store.name() + " s WHERE " + plan.same_key("k", "s") + ") LIMIT 1",
                   {list});
     if (!missing.empty())

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "postgres/query.hpp"
+#include "catalog/row_keys.hpp"
 
 namespace snapback {
 
@@ -40,24 +40,6 @@ std::vector<Coverage> coverage_of(const std::vector<std::string> &options) {
                              {Value::text_array(options)}))
         coverage.push_back({row.integer(1), row.text(2), row.text_array(3), row.text(4)});
     return coverage;
-}
-
-/// The columns that each of these jsonb keys is made of, sorted; none where they are not alike.
-std::vector<std::string> columns_of_keys(const std::string &keys) {
-    Query query;
-    Rows rows = query.run("SELECT DISTINCT ARRAY(SELECT k FROM pg_catalog.jsonb_object_keys(e) k ORDER BY k COLLATE "
-                          "\"C\") FROM pg_catalog.jsonb_array_elements($1::jsonb) e",
-                          {Value::text(keys)});
-    return rows.size() == 1 ? rows[0].text_array(1) : std::vector<std::string>();
-}
-
-/// The columns of a table's key, sorted.
-std::vector<std::string> key_columns(const RelationShape &shape) {
-    std::vector<std::string> names;
-    for (const KeyColumn &part : shape.key)
-        names.push_back(shape.columns[part.column].name);
-    std::sort(names.begin(), names.end());
-    return names;
 }
 
 /// Finds the tables that the switch "rows" speaks of.

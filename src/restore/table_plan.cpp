@@ -21,15 +21,6 @@ TablePlan::TablePlan(Query &query, const ProtectedTable &protected_table, Relati
         store->show_to(query);
 }
 
-std::string TablePlan::same_key(const std::string &a, const std::string &b) const {
-    std::string condition;
-    for (const KeyColumn &part : live.key) {
-        std::string name = quote_name(live.columns[part.column].name);
-        condition += (condition.empty() ? "" : " AND ") + a + "." + name + " " + part.equals + " " + b + "." + name;
-    }
-    return condition;
-}
-
 std::string TablePlan::all_of(std::initializer_list<const char *> kinds) const {
     std::string all;
     for (const char *kind : kinds)

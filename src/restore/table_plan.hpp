@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 
+#include "catalog/row_keys.hpp"
 #include "postgres/tuple_store.hpp"
 #include "restore/selection.hpp"
 #include "snapshot/manifest.hpp"
@@ -21,7 +22,7 @@ struct TablePlan {
     /// The kinds' names as queries write them.
     std::string see(const char *kind) const { return std::string(kind) + "_" + std::to_string(table.id); }
     /// "a.x OPERATOR(=) b.x AND …" over the key, for two aliases.
-    std::string same_key(const std::string &a, const std::string &b) const;
+    std::string same_key(const std::string &a, const std::string &b) const { return snapback::same_key(live, a, b); }
     /// "a.x, a.y, …" over all columns; alias may be empty.
     std::string columns(const std::string &alias) const;
 

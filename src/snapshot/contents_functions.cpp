@@ -17,7 +17,8 @@ namespace {
 class StoredTable {
 public:
     StoredTable(Query &query, const std::string &snapshot, std::int32_t table_id)
-        : manifest_(read_manifest(snapshot)), live_(relation_shape(relation(table_id))),
+        : manifest_(read_manifest(snapshot)),
+          live_(relation_shape(relation_of(protected_table(table_id), manifest_.community))),
           rows_("stored", row_type(live_)) {
         hold_store();
         if (const ManifestTable *stored = manifest_.table(table_id))
@@ -27,13 +28,6 @@ public:
     const RelationShape &live() const { return live_; }
 
 private:
-    Oid relation(std::int32_t table_id) const {
-        for (const ProtectedTable &table : protected_tables())
-            if (table.id == table_id)
-                return relation_of(table, manifest_.community);
-        throw Error(sqlstate::undefined_object, "there is no protected table " + std::to_string(table_id));
-    }
-
     void load(const ManifestTable &stored) {
         RowDecoder decoder(read_shape(stored.shape), live_);
         ChunkReader chunks(manifest_.community);

@@ -76,3 +76,33 @@ $$;
 COMMENT ON FUNCTION snapback.forget(text) IS
     'Erase all that is kept of a community: snapshots, requests, restores, mail and the record of them. Waits for captures and restores to end. '
     'Returns how many snapshots and chunks went; zero for a community that nothing is kept of';
+
+CREATE FUNCTION snapback.strike(community text, table_id integer, keys text) RETURNS bigint
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'snapback_strike';
+COMMENT ON FUNCTION snapback.strike(text, integer, text) IS
+    'Strike rows of one table from the community''s snapshots, by keys in jsonb; the caller holds the store and sweeps it. Internal: call strike_rows().';
+
+CREATE FUNCTION snapback.strike_rows(community text, relation regclass, keys jsonb) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    struck bigint;
+BEGIN
+    IF num_nonnulls(strike_rows.community, strike_rows.relation, strike_rows.keys) < 3 THEN
+        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'name the community, its table, and the keys of the rows to strike';
+    END IF;
+    IF jsonb_typeof(keys) <> 'array' THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'keys must be a jsonb array',
+            HINT = 'For example [{"id": 7}].';
+    END IF;
+    PERFORM snapback.lock_store(true);
+    struck := snapback.strike(strike_rows.community, snapback.protected_table_id(relation), keys::text);
+    PERFORM snapback.sweep(ARRAY[strike_rows.community]);
+    RETURN struck;
+END
+$$;
+COMMENT ON FUNCTION snapback.strike_rows(text, regclass, jsonb) IS
+    'Erase single rows from every snapshot of a community, so that no restore brings them back: [{"key column": value}, …]. Waits for captures and restores to end. '
+    'Returns how many rows went, counted in each snapshot; rows that a snapshot does not hold are passed over. The live rows are not touched. '
+    'Errors: 42704 not a protected table, 22023 no keys of it, SB009 its key has changed since a snapshot, XX001 damaged';
