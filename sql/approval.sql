@@ -135,13 +135,13 @@ ROLLBACK;
 BEGIN;
 SELECT request FROM snapback.request_restore(:options) \gset
 SELECT pg_temp.mint(:'request', :'token');
-UPDATE cms.double SET behaviour = 'fail';
+INSERT INTO cms.page VALUES (1000, '43', 'taken', 'page-2');
 SELECT status, reason, restore IS NOT NULL AS restore, tables FROM snapback.approve_restore(:'token');
 SELECT state, sqlstate, message, tables FROM snapback.restores;
 SELECT state FROM snapback.requests;
 SELECT kind, state FROM snapback.mail ORDER BY queued_at;
 SELECT count(*) FROM cms.page WHERE community = '42';
-UPDATE cms.double SET behaviour = 'restore';
+DELETE FROM cms.page WHERE id = 1000;
 SELECT status, reason FROM snapback.approve_restore(:'token');
 SELECT state FROM snapback.restores ORDER BY requested_at;
 ROLLBACK;

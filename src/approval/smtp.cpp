@@ -45,7 +45,8 @@ private:
 };
 
 /// What goes on beside a transfer. libcurl waits for the answer to a whole message in one call; its progress callback
-/// is the way to be called meanwhile. An exception must not cross libcurl, so it is kept until that has returned.
+/// is the way to be called meanwhile. An exception must not cross libcurl, so it is kept until that has returned; by
+/// then libcurl has cut the connection, which it would else take leave of first, however long the server takes for that.
 struct Breath {
     const std::function<void()> &breathe;
     const SignalsBlocked *blocked = nullptr;
@@ -209,11 +210,9 @@ Delivery Conversation::judge(CURLcode code) const {
 }
 
 Delivery Conversation::run() {
-    while (advance()) {
-        breath_.breathe();
+    while (advance())
         if (std::chrono::steady_clock::now() > deadline_)
             return {Delivery::Outcome::try_later, "timed out"};
-    }
     int left = 0;
     CURLMsg *ended = curl_multi_info_read(transfers_.get(), &left);
     if (!ended)

@@ -6,8 +6,9 @@ import signal
 import threading
 import time
 
-from live_server import (connect, connect_again, end, equal, eventually, fresh_database, kill, ok, pg_ctl, psycopg2, server_log, set_for_database,
-                         sql, worker_pids)
+from approval_steps import (TAKEN, damage, give_address_back, keep_address, let_time_pass, mails_about, no_worker_slot, request, take_address,
+                            waits_for_lock)
+from live_server import connect, connect_again, end, equal, eventually, fresh_database, kill, ok, pg_ctl, psycopg2, server_log, set_for_database, sql, worker_pids
 from mail_servers import ScriptedServer
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
@@ -15,17 +16,13 @@ DATABASE = "background"
 server = ScriptedServer()
 database = fresh_database(DATABASE, snapback__mail_from="restores@cms.example", snapback__smtp_url=server.url,
                           snapback__approve_url="https://cms.example/approve?t={token}", snapback__smtp_require_tls="off",
-                          snapback__requests_per_hour=1000)
+                          snapback__requests_per_hour=1000, snapback__lock_timeout="1h")
 
 
-def request(community="42", account="ada"):
+def request_with_secret():
     """Ask for a restore; return the request and the secret from its mail."""
-    before = len(server.mails)
-    backend = connect(DATABASE, snapback__community=community, snapback__account=account)
-    asked = sql(backend, "SELECT request::text FROM snapback.request_restore('{customization.pages}')")
-    backend.close()
-    eventually(lambda: len(server.mails) > before and server.mails[-1].token())
-    return asked, server.mails[-1].token()
+    asked = request(DATABASE)
+    return asked, eventually(lambda: mails_about(database, server.mails, asked))[0].token()
 
 
 def approve(token, background=True):
@@ -43,50 +40,53 @@ def request_state(asked):
     return sql(database, "SELECT state FROM snapback.requests WHERE request = %s", asked)
 
 
-def double(behaviour="restore", seconds=0):
-    sql(database, "UPDATE cms.double SET behaviour = %s, seconds = %s", behaviour, seconds)
-
-
-def damage():
-    """Take pages away; the write guard may want a transaction so soon after a restore to be retried."""
-    def done():
-        try:
-            sql(database, "DELETE FROM cms.page WHERE id IN (2, 4, 6)")
-        except psycopg2.errors.SerializationFailure:
-            return False
-        return True
-    eventually(done)
-
-
 def pages():
     return sql(database, "SELECT count(*) FROM cms.page WHERE community = '42'")
 
 
-def last_mail(subject, seconds=15):
-    """Wait for a mail with this subject to be the last; return its text."""
-    eventually(lambda: server.mails[-1].message["Subject"].startswith(subject), seconds)
-    return server.mails[-1].part("plain") if server.mails[-1].message["Subject"].startswith(subject) else server.mails[-1].message["Subject"]
+def told(asked, restore):
+    """What the owner was told of a restore: the mail's subject and text."""
+    mail = eventually(lambda: mails_about(database, server.mails, asked, "result", restore))[0]
+    return mail.message["Subject"] + "\n" + mail.part("plain")
 
 
-def approve_in_parallel(token, connections, barrier, results):
+def wait_until_it_waits(restore):
+    """Wait until a restore has come so far that it waits for somebody else; return its process."""
+    eventually(lambda: any(waits_for_lock(database, pid) for pid in at_work(restore)))
+    return at_work(restore)[0]
+
+
+def at_work(restore):
+    return sql(database, "SELECT coalesce(array_agg(pid), '{}') FROM snapback.restore_progress WHERE restore = %s", restore)
+
+
+def restored(restore):
+    return eventually(lambda: state_of(restore) == "restored")
+
+
+def at_once(connections, work):
+    """Do this with each of the connections, all at the same time; return what came of it."""
+    barrier = threading.Barrier(len(connections))
+    results = []
+
     def one(connection):
         barrier.wait()
-        results.append(sql(connection, "SELECT status, coalesce(reason, '') FROM snapback.approve_restore(%s)", token)[0])
+        results.append(work(connection))
     threads = [threading.Thread(target=one, args=(connection,)) for connection in connections]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    return results
 
 
 def test_single_use():
     connections = [connect(DATABASE) for _ in range(200)]
     outcomes = []
     for _ in range(ROUNDS):
-        damage()
-        asked, token = request()
-        results = []
-        approve_in_parallel(token, connections, threading.Barrier(len(connections)), results)
+        damage(database)
+        asked, token = request_with_secret()
+        results = at_once(connections, lambda connection: sql(connection, "SELECT status, coalesce(reason, '') FROM snapback.approve_restore(%s)", token)[0])
         outcomes.append((sum(status == "restored" for status, _ in results), sum(status == "refused" for status, _ in results),
                          sql(database, "SELECT count(*) FROM snapback.restores WHERE request = %s", asked)))
     equal(set(outcomes), {(1, 199, 1)}, f"of 200 approvals at once one restores, {ROUNDS} times over")
@@ -95,21 +95,13 @@ def test_single_use():
 
 
 def test_requests_at_once():
-    connections = [connect(DATABASE, snapback__community="43", snapback__account="bob") for _ in range(20)]
-    barrier = threading.Barrier(len(connections))
-    results = []
-
-    def one(connection):
-        barrier.wait()
+    def ask(connection):
         try:
-            results.append(sql(connection, "SELECT status FROM snapback.request_restore('{customization.pages}')"))
+            return sql(connection, "SELECT status FROM snapback.request_restore('{customization.pages}')")
         except psycopg2.Error as error:
-            results.append(error.pgcode)
-    threads = [threading.Thread(target=one, args=(connection,)) for connection in connections]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+            return error.pgcode
+    connections = [connect(DATABASE, snapback__community="43", snapback__account="bob") for _ in range(20)]
+    results = at_once(connections, ask)
     ok(set(results) <= {"pending", "55P03"} and "pending" in results, "requests at once are taken one after the other", results)
     equal(sql(database, "SELECT count(*) FROM snapback.requests WHERE community = '43' AND state = 'pending'"), 1, "and one of them is pending")
     sql(database, "SELECT snapback.cancel_request(id) FROM snapback.request WHERE state = 'pending'")
@@ -120,109 +112,124 @@ def test_requests_at_once():
 def test_background():
     listener = connect(DATABASE)
     sql(listener, "LISTEN snapback")
-    damage()
-    double(seconds=1.5)
-    asked, token = request()
-    began = time.monotonic()
+    damage(database)
+    take_address(database)
+    asked, token = request_with_secret()
     status, reason, restore = approve(token)
-    equal((status, reason), ("started", None), "an approval in the background returns at once")
-    ok(time.monotonic() - began < 1, "without waiting for the restore")
+    equal((status, reason), ("started", None), "an approval in the background returns while its restore has to wait")
+    wait_until_it_waits(restore)
     equal(request_state(asked), "restoring", "the request is restoring meanwhile")
     equal(approve(token)[:2], ("refused", "the restore was approved already and is under way"), "and cannot be approved again")
-    eventually(lambda: sql(database, "SELECT restore FROM snapback.restore_progress"))  # it says so just after it is claimed
-    equal(sql(database, "SELECT restore::text, community FROM snapback.restore_progress"), [(restore, "42")], "the view shows it at work")
-    ok(sql(database, "SELECT doing FROM snapback.restore_progress") != "", "and what it does")
+    equal(sql(database, "SELECT restore::text, community, doing FROM snapback.restore_progress"), [(restore, "42", "writing")], "the view shows it at work, and what it does")
+    equal(sql(database, "SELECT array_agg(snapback.is_locked(id) ORDER BY id) FROM cms.community"), [True, False, False, False], "its community is locked, others are not")
     equal(sql(database, "SELECT restores_interrupted FROM snapback.process_queue()"), 0, "the queue run leaves it alone")
     equal(pages(), 7, "nothing of it is to be seen before its end")
-    eventually(lambda: state_of(restore) == "restored")
+    give_address_back(database)
+    restored(restore)
     equal((state_of(restore), request_state(asked), pages()), ("restored", "restored", 10), "it ends restored")
-    ok("cms.page: 3 inserted" in last_mail("Restored: Blue Harbour RP"), "the owner is told", last_mail("Restored"))
+    text = told(asked, restore)
+    ok(text.startswith("Restored: Blue Harbour RP") and "cms.page: 3 inserted" in text, "the owner is told", text)
     ok(eventually(lambda: not worker_pids(database, "restore")), "the worker is gone")
-    listener.poll()
+    announced(listener, asked, restore, token)
+
+
+def announced(listener, asked, restore, token):
+    def heard():
+        listener.poll()
+        return len(listener.notifies) >= 6
+    eventually(heard)
     events = [json.loads(notice.payload) for notice in listener.notifies]
     equal([event["event"] for event in events], ["request_pending", "restore_queued", "request_restoring", "restore_running", "restore_restored", "request_restored"],
           "every change of state is announced")
     ok(all(set(event) == {"event", "community", "request", "restore", "state", "at"} for event in events), "with all that a listener needs", events)
     equal({(event["community"], event["request"], event["restore"] or restore) for event in events}, {("42", asked, restore)}, "about this request and restore")
     ok(token not in json.dumps(events), "the secret is not announced")
-    double()
 
 
 def test_failure():
-    damage()
-    double("fail")
-    asked, token = request()
+    damage(database)
+    take_address(database)
+    keep_address(database)
+    asked, token = request_with_secret()
     restore = approve(token)[2]
     eventually(lambda: state_of(restore) == "failed")
     equal(sql(database, "SELECT state, sqlstate, message FROM snapback.restores WHERE restore = %s", restore),
-          [("failed", "SB010", "a page's address belongs to another community")], "a failure is recorded")
+          [("failed", "23505", TAKEN)], "a restore that meets a page with the same address fails, and says so")
     equal((request_state(asked), pages()), ("pending", 7), "nothing has changed, and the request is pending again")
-    text = last_mail("Restore failed: Blue Harbour RP")
-    ok("Reason: a page's address belongs" in text and "may be used again until" in text, "the owner is told why, and that the link still works", text)
-    double(seconds=30)
+    text = told(asked, restore)
+    ok(text.startswith("Restore failed: Blue Harbour RP") and "Reason: a row of cms.page" in text and "may be used again until" in text,
+       "the owner is told why, and that the link still works", text)
+    give_address_back(database)
+    take_address(database)
     restore = approve(token)[2]
-    eventually(lambda: state_of(restore) == "running")
-    sql(database, "SELECT pg_cancel_backend(pid) FROM snapback.restore_progress")
+    sql(database, "SELECT pg_cancel_backend(%s)", wait_until_it_waits(restore))
     eventually(lambda: state_of(restore) == "failed")
     equal(sql(database, "SELECT sqlstate FROM snapback.restores WHERE restore = %s", restore), "57014", "a cancelled restore has failed")
-    double()
+    give_address_back(database)
     restore = approve(token)[2]
-    eventually(lambda: state_of(restore) == "restored")
+    restored(restore)
     equal((state_of(restore), pages()), ("restored", 10), "the same link then restores")
-    double("fail")
-    set_for_database(DATABASE, "snapback.request_ttl", "3s")
-    asked, token = request()
-    double("fail", 3)
+
+
+def test_end_of_failed_request():
+    """A request whose restore failed in the background is pending again, unless it has expired or there is a newer one."""
+    damage(database)
+    take_address(database)
+    asked, token = request_with_secret()
     restore = approve(token)[2]
-    eventually(lambda: request_state(asked) == "failed")
-    equal(request_state(asked), "failed", "a request that has expired meanwhile ends with the failure")
-    ok("request the restore anew" in last_mail("Restore failed"), "which the mail says")
-    set_for_database(DATABASE, "snapback.request_ttl", "1h")
-    asked, token = request()
-    double("fail", 1)
-    approve(token)
-    eventually(lambda: worker_pids(database, "restore"))
-    newer, _ = request()
-    eventually(lambda: request_state(asked) == "superseded")
+    wait_until_it_waits(restore)
+    let_time_pass(database, asked, "2 hours")
+    keep_address(database)
+    eventually(lambda: request_state(asked) != "restoring")
+    equal((state_of(restore), request_state(asked)), ("failed", "failed"), "a request that has expired meanwhile ends with the failure")
+    ok("request the restore anew" in told(asked, restore), "which the mail says")
+    give_address_back(database)
+    take_address(database)
+    asked, token = request_with_secret()
+    wait_until_it_waits(approve(token)[2])
+    newer, _ = request_with_secret()
+    keep_address(database)
+    eventually(lambda: request_state(asked) != "restoring")
     equal((request_state(asked), request_state(newer)), ("superseded", "pending"), "a newer request stands in the place of one whose restore failed")
     sql(database, "SELECT snapback.cancel_request(%s)", newer)
-    double()
+    give_address_back(database)
 
 
 def test_interruption():
-    global database
     for how in ("terminated", "shut down", "killed"):
-        damage()
-        double(seconds=60)
-        asked, token = request()
+        damage(database)
+        take_address(database)
+        asked, token = request_with_secret()
         restore = approve(token)[2]
-        eventually(lambda: state_of(restore) == "running" and sql(database, "SELECT count(*) FROM snapback.restore_progress") == 1)
-        (pid,) = worker_pids(database, "restore")
-        began = time.monotonic()
-        if how == "shut down":
-            pg_ctl("-m", "fast", "restart")
-            ok(time.monotonic() - began < 5, "a fast shutdown does not wait for a restore", time.monotonic() - began)
-        elif how == "terminated":
-            os.kill(pid, signal.SIGTERM)
-        else:
-            kill(database, pid)
-        database = connect_again(DATABASE)
+        interrupt(wait_until_it_waits(restore), how)
         eventually(lambda: not worker_pids(database, "restore"))
         equal((state_of(restore), request_state(asked), pages()), ("running", "restoring", 7), f"worker {how}: the restore is undone, but nobody has noted it")
-        double()
+        give_address_back(database)
         equal(sql(database, "SELECT restores_interrupted FROM snapback.process_queue()"), 1, f"worker {how}: the queue run notices")
         equal((state_of(restore), request_state(asked)), ("interrupted", "pending"), f"worker {how}: the restore is marked, the request pending")
-        ok("may be used again" in last_mail("Restore interrupted"), f"worker {how}: the owner is told")
+        text = told(asked, restore)
+        ok(text.startswith("Restore interrupted") and "may be used again" in text, f"worker {how}: the owner is told", text)
         restore = approve(token)[2]
-        eventually(lambda: state_of(restore) == "restored")
+        restored(restore)
         equal((state_of(restore), pages()), ("restored", 10), f"worker {how}: the link then restores")
 
 
-def test_no_slot():
-    """A restore that no worker could be started for waits for the queue run."""
-    damage()
-    asked, token = request()
-    double(seconds=0)
+def interrupt(pid, how):
+    global database
+    if how == "terminated":
+        os.kill(pid, signal.SIGTERM)
+    elif how == "shut down":
+        ok(pg_ctl("-m", "fast", "restart"), "a fast shutdown does not wait for a restore")
+        database = connect_again(DATABASE)
+    else:
+        kill(database, pid)
+        database = connect_again(DATABASE)
+
+
+def test_undone_approval():
+    """An approval in the background counts once it is committed, and cannot be prepared."""
+    damage(database)
+    asked, token = request_with_secret()
     backend = connect(DATABASE)
     sql(backend, "BEGIN")
     status = sql(backend, "SELECT status FROM snapback.approve_restore(%s, NULL, true)", token)
@@ -237,16 +244,37 @@ def test_no_slot():
     except psycopg2.Error as error:
         prepared = error.pgcode
     equal((prepared, request_state(asked)), ("0A000", "pending"), "nor can it be prepared")
-    restore = sql(database, "SELECT snapback.begin_restore(community, snapshot, options, id, 'queued')::text FROM snapback.request WHERE id = %s", asked)
-    sql(database, "UPDATE snapback.request SET state = 'restoring' WHERE id = %s", asked)
-    equal(sql(database, "SELECT restores_queued FROM snapback.process_queue()"), 1, "the queue run finds a restore that waits")
-    eventually(lambda: state_of(restore) == "restored")
-    equal(state_of(restore), "restored", "and starts a worker for it")
+    backend.close()
+
+
+def test_no_slot():
+    """What no worker could be started for waits for the queue run: restores and mails."""
+    damage(database)
+    asked, token = request_with_secret()
+    eventually(lambda: not worker_pids(database, "mail"))
+    with no_worker_slot(DATABASE):
+        status, reason, restore = approve(token)
+        equal((status, reason), ("started", None), "no worker slot: an approval in the background is taken all the same")
+        other = request(DATABASE, community="43", account="bob")
+        equal(sql(database, "SELECT r::text FROM snapback.process_queue() r"), "(0,0,1,1)", "no worker slot: the queue run finds restore and mail")
+        equal((state_of(restore), sql(database, "SELECT state, attempts FROM snapback.mail WHERE request = %s", other)), ("queued", [("queued", 0)]),
+              "no worker slot: both wait")
+    equal((worker_pids(database, "restore"), worker_pids(database, "mail")), ([], []), "with slots to spare, nothing starts by itself")
+    equal(sql(database, "SELECT r::text FROM snapback.process_queue() r"), "(0,0,1,1)", "the next queue run starts workers")
+    restored(restore)
+    equal((state_of(restore), request_state(asked), pages()), ("restored", "restored", 10), "the restore is carried out")
+    equal(sql(database, "SELECT count(*) FROM snapback.restores WHERE request = %s", asked), 1, "once")
+    eventually(lambda: mails_about(database, server.mails, other))
+    eventually(lambda: sql(database, "SELECT state FROM snapback.mail WHERE request = %s", other) == "sent")
+    equal((len(mails_about(database, server.mails, other)), sql(database, "SELECT state, attempts FROM snapback.mail WHERE request = %s", other)), (1, [("sent", 1)]),
+          "the mail is sent, once")
+    told(asked, restore)
+    sql(database, "SELECT snapback.cancel_request(%s)", other)
 
 
 def test_locked_request():
     """While an approval is under way, its request can be neither superseded nor cancelled."""
-    asked, token = request()
+    asked, token = request_with_secret()
     approving = connect(DATABASE)
     sql(approving, "BEGIN")
     equal(sql(approving, "SELECT status FROM snapback.approve_restore(%s)", token), "restored", "an approval is not committed yet")
@@ -275,18 +303,17 @@ def test_hostile_defaults():
     sql(admin, f"ALTER DATABASE {DATABASE} SET search_path = evil, pg_catalog")
     backend = connect(DATABASE, snapback__community="42", snapback__account="ada", default_transaction_isolation="read\\ committed",
                       default_transaction_read_only="off", statement_timeout="0", search_path="pg_catalog")
-    count = len(server.mails)
     asked = sql(backend, "SELECT request::text FROM snapback.request_restore('{customization.pages}')")
-    eventually(lambda: len(server.mails) > count)
-    token = server.mails[-1].token()
+    token = eventually(lambda: mails_about(database, server.mails, asked))[0].token()
     restore = sql(backend, "SELECT restore::text FROM snapback.approve_restore(%s, NULL, true)", token)
-    eventually(lambda: state_of(restore) == "restored")
+    restored(restore)
     equal((state_of(restore), request_state(asked), "ERROR:  evil" in server_log()), ("restored", "restored", False), "mail and restore go their way")
     for setting in ("default_transaction_isolation", "default_transaction_read_only", "statement_timeout", "search_path"):
         sql(admin, f"ALTER DATABASE {DATABASE} RESET {setting}")
 
 
-for test in (test_single_use, test_requests_at_once, test_background, test_failure, test_interruption, test_no_slot, test_locked_request, test_hostile_defaults):
+for test in (test_single_use, test_requests_at_once, test_background, test_failure, test_end_of_failed_request, test_interruption, test_undone_approval, test_no_slot,
+             test_locked_request, test_hostile_defaults):
     began = time.monotonic()
     test()
     print(f"# {test.__name__}: {time.monotonic() - began:.0f} s", flush=True)

@@ -154,11 +154,17 @@ def worker_pids(connection, kind):
 
 
 def pg_ctl(*arguments):
-    """Run pg_ctl on the server, as the account that runs it."""
+    """Run pg_ctl on the server, as the account that runs it; return whether it succeeded in time."""
     data = os.environ["SERVER_DIR"] + "/data"
     as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"] if os.getuid() == 0 else []
-    subprocess.run([*as_user, "pg_ctl", "-D", data, "-l", os.environ["SERVER_DIR"] + "/log", "-w", *arguments], check=True,
-                   cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    done = subprocess.run([*as_user, "pg_ctl", "-D", data, "-l", os.environ["SERVER_DIR"] + "/log", "-w", "-t", str(PATIENCE), *arguments],
+                          check=False, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    return done.returncode == 0
+
+
+def postmaster():
+    """The process id of the running server."""
+    return int(pathlib.Path(os.environ["SERVER_DIR"], "data/postmaster.pid").read_text().splitlines()[0])
 
 
 def server_log():

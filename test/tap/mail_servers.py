@@ -36,18 +36,21 @@ class Mail:
 
 
 class ScriptedServer:
-    """Speaks SMTP by a script: for each step (connect, EHLO, MAIL, RCPT, DATA, end, QUIT) an answer other than the usual,
-    None for silence, "drop" for a cut connection. Remembers every byte it got."""
+    """Speaks SMTP by a script: for each step (connect, EHLO, MAIL, RCPT, DATA, body, end, QUIT) an answer other than the
+    usual, "drop" for a cut connection, None for silence as long as the script says so. `pace` is how many seconds it
+    takes for each byte that it reads or writes. Remembers every byte it got."""
 
     usual = {"connect": "220 scripted ESMTP", "EHLO": "250 scripted", "HELO": "250 scripted", "MAIL": "250 ok", "RCPT": "250 ok",
              "DATA": "354 go on", "end": "250 taken", "QUIT": "221 bye"}
 
     def __init__(self, **script):
         self.script = script
+        self.pace = 0
         self.seen = b""
         self.steps = []
         self.mails = []
         self.connections = 0
+        self.closed = False
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"smtp://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -59,37 +62,61 @@ class ScriptedServer:
                 self.connections += 1
                 threading.Thread(target=self.converse, args=(connection,), daemon=True).start()
 
-    def answer(self, connection, step):
+    def reach(self, step):
+        """Come to a step, and stay there for as long as the script wants silence."""
         self.steps.append(step)
+        while self.script.get(step, "") is None:
+            if self.closed:
+                raise OSError
+            time.sleep(0.01)
+
+    def answer(self, connection, step):
+        self.reach(step)
         answer = self.script.get(step, self.usual.get(step, "502 what"))
         if answer == "drop":
             raise OSError
-        if answer is None:
-            time.sleep(60)
-        connection.sendall(answer.encode() + b"\r\n")
+        for byte in answer.encode() + b"\r\n":
+            time.sleep(self.pace)
+            connection.sendall(bytes([byte]))
         return answer
+
+    def lines(self, connection):
+        line = b""
+        while byte := connection.recv(1):
+            time.sleep(self.pace)
+            self.seen += byte
+            line += byte
+            if byte == b"\n":
+                yield line
+                line = b""
 
     def converse(self, connection):
         with contextlib.suppress(OSError), connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.answer(connection, "connect")
-            lines = connection.makefile("rb")
+            lines = self.lines(connection)
             for line in lines:
-                self.seen += line
                 step = line.split()[0].decode(errors="replace").upper()
-                if not self.answer(connection, step).startswith("354"):
-                    if step == "QUIT":
-                        return
-                    continue
-                content = b""
-                for line in lines:
-                    self.seen += line
-                    if line == b".\r\n":
-                        break
-                    content += line[1:] if line.startswith(b"..") else line
-                self.mails.append(Mail(content))
-                self.answer(connection, "end")
+                answer = self.answer(connection, step)
+                if step == "QUIT":
+                    return
+                if answer.startswith("354"):
+                    self.mails.append(Mail(self.body(lines)))
+                    self.answer(connection, "end")
+
+    def body(self, lines):
+        """Read a message to its end; one that is cut off is none."""
+        content = b""
+        for line in lines:
+            if not content:
+                self.reach("body")
+            if line == b".\r\n":
+                return content
+            content += line[1:] if line.startswith(b"..") else line
+        raise OSError
 
     def close(self):
+        self.closed = True
         self.listener.close()
 
 
@@ -110,7 +137,7 @@ def aiosmtpd_server(implicit_tls=None, **options):
     """Start aiosmtpd; return its controller, whose handler keeps the mails, and its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    controller = aiosmtpd.controller.Controller(Collector(), hostname="127.0.0.1", port=port, ssl_context=implicit_tls, **options)
+    controller = aiosmtpd.controller.Controller(Collector(), hostname="127.0.0.1", port=port, ssl_context=implicit_tls, ready_timeout=120, **options)
     controller.start()
     return controller, port
 

@@ -1,0 +1,112 @@
+"""What happens to the fixture's communities while their restores are asked for and approved: other communities and writers
+get in the way, as in real life, and time passes."""
+import contextlib
+import threading
+
+from live_server import connect, eventually, psycopg2, sql
+
+TAKEN = "a row of cms.page cannot be restored: another row holds its value of page_address_key now"
+
+
+def take_address(connection):
+    """Have community 43 take a lost page's address of 42, in a prepared transaction: a restore waits until it is
+    committed or rolled back, through crashes and shutdowns too."""
+    sql(connection, "BEGIN; INSERT INTO cms.page VALUES (1000, '43', 'taken', 'page-2'); PREPARE TRANSACTION 'address'")
+
+
+def keep_address(connection):
+    sql(connection, "COMMIT PREPARED 'address'")
+
+
+def give_address_back(connection):
+    """Undo take_address(), whether it was committed or not."""
+    if sql(connection, "SELECT count(*) FROM pg_prepared_xacts WHERE gid = 'address'"):
+        sql(connection, "ROLLBACK PREPARED 'address'")
+    sql(connection, "DELETE FROM cms.page WHERE id = 1000")
+
+
+@contextlib.contextmanager
+def idle_writer(database):
+    """A session of community 42 that has written and does not commit; restores wait for it."""
+    writer = connect(database)
+    write(writer, "BEGIN; UPDATE cms.page SET title = title WHERE id = 12")
+    try:
+        yield
+    finally:
+        writer.close()
+
+
+def write(connection, statement):
+    """Write; the guard may have a session that is new try again so soon after a restore."""
+    def done():
+        try:
+            sql(connection, statement)
+        except psycopg2.errors.SerializationFailure:
+            sql(connection, "ROLLBACK")
+            return False
+        return True
+    eventually(done)
+
+
+def damage(connection):
+    """Take three of community 42's pages away."""
+    write(connection, "DELETE FROM cms.page WHERE id IN (2, 4, 6)")
+
+
+def let_time_pass(connection, asked, interval):
+    """Make a request older than it is."""
+    sql(connection, "BEGIN; SET LOCAL session_replication_role = replica;"
+                    "UPDATE snapback.request SET requested_at = requested_at - %s::interval, expires_at = expires_at - %s::interval WHERE id = %s; COMMIT",
+        interval, interval, asked)
+
+
+def request(database, options="{customization.pages}", community="42", account="ada"):
+    """Ask for a restore as a backend does; return the request's id."""
+    backend = connect(database, snapback__community=community, snapback__account=account)
+    asked = sql(backend, "SELECT request::text FROM snapback.request_restore(%s::text[])", options)
+    backend.close()
+    return asked
+
+
+def mails_about(connection, mails, asked, kind="approval", restore=None):
+    """Of the mails that have arrived, those of this kind about this request (and restore); a mail may arrive twice."""
+    wanted = sql(connection, "SELECT coalesce(array_agg(id::text), '{}') FROM snapback.mail WHERE request = %s AND kind = %s "
+                             "AND (%s::uuid IS NULL OR restore = %s::uuid)", asked, kind, restore, restore)
+    return [mail for mail in list(mails) if mail.message["Message-ID"].strip("<>").split("@")[0] in wanted]
+
+
+def waits_for_lock(connection, pid):
+    """Whether a backend or worker waits for somebody else's transaction or lock."""
+    return sql(connection, "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'", pid) == 1
+
+
+@contextlib.contextmanager
+def no_worker_slot(database):
+    """Occupy every slot for background workers, with workers of the extension's own that wait for a lock."""
+    gate = connect("postgres")
+    sql(gate, "SELECT pg_advisory_lock(1)")
+    refused = threading.Event()
+    callers = []
+
+    def call(connection):
+        try:
+            sql(connection, "SELECT snapback.run_in_database('postgres', 'SELECT pg_advisory_lock_shared(1)')")
+        except psycopg2.Error as error:
+            assert error.pgcode == "53400", error
+            refused.set()
+
+    def waiting():
+        return sql(gate, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_snapback statement' AND wait_event = 'advisory'")
+
+    while not refused.is_set():
+        callers.append(threading.Thread(target=call, args=(connect(database),)))
+        callers[-1].start()
+        eventually(lambda: refused.is_set() or waiting() == len(callers))
+    try:
+        yield
+    finally:
+        sql(gate, "SELECT pg_advisory_unlock(1)")
+        for caller in callers:
+            caller.join()
+        # The server gives a slot back once it has noticed the worker's end.
+        eventually(lambda: sql(gate, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_snapback statement'") == 0)
