@@ -263,6 +263,12 @@ BEGIN
     WHERE o <> ALL (coalesce(snapback.snapshot_options(snapshot), '{}'));
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SB005', MESSAGE = format('snapshot %s does not hold %s', snapshot, missing),
+            DETAIL = coalesce((SELECT 'Protected since it was taken: ' || string_agg(DISTINCT coalesce(t.relation::text, t.relation_name), ', ') || '.'
+                               FROM snapback.coverage v JOIN snapback.protected_table t ON t.id = v.table_id
+                               WHERE v.option = ANY (options)
+                                 AND NOT EXISTS (SELECT FROM snapback.snapshot_table m
+                                                 WHERE m.snapshot = check_options.snapshot AND m.table_id = t.id)),
+                              'No table is registered for that.'),
             HINT = 'snapback.snapshot_contents() lists what a snapshot holds.';
     END IF;
     RETURN options;

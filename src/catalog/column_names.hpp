@@ -1,12 +1,13 @@
 #pragma once
-#include <span>
-
-#include "postgres/query.hpp"
+#include "postgres/boundary.hpp"
 
 namespace snapback {
 
-/// Lock relations and note what their columns are called, so that renames are noticed; those that are gone are passed
-/// over. What is registered by a column's name may change its path by this.
-void note_columns(std::span<const Oid> relations);
+/// Lock a relation and note what its columns are called, so that renames are noticed.
+void note_columns(Oid relation);
+
+/// Note what was renamed in shared tables and has not been noted yet: paths may go by those columns. Call it before
+/// paths are read.
+void note_pending_renames();
 
 } // namespace snapback

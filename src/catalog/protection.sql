@@ -51,7 +51,7 @@ EXCEPTION WHEN others THEN
 END $$;
 COMMENT ON FUNCTION snapback.filter_problem(regclass, text) IS 'What keeps a filter from being used; NULL where nothing does';
 
-CREATE FUNCTION snapback.coverage_problem(its_table snapback.protected_table, relation regclass) RETURNS text
+CREATE FUNCTION snapback.coverage_problem(its_table snapback.protected_table, relation regclass, options text[] DEFAULT NULL) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('option %s: %s', c.option, coalesce(r.problem, f.problem))
@@ -60,11 +60,12 @@ AS $$
         snapback.path_columns(coverage_problem.relation, its_table.community_column, its_table.via)) r
     CROSS JOIN LATERAL snapback.filter_problem(coverage_problem.relation, c.filter) f(problem)
     WHERE c.table_id = its_table.id AND coalesce(r.problem, f.problem) IS NOT NULL
+      AND (coverage_problem.options IS NULL OR c.option = ANY (coverage_problem.options))
     ORDER BY c.option COLLATE "C"
     LIMIT 1
 $$;
-COMMENT ON FUNCTION snapback.coverage_problem(snapback.protected_table, regclass) IS
-    'What keeps an option from restoring its part of a table: a column that is gone, a filter that no longer holds';
+COMMENT ON FUNCTION snapback.coverage_problem(snapback.protected_table, regclass, text[]) IS
+    'What keeps an option, or one of these, from restoring its part of a table: a column that is gone, a filter that no longer holds';
 
 CREATE FUNCTION snapback.table_status(its_table snapback.protected_table, relation regclass, absent_from text,
                                       OUT path text, OUT guard text, OUT status text, OUT problem text)
@@ -75,7 +76,7 @@ DECLARE
 BEGIN
     IF relation IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation) THEN
         status := 'relation gone';
-        problem := coalesce(absent_from, format('it was dropped; SELECT snapback.unprotect(%s::regclass)', relation::oid));
+        problem := coalesce(absent_from, format('it was dropped; snapback.protect() the table that took its place, or SELECT snapback.unprotect(%s::regclass)', relation::oid));
         RETURN;
     END IF;
     guard := snapback.guard_state(relation);

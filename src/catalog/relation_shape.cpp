@@ -14,7 +14,8 @@ namespace snapback {
 namespace {
 
 RelationShape read_relation(Query &query, Oid relation) {
-    Rows rows = query.run("SELECT relowner, relkind::text, relpersistence::text, n.nspname::text, c.relname::text"
+    Rows rows = query.run("SELECT relowner, relkind::text, relpersistence::text, n.nspname::text, c.relname::text,"
+                          "       CASE WHEN relispartition THEN pg_catalog.pg_partition_root(c.oid)::oid ELSE 0 END"
                           " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                           " WHERE c.oid = $1",
                           {Value::regclass(relation)});
@@ -29,6 +30,9 @@ RelationShape read_relation(Query &query, Oid relation) {
     if ((row.text(2) != "r" && !shape.partitioned) || row.text(3) != "p")
         throw Error(sqlstate::feature_not_supported, shape.name + " is not a permanent table")
             .with_hint("Only permanent tables and partitioned tables can be captured.");
+    if (Oid root = row.oid(6); OidIsValid(root))
+        throw Error(sqlstate::object_not_in_state, shape.name + " is a partition now")
+            .with_hint("Call snapback.protect('" + qualified_name(root) + "', ...), which takes its place.");
     shape.stored.schema = row.text(4);
     shape.stored.table = row.text(5);
     shape.stored.encoding = GetDatabaseEncodingName();

@@ -1,4 +1,5 @@
--- The last word: nothing is granted to PUBLIC, and everything but what names transactions or column numbers is dumped.
+-- The last word: nothing is granted to PUBLIC, and everything is dumped but what means nothing elsewhere: transactions,
+-- column numbers, and what is registered for a table that was dropped, whose OID may be another's there.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA snapback FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA snapback FROM PUBLIC;
@@ -11,8 +12,17 @@ BEGIN
     FOR kept IN SELECT c.oid FROM pg_catalog.pg_class c
                 WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'S') ORDER BY c.oid
     LOOP
-        PERFORM pg_catalog.pg_extension_config_dump(
-            kept, CASE WHEN kept IN ('snapback.restore_epoch'::regclass, 'snapback.known_columns'::regclass) THEN 'WHERE false' ELSE '' END);
+        PERFORM pg_catalog.pg_extension_config_dump(kept, CASE
+            WHEN kept IN ('snapback.restore_epoch'::regclass, 'snapback.known_columns'::regclass)
+                THEN 'WHERE false'
+            WHEN kept IN ('snapback.directory'::regclass, 'snapback.column_rename'::regclass)
+                THEN 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)'
+            WHEN kept = 'snapback.protected_table'::regclass
+                THEN 'WHERE relation IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)'
+            WHEN kept = 'snapback.coverage'::regclass
+                THEN 'WHERE EXISTS (SELECT FROM snapback.protected_table t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.relation'
+                     ' WHERE t.id = table_id AND (t.relation IS NULL OR c.oid IS NOT NULL))'
+            ELSE '' END);
     END LOOP;
 END
 $$;

@@ -36,10 +36,17 @@ Node *parse_expression(const char *text) {
     return is_bare_expression(select) ? linitial_node(ResTarget, select->targetList)->val : nullptr;
 }
 
-/// Tell whether a column is read that a stored row does not have: a system column, or one that is generated.
-bool reads_unkept_column(TupleDesc columns, Node *node) {
+/// The columns that an analysed expression reads, 0 for the row as a whole; members count from the lowest system
+/// column.
+Bitmapset *columns_read(Node *condition) {
     Bitmapset *attributes = nullptr;
-    pull_varattnos(node, 1, &attributes);
+    pull_varattnos(condition, 1, &attributes);
+    return attributes;
+}
+
+/// Tell whether a column is read that a stored row does not have: a system column, or one that is generated.
+bool reads_unkept_column(TupleDesc columns, Node *condition) {
+    Bitmapset *attributes = columns_read(condition);
     for (int i = -1; (i = bms_next_member(attributes, i)) >= 0;) {
         int number = i + FirstLowInvalidHeapAttributeNumber;
         if (number < 0 || (number > 0 && TupleDescAttr(columns, number - 1)->attgenerated))
@@ -50,15 +57,20 @@ bool reads_unkept_column(TupleDesc columns, Node *node) {
 
 /// Analyse the expression over a row of the relation. Its columns go unqualified: the table's name or alias is not
 /// known where the filter is used.
-Verdict judge(Oid oid, const char *text, Node *expression) {
-    Relation relation = table_open(oid, AccessShareLock);
-    ParseState *state = make_parsestate(nullptr);
+Node *analyse(ParseState *state, Relation relation, const char *text, Node *expression) {
     state->p_sourcetext = text;
     ParseNamespaceItem *row = addRangeTableEntryForRelation(state, relation, AccessShareLock, nullptr, false, false);
     addNSItemToQuery(state, row, false, false, true);
     Node *condition = transformExpr(state, expression, EXPR_KIND_WHERE);
     condition = coerce_to_boolean(state, condition, "a filter");
     assign_expr_collations(state, condition);
+    return condition;
+}
+
+Verdict judge(Oid oid, const char *text, Node *expression) {
+    Relation relation = table_open(oid, AccessShareLock);
+    ParseState *state = make_parsestate(nullptr);
+    Node *condition = analyse(state, relation, text, expression);
     bool unkept = reads_unkept_column(RelationGetDescr(relation), condition);
     table_close(relation, NoLock);
     if (state->p_hasSubLinks)
@@ -120,6 +132,19 @@ void check_row_filter(Oid relation, const std::string &filter) {
     }
     if (verdict != Verdict::usable)
         throw unusable(name, filter, sqlstate::feature_not_supported, describe(verdict));
+}
+
+std::vector<AttrNumber> columns_of_filter(Oid oid, const std::string &filter) {
+    Bitmapset *attributes = call([&] {
+        Relation relation = table_open(oid, AccessShareLock);
+        Node *condition = analyse(make_parsestate(nullptr), relation, filter.c_str(), parse_expression(filter.c_str()));
+        table_close(relation, NoLock);
+        return columns_read(condition);
+    });
+    std::vector<AttrNumber> numbers;
+    for (int i = -1; (i = bms_next_member(attributes, i)) >= 0;)
+        numbers.push_back(static_cast<AttrNumber>(i + FirstLowInvalidHeapAttributeNumber));
+    return numbers;
 }
 
 } // namespace snapback

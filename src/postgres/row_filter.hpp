@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <vector>
 
 #include "postgres/boundary.hpp"
 
@@ -9,5 +10,8 @@ namespace snapback {
 /// aggregates, volatile functions, system and generated columns, or that the relation's owner cannot run. Throws Error
 /// naming the filter. Runs as the owner and reads no row.
 void check_row_filter(Oid relation, const std::string &filter);
+
+/// The columns that a usable filter reads.
+std::vector<AttrNumber> columns_of_filter(Oid relation, const std::string &filter);
 
 } // namespace snapback

@@ -5,6 +5,7 @@
 
 #include "postgres/arguments.hpp"
 #include "postgres/result_set.hpp"
+#include "postgres/row_filter.hpp"
 
 namespace snapback {
 
@@ -107,6 +108,38 @@ private:
 std::vector<std::string> drift_notes(const ManifestTable &stored, const RelationShape &live) {
     Shape shape = read_shape(stored.shape);
     return Drift(shape, live).notes();
+}
+
+RelationShape shape_to_restore(const ProtectedTable &table, const std::string &community, const ManifestTable &stored) {
+    Oid relation = relation_of(table, community);
+    if (!call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)); })) {
+        Shape shape = read_shape(stored.shape);
+        throw Error(sqlstate::undefined_object,
+                    quote_name(shape.schema) + "." + quote_name(shape.table) + " was dropped since the snapshot")
+            .with_hint(
+                "Restore other options. Where a table of that name has been made anew, call snapback.protect() for "
+                "it: then it takes the place of the old one.");
+    }
+    return relation_shape(relation);
+}
+
+void require_usable_options(Query &query, const TablePlan &plan, const std::vector<std::string> &options) {
+    Rows broken =
+        query.run("SELECT snapback.coverage_problem(t, $2, $3) FROM snapback.protected_table t WHERE t.id = $1",
+                  {Value::integer(plan.table.id), Value::regclass(plan.live.relation), Value::text_array(options)});
+    if (!broken[0].is_null(1))
+        throw Error(sqlstate::schema_changed, broken[0].text(1))
+            .with_hint("Call snapback.protect() again with columns and a filter that fit the table now.");
+    for (Row row : query.run("SELECT option, filter FROM snapback.coverage"
+                             " WHERE table_id = $1 AND option = ANY ($2) AND filter IS NOT NULL ORDER BY option",
+                             {Value::integer(plan.table.id), Value::text_array(options)}))
+        for (AttrNumber number : columns_of_filter(plan.live.relation, row.text(2)))
+            for (std::size_t i = 0; i < plan.live.columns.size(); i++)
+                if (plan.live.columns[i].number == number && !plan.mapped[i])
+                    throw Error(sqlstate::schema_changed,
+                                "option " + row.text(1) + " picks rows of " + plan.live.name + " by (" + row.text(2) +
+                                    "), and the snapshot has no column \"" + plan.live.columns[i].name + "\"")
+                        .with_hint("Choose a snapshot that was taken since, or other options.");
 }
 
 SNAPBACK_FUNCTION(snapback_schema_changes) {

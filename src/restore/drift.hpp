@@ -2,13 +2,19 @@
 #include <string>
 #include <vector>
 
-#include "catalog/relation_shape.hpp"
-#include "snapshot/manifest.hpp"
+#include "restore/table_plan.hpp"
 
 namespace snapback {
 
 /// Tell what has become of a table's schema since the snapshot, and what that means for a restore: one sentence for
 /// each change, without a full stop. Empty where nothing has changed.
 std::vector<std::string> drift_notes(const ManifestTable &stored, const RelationShape &live);
+
+/// The live table that a stored one is restored into; throws Error (42704) where it was dropped, naming it.
+RelationShape shape_to_restore(const ProtectedTable &table, const std::string &community, const ManifestTable &stored);
+
+/// Throw Error (SB009) where one of these options names columns that the table does not have any more, or picks rows by
+/// a filter that cannot be used any more, or not on the snapshot's rows.
+void require_usable_options(Query &query, const TablePlan &plan, const std::vector<std::string> &options);
 
 } // namespace snapback

@@ -39,6 +39,7 @@ void Plan::add_selected_tables() {
         bool by_key = !selection->second.only.empty() || !selection->second.also.empty();
         TablePlan &plan =
             add_table(table, *stored, std::move(selection->second), by_key ? Extent::all : Extent::differing);
+        require_usable_options(query_, plan, order_.options);
         choose_rows(query_, plan);
     }
     find_foreign_keys();
@@ -47,7 +48,7 @@ void Plan::add_selected_tables() {
 TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &stored, Selection selection,
                            Extent extent) {
     tables_.push_back(
-        std::make_unique<TablePlan>(query_, table, relation_shape(relation_of(table, community())), stored));
+        std::make_unique<TablePlan>(query_, table, shape_to_restore(table, community(), stored), stored));
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
     load_difference(plan, community(), current_, extent);

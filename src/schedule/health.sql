@@ -6,6 +6,13 @@ AS $$
     SELECT 'guard', p.relation::text, 'status: ' || p.status, coalesce(p.problem, 'see the view snapback.protection')
     FROM snapback.protection p WHERE p.status NOT IN ('protected', 'unprotected')
     UNION ALL
+    SELECT 'schema', e.evtname, 'this event trigger of the extension does not fire',
+           format('run ALTER EVENT TRIGGER %I ENABLE; until then %s', e.evtname,
+                  CASE e.evtname WHEN 'snapback_note_renamed_columns' THEN 'renamed columns are noticed at the next capture only'
+                                 ELSE 'new partitions are not guarded against TRUNCATE: run SELECT snapback.install_guards()' END)
+    FROM pg_event_trigger e JOIN pg_proc p ON p.oid = e.evtfoid
+    WHERE p.pronamespace = 'snapback'::regnamespace AND e.evtenabled NOT IN ('O', 'A')
+    UNION ALL
     SELECT 'unprotected', p.relation::text, 'belongs to communities, and no option restores it', 'snapback.suggest() prints the call'
     FROM snapback.protection p WHERE p.status = 'unprotected'
     UNION ALL
@@ -29,5 +36,5 @@ AS $$
     FROM snapback.restore_run r WHERE r.state IN ('failed', 'interrupted') AND r.ended_at > clock_timestamp() - interval '1 day'
 $$;
 COMMENT ON FUNCTION snapback.health() IS
-    'One row for each thing that somebody should look at: guards that are missing, tables that nobody protects, communities whose newest snapshot '
+    'One row for each thing that somebody should look at: guards that are missing, event triggers that are disabled, tables that nobody protects, communities whose newest snapshot '
     'is older than 26 hours, captures, mails and restores that failed, snapshots that were not swept. No row: all is well';

@@ -22,13 +22,20 @@ std::string new_uuid() {
     return text_from_datum(call([] { return DirectFunctionCall1(gen_random_uuid, 0); }), UUIDOID);
 }
 
-/// Note renames before paths are read, which may go by the renamed columns.
-void note_shared_columns() {
-    std::vector<Oid> relations;
-    for (const ProtectedTable &table : protected_tables())
-        if (table.relation_name.empty())
-            relations.push_back(table.relation);
-    note_columns(relations);
+/// Throw Error (42704) where a shared table was dropped without being taken out of protection.
+void require_presence(const ProtectedTable &table) {
+    if (!table.relation_name.empty() ||
+        call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table.relation)); }))
+        return;
+    Query query;
+    Rows rows =
+        query.run("SELECT schema_name, table_name FROM snapback.last_captured_name($1)", {Value::integer(table.id)});
+    std::string oid = std::to_string(table.relation);
+    std::string name = rows[0].is_null(1) ? "the relation with OID " + oid
+                                          : quote_name(rows[0].text(1)) + "." + quote_name(rows[0].text(2));
+    throw Error(sqlstate::undefined_object, name + " was dropped, and is still registered")
+        .with_hint("Call snapback.protect() for the table that took its place, or snapback.unprotect(" + oid +
+                   "::regclass).");
 }
 
 } // namespace
@@ -38,7 +45,7 @@ Capture::Capture(CaptureOrder order)
       chunks_(order_.communities, [this](std::uint32_t community, std::uint32_t table, const Digest &digest) {
           manifests_[community].tables[table].chunks.append(digest.view());
       }) {
-    note_shared_columns();
+    note_pending_renames();
     TimestampTz now = GetCurrentTimestamp();
     for (const std::string &community : order_.communities)
         manifests_.push_back({new_uuid(), community, now, order_.kind, {}});
@@ -72,6 +79,8 @@ void Capture::store_rows(const ProtectedTable &table, const Digest &shape, std::
 }
 
 void Capture::add_shared(const ProtectedTable &table) {
+    require_presence(table);
+    note_columns(table.relation);
     RelationShape shape = relation_shape(table.relation);
     read_live_rows(
         table, shape, order_.communities,
@@ -83,7 +92,7 @@ void Capture::add_shared(const ProtectedTable &table) {
 void Capture::add_own(const ProtectedTable &table) {
     for (std::uint32_t i = 0; i < order_.communities.size(); i++) {
         Oid relation = relation_of(table, order_.communities[i]);
-        note_columns({&relation, 1});
+        note_columns(relation);
         RelationShape shape = relation_shape(relation);
         read_live_table(shape, i, [&](std::uint32_t community, std::string_view key, std::string_view row) {
             sorter_.add(community, key, row);

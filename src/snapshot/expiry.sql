@@ -25,6 +25,8 @@ BEGIN
     )
     SELECT count(*), array_agg(DISTINCT g.community) INTO snapshots, communities FROM gone g;
     chunks := snapback.sweep(communities);
+    PERFORM snapback.forget_columns(ARRAY(SELECT k.relation FROM snapback.known_columns k
+                                          WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = k.relation)));
     DELETE FROM snapback.capture_failure f WHERE f.failed_at + snapback.retention() <= clock_timestamp();
 END
 $$;

@@ -42,12 +42,13 @@ def check(old, new, name):
     equal(sql(new, STATE), sql(old, STATE), f"{name}: the application's rows are the same")
     equal(sql(new, SNAPSHOTS), sql(old, SNAPSHOTS), f"{name}: the snapshots are the same")
     equal(sql(new, "SELECT count(*) FROM snapback.verify()"), 0, f"{name}: and whole")
-    equal(sql(new, "SELECT array_agg(relation::text || ' ' || guard || ' ' || status ORDER BY relation::text) FROM snapback.protection WHERE options IS NOT NULL"),
-          sql(old, "SELECT array_agg(relation::text || ' ' || guard || ' ' || status ORDER BY relation::text) FROM snapback.protection WHERE options IS NOT NULL"), f"{name}: the tables are protected as they were")
+    equal(sql(new, "SELECT array_agg(relation::text || ' ' || guard || ' ' || status ORDER BY relation::text) FROM snapback.protection WHERE status <> 'relation gone'"),
+          sql(old, "SELECT array_agg(relation::text || ' ' || guard || ' ' || status ORDER BY relation::text) FROM snapback.protection WHERE status <> 'relation gone'"), f"{name}: the tables are protected as they were")
+    equal(sql(new, "SELECT count(*) FROM snapback.protected_table"), 2, f"{name}: what is gone is not protected")
     before = sql(new, STATE)
     equal(sql(new, "SELECT sum(inserts + updates + deletes) FROM snapback.preview_restore('{*}', NULL, 'a')"), 0, f"{name}: there is nothing to restore")
     equal(sql(new, "SELECT sum(inserts + updates + deletes) FROM snapback.preview_restore('{*}', NULL, 'b')"), 0, f"{name}: nor for the other community")
-    sql(new, "DELETE FROM app.page WHERE cid = 'a' AND id % 2 = 0; UPDATE app.page SET mood = 'good' WHERE cid = 'a'; INSERT INTO app.page VALUES (9999, 'a')")
+    sql(new, "DELETE FROM app.page WHERE cid = 'a' AND id % 2 = 0; UPDATE app.page SET temper = 'good', made = NULL WHERE cid = 'a'; INSERT INTO app.page VALUES (9999, 'a')")
     sql(new, "SELECT count(*) FROM snapback.restore('{*}', NULL, 'a')")
     equal(sql(new, STATE), before, f"{name}: what was damaged there is restored there")
     equal(sql(new, "SELECT count(DISTINCT chunks) FROM snapback.snapshot_table WHERE snapshot IN (snapback.capture('a'), (SELECT id FROM snapback.snapshot WHERE community = 'a' AND kind = 'scheduled'))"), 2,
