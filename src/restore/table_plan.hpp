@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "catalog/community_path.hpp"
+#include "catalog/relation_shape.hpp"
 #include "postgres/tuple_store.hpp"
 #include "snapshot/manifest.hpp"
 
