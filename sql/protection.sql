@@ -188,6 +188,19 @@ DROP TABLE hen, egg CASCADE;
 
 -- Partitioned tables, and inheritance, where each table is one of its own
 SELECT snapback.protect('log', 'a.other');
+-- a foreign key to a partition goes on by the path of the whole
+CREATE TABLE log_note (id int PRIMARY KEY, log int NOT NULL, at date NOT NULL, CONSTRAINT to_part FOREIGN KEY (log, at) REFERENCES log_2024_1);
+SELECT snapback.protect('log_note', 'a.other', via := 'to_part');
+SELECT path, status FROM shown WHERE relation = 'log_note'::regclass;
+INSERT INTO communities VALUES ('00000000-0000-0000-0000-00000000000c', 'c');
+INSERT INTO log VALUES (1, '00000000-0000-0000-0000-00000000000c', '2024-05-06');
+INSERT INTO log_note VALUES (7, 1, '2024-05-06');
+SELECT snapback.capture('00000000-0000-0000-0000-00000000000c') AS captured \gset
+SELECT snapback.snapshot_rows(:'captured', 'log_note');
+SELECT snapback.forget('00000000-0000-0000-0000-00000000000c'), snapback.unprotect('log_note');
+DROP TABLE log_note;
+DELETE FROM log;
+DELETE FROM communities;
 CREATE TABLE base (id int PRIMARY KEY, cid uuid NOT NULL REFERENCES communities);
 CREATE TABLE derived (more text, PRIMARY KEY (id)) INHERITS (base);
 SELECT snapback.protect('base', 'a.other');

@@ -1,84 +1,111 @@
 #include "catalog/community_path.hpp"
 
+#include <algorithm>
+
 #include "catalog/directory.hpp"
+#include "postgres/inheritance.hpp"
+#include "postgres/result_set.hpp"
+#include "postgres/table_scan.hpp"
 
 namespace snapback {
 
 namespace {
 
-constexpr int longest_chain = 16;
-
-struct Step {
-    Oid parent;
-    std::string condition; // over the child's and the parent's alias
-    bool parent_partitioned;
-};
-
-/// Turn the foreign key of this name into the join that follows it.
-Step follow(Query &query, Oid child, const std::string &via, const std::string &child_alias,
-            const std::string &parent_alias) {
-    Rows rows =
-        query.run("SELECT c.confrelid, p.relkind = 'p',"
-                  "       pg_catalog.string_agg(pg_catalog.format('%s.%I OPERATOR(%I.%s) %s.%I', $4, pa.attname, "
-                  "n.nspname, o.oprname, $3, ca.attname),"
-                  "                             ' AND ' ORDER BY k)"
-                  " FROM pg_catalog.pg_constraint c"
-                  " JOIN pg_catalog.pg_class p ON p.oid = c.confrelid"
-                  " CROSS JOIN LATERAL pg_catalog.generate_subscripts(c.conkey, 1) AS k"
-                  " JOIN pg_catalog.pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = c.conkey[k]"
-                  " JOIN pg_catalog.pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = c.confkey[k]"
-                  " JOIN pg_catalog.pg_operator o ON o.oid = c.conpfeqop[k]"
-                  " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
-                  " WHERE c.conrelid = $1 AND c.contype = 'f' AND c.conname = $2"
-                  " GROUP BY c.confrelid, p.relkind",
-                  {Value::regclass(child), Value::text(via), Value::text(child_alias), Value::text(parent_alias)});
-    if (rows.empty())
-        throw Error(sqlstate::undefined_object,
-                    qualified_name(child) + " has no foreign key " + via + ", which leads to its community")
-            .with_hint("Call snapback.protect() again with the foreign key that leads there now.");
-    return {rows[0].oid(1), rows[0].text(3), rows[0].boolean(2)};
+/// Read a relation's name; empty where it is gone.
+std::string name_of(Oid relation) {
+    const char *name = call([&] { return get_rel_name(relation); });
+    return name ? name : "";
 }
 
-/// Find the type of the column that holds the community; a domain's is the type it is made over.
-void find_column(Query &query, Oid relation, const std::string &column, CommunityPath &path) {
-    Rows rows = query.run(
-        "SELECT b.oid, pg_catalog.format_type(b.oid, NULL) FROM pg_catalog.pg_attribute a"
-        " CROSS JOIN LATERAL (WITH RECURSIVE base AS ("
-        "   SELECT y.oid, y.typbasetype FROM pg_catalog.pg_type y WHERE y.oid = a.atttypid"
-        "   UNION ALL SELECT y.oid, y.typbasetype FROM base JOIN pg_catalog.pg_type y ON y.oid = base.typbasetype)"
-        "   SELECT oid FROM base WHERE typbasetype = 0) b"
-        " WHERE a.attrelid = $1 AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped",
-        {Value::regclass(relation), Value::text(column)});
-    if (rows.empty())
-        throw Error(sqlstate::undefined_column,
-                    qualified_name(relation) + " has no column " + column + ", which named its community")
-            .with_hint("Call snapback.protect() again with the column that names it now.");
-    path.type = rows[0].oid(1);
-    path.type_name = rows[0].text(2);
+/// A relation's name for a reader who has the other in view: without the schema where it is the same.
+std::string name_beside(Oid relation, Oid other) {
+    bool same_schema = call([&] { return get_rel_namespace(relation) == get_rel_namespace(other); });
+    return same_schema ? quote_name(name_of(relation)) : qualified_name(relation);
 }
 
-/// The path of the protected table that a chain has come to.
-ProtectedTable registered(Query &query, Oid relation) {
-    Rows rows =
-        query.run("SELECT id, community_column::text, via::text FROM snapback.protected_table WHERE relation = $1",
-                  {Value::regclass(relation)});
-    if (rows.empty())
-        throw Error(sqlstate::undefined_object, "the path of a protected table leads through " +
-                                                    qualified_name(relation) + ", which is not protected")
-            .with_hint("Protect that table too, or name its community column.");
-    return {rows[0].integer(1), relation, "", rows[0].optional_text(2).value_or(""),
-            rows[0].optional_text(3).value_or("")};
+bool has_column(Oid relation, const std::string &column) {
+    return call([&] { return get_attnum(relation, column.c_str()) > 0; });
+}
+
+std::string list_names(const std::vector<ForeignKey> &keys) {
+    std::string list;
+    for (const ForeignKey &key : keys)
+        list += (list.empty() ? "" : ", ") + quote_name(key.name);
+    return list;
+}
+
+Error no_such_key(Oid relation, const std::string &name) {
+    std::string names = list_names(foreign_keys_from(relation));
+    return Error(sqlstate::undefined_object, qualified_name(relation) + " has no foreign key \"" + name + "\"")
+        .with_hint(names.empty() ? "It has no foreign key at all."
+                                 : "Have snapback.protect() name one that it has: " + names + ".");
+}
+
+Error no_such_column(Oid relation, const std::string &name) {
+    return Error(sqlstate::undefined_column, qualified_name(relation) + " has no column \"" + name + "\"")
+        .with_hint("Have snapback.protect() name the column that holds the community.");
+}
+
+Error parent_not_protected(const ForeignKey &key) {
+    return Error(sqlstate::no_community_path, qualified_name(key.parent) + ", to which the foreign key \"" + key.name +
+                                                  "\" of " + qualified_name(key.child) + " leads, is not protected")
+        .with_hint("Protect it first, or name with community_column the column of it that holds the community.");
+}
+
+Error circle(Oid relation) {
+    return Error(sqlstate::no_community_path, "the path from " + qualified_name(relation) + " goes round in a circle")
+        .with_hint("Name with via a foreign key that leads to a community.");
+}
+
+/// Whether a path has been at a relation before.
+bool has_met(const CommunityPath &path, Oid table, Oid relation) {
+    return relation == table || std::any_of(path.keys.begin(), path.keys.end(),
+                                            [&](const ForeignKey &key) { return key.parent == relation; });
+}
+
+/// Let the path end in a column of the relation it has come to.
+void end_in_column(CommunityPath &path, const std::string &column) {
+    path.column = column;
+    if (!has_column(path.end, column))
+        path.fault = no_such_column(path.end, column);
+}
+
+/// Refuse, for what needs a column at the path's end, a path that ends in a schema.
+std::optional<Error> fault_of(const CommunityPath &path) {
+    if (!path.fault && path.column.empty())
+        return Error(sqlstate::no_community_path,
+                     qualified_name(path.end) +
+                         ", to which a path leads, is a table that every community has in its own schema")
+            .with_hint("Protect the tables of such schemas without community_column and via.");
+    return path.fault;
+}
+
+/// Write a path down for a reader: department_id -> departments.cid.
+std::string describe(const CommunityPath &path) {
+    std::string text;
+    for (const ForeignKey &key : path.keys) {
+        std::string columns;
+        for (const ForeignKey::Pair &pair : key.pairs)
+            columns += (columns.empty() ? "" : ", ") + quote_name(pair.child_column);
+        text +=
+            (key.pairs.size() == 1 ? columns : "(" + columns + ")") + " -> " + name_beside(key.parent, key.child) + ".";
+    }
+    return path.column.empty() ? text : text + quote_name(path.column);
+}
+
+std::string or_empty(const ScannedRow &row, int column) {
+    return row.optional_text(column).value_or("");
 }
 
 } // namespace
 
 std::vector<ProtectedTable> protected_tables() {
-    Query query;
     std::vector<ProtectedTable> tables;
-    for (Row row : query.run("SELECT id, coalesce(relation, 0)::oid, coalesce(relation_name, '')::text,"
-                             "       coalesce(community_column, '')::text, coalesce(via, '')::text"
-                             " FROM snapback.protected_table ORDER BY id"))
-        tables.push_back({row.integer(1), row.oid(2), row.text(3), row.text(4), row.text(5)});
+    scan_latest(own_table("protected_table"), [&](const ScannedRow &row) {
+        tables.push_back({DatumGetInt32(row.datum(1)), DatumGetObjectId(row.datum(2)), or_empty(row, 3),
+                          or_empty(row, 4), or_empty(row, 5)});
+    });
+    std::sort(tables.begin(), tables.end(), [](const auto &a, const auto &b) { return a.id < b.id; });
     return tables;
 }
 
@@ -87,6 +114,24 @@ ProtectedTable protected_table(std::int32_t id) {
         if (table.id == id)
             return std::move(table);
     throw Error(sqlstate::undefined_object, "there is no protected table " + std::to_string(id));
+}
+
+std::optional<ProtectedTable> registered_as(Oid relation) {
+    std::vector<ProtectedTable> tables = protected_tables();
+    std::vector<Oid> candidates = with_ancestors(relation);
+    for (auto candidate = candidates.rbegin(); candidate != candidates.rend(); ++candidate) {
+        std::optional<ProtectedTable> by_name;
+        std::string name = name_of(*candidate);
+        for (const ProtectedTable &table : tables) {
+            if (table.relation == *candidate)
+                return table;
+            if (!table.relation_name.empty() && table.relation_name == name)
+                by_name = {table.id, *candidate, table.relation_name, "", ""};
+        }
+        if (by_name)
+            return by_name;
+    }
+    return std::nullopt;
 }
 
 Oid relation_of(const ProtectedTable &table, const std::string &community) {
@@ -106,27 +151,76 @@ Oid relation_of(const ProtectedTable &table, const std::string &community) {
     return rows[0].oid(1);
 }
 
-CommunityPath community_path(const ProtectedTable &table) {
-    Query query;
-    CommunityPath path{};
+CommunityPath trace_path(const ProtectedTable &table) {
+    CommunityPath path{{}, table.relation, "", std::nullopt};
     ProtectedTable at = table;
-    std::string alias = "t";
-    for (int depth = 1; !at.via.empty(); depth++) {
-        if (depth > longest_chain)
-            throw Error(sqlstate::object_not_in_state,
-                        "the path from " + qualified_name(table.relation) + " to its community goes round in a circle");
-        std::string parent_alias = "p" + std::to_string(depth);
-        Step step = follow(query, at.relation, at.via, alias, parent_alias);
-        path.joins += std::string(" JOIN ") + (step.parent_partitioned ? "" : "ONLY ") + qualified_name(step.parent) +
-                      " " + parent_alias + " ON " + step.condition;
-        alias = parent_alias;
+    while (!at.via.empty()) {
+        std::optional<ForeignKey> key = find_foreign_key(at.relation, at.via);
+        if (!key) {
+            path.fault = no_such_key(at.relation, at.via);
+            return path;
+        }
+        bool met = has_met(path, table.relation, key->parent);
+        path.keys.push_back(*key);
+        path.end = key->parent;
+        if (met) {
+            path.fault = circle(table.relation);
+            return path;
+        }
         // Where the column is named beside the foreign key, it is the parent's, and the chain ends there.
-        at = at.community_column.empty() ? registered(query, step.parent)
-                                         : ProtectedTable{0, step.parent, "", at.community_column, ""};
+        std::optional<ProtectedTable> parent;
+        if (!at.community_column.empty())
+            parent = ProtectedTable{0, key->parent, "", at.community_column, ""};
+        else
+            parent = registered_as(key->parent);
+        if (!parent) {
+            path.fault = parent_not_protected(*key);
+            return path;
+        }
+        at = *parent;
     }
-    find_column(query, at.relation, at.community_column, path);
-    path.column = alias + "." + quote_name(at.community_column);
+    if (!at.relation_name.empty())
+        path.end = at.relation;
+    else
+        end_in_column(path, at.community_column);
     return path;
 }
 
+JoinedPath joined_path(const ProtectedTable &table) {
+    CommunityPath path = trace_path(table);
+    if (std::optional<Error> fault = fault_of(path))
+        throw *fault;
+    JoinedPath joined{};
+    std::string alias = "t";
+    for (std::size_t i = 0; i < path.keys.size(); i++) {
+        std::string parent = "p" + std::to_string(i + 1);
+        joined.joins +=
+            " JOIN " + readable(path.keys[i].parent).from + " " + parent + " ON " + path.keys[i].refers(parent, alias);
+        alias = parent;
+    }
+    joined.column = alias + "." + quote_name(path.column);
+    call([&] { joined.type = getBaseType(get_atttype(path.end, get_attnum(path.end, path.column.c_str()))); });
+    joined.type_name = call([&] { return format_type_be_qualified(joined.type); });
+    return joined;
+}
+
 } // namespace snapback
+
+using namespace snapback;
+
+SNAPBACK_FUNCTION(snapback_resolve_path) {
+    auto name_argument = [&](int i) { return PG_ARGISNULL(i) ? std::string() : NameStr(*PG_GETARG_NAME(i)); };
+    if (PG_ARGISNULL(0))
+        return result_row(fcinfo, {Value::text(std::nullopt), Value::text(std::nullopt), Value::text(std::nullopt),
+                                   Value::text(std::nullopt)});
+    CommunityPath path = trace_path({0, PG_GETARG_OID(0), "", name_argument(1), name_argument(2)});
+    std::optional<Error> fault = fault_of(path);
+    auto of_fault = [&](std::string Error::*part) {
+        return Value::text(fault ? std::optional((*fault).*part) : std::nullopt);
+    };
+    std::optional<std::string> problem;
+    if (fault)
+        problem = fault->what();
+    return result_row(fcinfo, {Value::text(describe(path)), of_fault(&Error::sqlstate), Value::text(problem),
+                               of_fault(&Error::hint)});
+}

@@ -1,72 +1,255 @@
 #include "catalog/foreign_keys.hpp"
 
+#include <algorithm>
+#include <array>
+
+#include "postgres/arguments.hpp"
+#include "postgres/result_set.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "utils/fmgroids.h"
+#include "utils/ruleutils.h"
+}
+
 namespace snapback {
+
+namespace {
+
+/// What the catalog says of a foreign key, as plain data.
+struct Constraint {
+    Oid oid;
+    NameData name;
+    Oid child;
+    Oid parent;
+    Oid index;
+    bool inherited;
+    char on_delete;
+    int count;
+    int cleared_count; // none: SET NULL sets all columns
+    std::array<AttrNumber, INDEX_MAX_KEYS> columns;
+    std::array<AttrNumber, INDEX_MAX_KEYS> parent_columns;
+    std::array<Oid, INDEX_MAX_KEYS> equals;
+    std::array<Oid, INDEX_MAX_KEYS> parent_equals;
+    std::array<AttrNumber, INDEX_MAX_KEYS> cleared;
+};
+
+/// Copy a constraint's row; a Postgres call.
+Constraint *copy_constraint(HeapTuple tuple) {
+    auto *row = reinterpret_cast<Form_pg_constraint>(GETSTRUCT(tuple));
+    auto *copy = static_cast<Constraint *>(palloc0(sizeof(Constraint)));
+    copy->oid = row->oid;
+    copy->name = row->conname;
+    copy->child = row->conrelid;
+    copy->parent = row->confrelid;
+    copy->index = row->conindid;
+    copy->inherited = OidIsValid(row->conparentid);
+    copy->on_delete = row->confdeltype;
+    DeconstructFkConstraintRow(tuple, &copy->count, copy->columns.data(), copy->parent_columns.data(),
+                               copy->equals.data(), copy->parent_equals.data(), nullptr, &copy->cleared_count,
+                               copy->cleared.data());
+    return copy;
+}
+
+bool is_among(Oid relation, std::span<const Oid> relations) {
+    return std::find(relations.begin(), relations.end(), relation) != relations.end();
+}
+
+/// List the foreign keys of a child, or with none named those from or to any of these; a Postgres call.
+List *scan_constraints(Oid child, std::span<const Oid> either) {
+    List *found = NIL;
+    Relation constraints = table_open(ConstraintRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(child));
+    bool by_child = OidIsValid(child);
+    SysScanDesc scan = systable_beginscan(constraints, by_child ? ConstraintRelidTypidNameIndexId : InvalidOid,
+                                          by_child, nullptr, by_child ? 1 : 0, &key);
+    while (HeapTuple tuple = systable_getnext(scan)) {
+        auto *row = reinterpret_cast<Form_pg_constraint>(GETSTRUCT(tuple));
+        if (row->contype == CONSTRAINT_FOREIGN &&
+            (by_child || is_among(row->conrelid, either) || is_among(row->confrelid, either)))
+            found = lappend(found, copy_constraint(tuple));
+    }
+    systable_endscan(scan);
+    table_close(constraints, AccessShareLock);
+    return found;
+}
+
+ForeignKey::OnDelete on_delete(const Constraint &constraint) {
+    switch (constraint.on_delete) {
+    case FKCONSTR_ACTION_CASCADE:
+        return ForeignKey::OnDelete::cascade;
+    case FKCONSTR_ACTION_SETNULL:
+        return ForeignKey::OnDelete::set_null;
+    case FKCONSTR_ACTION_SETDEFAULT:
+        return ForeignKey::OnDelete::set_default;
+    default:
+        return ForeignKey::OnDelete::keep;
+    }
+}
+
+/// Whether ON DELETE SET NULL sets this column: all of the key's, or those that it lists.
+bool is_nulled(const Constraint &constraint, AttrNumber column) {
+    const AttrNumber *end = constraint.cleared.data() + constraint.cleared_count;
+    return constraint.on_delete == FKCONSTR_ACTION_SETNULL &&
+           (constraint.cleared_count == 0 || std::find(constraint.cleared.data(), end, column) != end);
+}
+
+ForeignKey::Pair read_pair(const Constraint &constraint, int i) {
+    AttrNumber column = constraint.columns[i];
+    AttrNumber parent_column = constraint.parent_columns[i];
+    return {call([&] { return get_attname(constraint.child, column, false); }),
+            call([&] { return get_attname(constraint.parent, parent_column, false); }),
+            call([&] { return get_atttype(constraint.child, column); }),
+            call([&] { return get_atttype(constraint.parent, parent_column); }),
+            constraint.equals[i],
+            constraint.parent_equals[i],
+            call([&] {
+                HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(constraint.child), Int16GetDatum(column));
+                bool nullable = !reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attnotnull;
+                ReleaseSysCache(tuple);
+                return nullable;
+            }),
+            is_nulled(constraint, column)};
+}
+
+std::vector<Constraint> constraints(Oid child, std::span<const Oid> either) {
+    const List *list = call([&] { return scan_constraints(child, either); });
+    std::vector<Constraint> found;
+    for (int i = 0; i < list_length(list); i++)
+        found.push_back(*static_cast<Constraint *>(list_nth(list, i)));
+    return found;
+}
+
+std::vector<ForeignKey> foreign_keys(std::span<const Constraint> constraints) {
+    std::vector<ForeignKey> keys;
+    for (const Constraint &constraint : constraints) {
+        keys.push_back({NameStr(constraint.name),
+                        constraint.child,
+                        constraint.parent,
+                        constraint.index,
+                        {},
+                        on_delete(constraint)});
+        for (int i = 0; i < constraint.count; i++)
+            keys.back().pairs.push_back(read_pair(constraint, i));
+    }
+    return keys;
+}
+
+void leave_out_inherited(std::vector<Constraint> &constraints) {
+    std::erase_if(constraints, [](const Constraint &constraint) { return constraint.inherited; });
+}
+
+/// "left OPERATOR(schema.op) right" with the very operator, whatever the types: they are cast where it needs that.
+std::string operator_clause(const std::string &left, Oid left_type, Oid op, const std::string &right, Oid right_type) {
+    return call([&] {
+        StringInfoData text;
+        initStringInfo(&text);
+        generate_operator_clause(&text, left.c_str(), left_type, op, right.c_str(), right_type);
+        return text.data;
+    });
+}
+
+void add_and(std::string &conditions, const std::string &condition) {
+    conditions += (conditions.empty() ? "" : " AND ") + condition;
+}
+
+std::string column(const std::string &alias, const std::string &name) {
+    return alias + "." + quote_name(name);
+}
+
+} // namespace
 
 std::string ForeignKey::refers(const std::string &parent_alias, const std::string &child_alias) const {
     std::string condition;
     for (const Pair &pair : pairs)
-        condition += (condition.empty() ? "" : " AND ") + parent_alias + "." + quote_name(pair.parent_column) + " " +
-                     pair.equals + " " + child_alias + "." + quote_name(pair.child_column);
+        add_and(condition,
+                refers(pair, column(parent_alias, pair.parent_column), column(child_alias, pair.child_column)));
+    return condition;
+}
+
+std::string ForeignKey::refers(const Pair &pair, const std::string &parent_value,
+                               const std::string &child_value) const {
+    return operator_clause(parent_value, pair.parent_type, pair.equals, child_value, pair.child_type);
+}
+
+std::string ForeignKey::refers_by_parameters(const std::string &parent_alias) const {
+    std::string condition;
+    for (std::size_t i = 0; i < pairs.size(); i++)
+        add_and(condition, operator_clause(column(parent_alias, pairs[i].parent_column), pairs[i].parent_type,
+                                           pairs[i].equals, "$" + std::to_string(i + 1), pairs[i].child_type));
     return condition;
 }
 
 std::string ForeignKey::same_parent(const std::string &a, const std::string &b) const {
     std::string condition;
-    for (const Pair &pair : pairs) {
-        std::string name = quote_name(pair.parent_column);
-        condition +=
-            (condition.empty() ? "" : " AND ") + a + "." + name + " " + pair.parent_equals + " " + b + "." + name;
-    }
+    for (const Pair &pair : pairs)
+        add_and(condition, operator_clause(column(a, pair.parent_column), pair.parent_type, pair.parent_equals,
+                                           column(b, pair.parent_column), pair.parent_type));
     return condition;
 }
 
 std::string ForeignKey::refers_at_all(const std::string &child_alias) const {
     std::string condition;
     for (const Pair &pair : pairs)
-        condition +=
-            (condition.empty() ? "" : " AND ") + child_alias + "." + quote_name(pair.child_column) + " IS NOT NULL";
+        add_and(condition, column(child_alias, pair.child_column) + " IS NOT NULL");
     return condition;
 }
 
 ReadableRelation readable(Oid relation) {
-    Query query;
-    Rows rows = query.run("SELECT relkind = 'p', relowner FROM pg_catalog.pg_class WHERE oid = $1",
-                          {Value::regclass(relation)});
-    std::string name = qualified_name(relation);
-    return {rows[0].boolean(1) ? name : "ONLY " + name, rows[0].oid(2)};
+    std::string name = qualified_name(relation); // names the trouble where it is gone
+    bool partitioned = false;
+    Oid owner = call([&] {
+        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+        auto *row = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+        partitioned = row->relkind == RELKIND_PARTITIONED_TABLE;
+        Oid found = row->relowner;
+        ReleaseSysCache(tuple);
+        return found;
+    });
+    return {partitioned ? name : "ONLY " + name, owner};
 }
 
 std::vector<ForeignKey> foreign_keys_of(std::span<const Oid> relations) {
-    std::vector<std::int64_t> oids(relations.begin(), relations.end());
-    Query query;
-    std::vector<ForeignKey> keys;
-    Oid last = InvalidOid;
-    for (Row row : query.run(
-             "SELECT c.oid, c.conname::text, c.conrelid::oid, c.confrelid::oid, ca.attname::text, pa.attname::text,"
-             "       pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname), NOT ca.attnotnull,"
-             "       c.confdeltype = 'n' AND (c.confdelsetcols IS NULL OR ca.attnum = ANY (c.confdelsetcols)),"
-             "       CASE c.confdeltype WHEN 'c' THEN 1 WHEN 'n' THEN 2 WHEN 'd' THEN 3 ELSE 0 END,"
-             "       pg_catalog.format('OPERATOR(%I.%s)', ppn.nspname, pp.oprname)"
-             " FROM pg_catalog.pg_constraint c"
-             " CROSS JOIN LATERAL pg_catalog.generate_subscripts(c.conkey, 1) AS k"
-             " JOIN pg_catalog.pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = c.conkey[k]"
-             " JOIN pg_catalog.pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = c.confkey[k]"
-             " JOIN pg_catalog.pg_operator o ON o.oid = c.conpfeqop[k]"
-             " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
-             " JOIN pg_catalog.pg_operator pp ON pp.oid = c.conppeqop[k]"
-             " JOIN pg_catalog.pg_namespace ppn ON ppn.oid = pp.oprnamespace"
-             " WHERE c.contype = 'f' AND c.conparentid = 0"
-             "   AND (c.conrelid::bigint = ANY ($1) OR c.confrelid::bigint = ANY ($1))"
-             " ORDER BY c.oid, k",
-             {Value::bigint_array(oids)})) {
-        if (row.oid(1) != last)
-            keys.push_back(
-                {row.text(2), row.oid(3), row.oid(4), {}, static_cast<ForeignKey::OnDelete>(row.integer(10))});
-        last = row.oid(1);
-        keys.back().pairs.push_back(
-            {row.text(5), row.text(6), row.text(7), row.text(11), row.boolean(8), row.boolean(9)});
-    }
-    return keys;
+    std::vector<Constraint> found = constraints(InvalidOid, relations);
+    leave_out_inherited(found);
+    std::sort(found.begin(), found.end(), [](const Constraint &a, const Constraint &b) { return a.oid < b.oid; });
+    return foreign_keys(found);
+}
+
+std::vector<ForeignKey> foreign_keys_from(Oid child) {
+    std::vector<Constraint> found = constraints(child, {}); // in the order of the index: by name
+    leave_out_inherited(found);
+    return foreign_keys(found);
+}
+
+std::optional<ForeignKey> find_foreign_key(Oid child, const std::string &name) {
+    for (const Constraint &constraint : constraints(child, {}))
+        if (name == NameStr(constraint.name))
+            return std::move(foreign_keys(std::span(&constraint, 1)).front());
+    return std::nullopt;
 }
 
 } // namespace snapback
+
+using namespace snapback;
+
+SNAPBACK_FUNCTION(snapback_foreign_keys_from) {
+    ResultSet result(fcinfo);
+    for (const ForeignKey &key : foreign_keys_from(PG_GETARG_OID(0))) {
+        std::vector<std::string> columns;
+        std::vector<std::string> parent_columns;
+        bool mandatory = true;
+        for (const ForeignKey::Pair &pair : key.pairs) {
+            columns.push_back(pair.child_column);
+            parent_columns.push_back(pair.parent_column);
+            mandatory = mandatory && !pair.child_nullable;
+        }
+        result.add({Value::text(key.name), Value::regclass(key.parent), Value::text_array(columns),
+                    Value::text_array(parent_columns), Value::boolean(mandatory)});
+    }
+    return Datum(0);
+}

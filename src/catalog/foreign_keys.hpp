@@ -1,4 +1,8 @@
 #pragma once
+// The one reader of foreign keys. It reads the catalogs as they are at this moment, with no rights and no SQL, so that
+// the guard may ask in the midst of any statement.
+#include <span>
+
 #include "postgres/query.hpp"
 
 namespace snapback {
@@ -8,19 +12,26 @@ struct ForeignKey {
     std::string name;
     Oid child;
     Oid parent;
+    Oid index; // the parent's, which keeps the referenced values unique
     struct Pair {
         std::string child_column;
         std::string parent_column;
-        std::string equals;        // OPERATOR(schema.=), parent value on the left
-        std::string parent_equals; // the same among the parent's values
+        Oid child_type;
+        Oid parent_type;
+        Oid equals;        // operator: parent value on the left, child value on the right
+        Oid parent_equals; // the same among the parent's values
         bool child_nullable;
         bool nulled; // by ON DELETE SET NULL
     };
     std::vector<Pair> pairs;
-    enum class OnDelete { keep, cascade, set_null, set_default } on_delete; // keep: NO ACTION or RESTRICT
+    enum class OnDelete { keep, cascade, set_null, set_default } on_delete = OnDelete::keep; // keep: or RESTRICT
 
     /// "p.x OPERATOR(=) c.y AND …": a parent's row, by its alias, and a child's row that refers to it.
     std::string refers(const std::string &parent_alias, const std::string &child_alias) const;
+    /// The condition that a parent's row has this value of a pair's column, and a child's row that one.
+    std::string refers(const Pair &pair, const std::string &parent_value, const std::string &child_value) const;
+    /// "p.x OPERATOR(=) $1 AND …": the parent's row that the parameters, a child's values, refer to.
+    std::string refers_by_parameters(const std::string &parent_alias) const;
     /// "a.x OPERATOR(=) b.x AND …": two rows of the parent that have the same referenced values.
     std::string same_parent(const std::string &a, const std::string &b) const;
     /// "c.y IS NOT NULL AND …": the child's row refers to some parent.
@@ -37,5 +48,11 @@ ReadableRelation readable(Oid relation);
 /// Every foreign key that leads from or to one of these tables; of a partitioned table's, only the key itself and not
 /// its copies on the partitions.
 std::vector<ForeignKey> foreign_keys_of(std::span<const Oid> relations);
+
+/// The foreign keys that lead from a table, in the order of their names; without such copies.
+std::vector<ForeignKey> foreign_keys_from(Oid child);
+
+/// A table's foreign key by its name, if there is one.
+std::optional<ForeignKey> find_foreign_key(Oid child, const std::string &name);
 
 } // namespace snapback

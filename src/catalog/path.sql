@@ -1,23 +1,18 @@
 -- Community paths: how a table's rows come to their community, through a column of their own or a chain of foreign keys.
 
+CREATE FUNCTION snapback.foreign_keys_from(child regclass)
+RETURNS TABLE (name text, parent regclass, columns text[], parent_columns text[], mandatory boolean)
+LANGUAGE c STABLE STRICT ROWS 3 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_foreign_keys_from';
+COMMENT ON FUNCTION snapback.foreign_keys_from(regclass) IS
+    'The foreign keys of a table, by name; those that partitions inherit left out. mandatory: none of its columns takes NULL';
+
 CREATE VIEW snapback.foreign_key AS
-SELECT c.conrelid::regclass AS child,
-       c.conname AS name,
-       c.confrelid::regclass AS parent,
-       k.columns,
-       k.parent_columns,
-       k.mandatory
-FROM pg_catalog.pg_constraint c
-CROSS JOIN LATERAL (
-    SELECT pg_catalog.array_agg(ca.attname ORDER BY i) AS columns,
-           pg_catalog.array_agg(pa.attname ORDER BY i) AS parent_columns,
-           pg_catalog.bool_and(ca.attnotnull) AS mandatory
-    FROM pg_catalog.generate_subscripts(c.conkey, 1) AS i
-    JOIN pg_catalog.pg_attribute ca ON ca.attrelid = c.conrelid AND ca.attnum = c.conkey[i]
-    JOIN pg_catalog.pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = c.confkey[i]) k
-WHERE c.contype = 'f' AND c.conparentid = 0;
-COMMENT ON VIEW snapback.foreign_key IS
-    'Every declared foreign key, those that partitions inherit left out; mandatory: none of its columns takes NULL';
+SELECT c.oid::regclass AS child, f.name::name AS name, f.parent, f.columns::name[] AS columns,
+       f.parent_columns::name[] AS parent_columns, f.mandatory
+FROM pg_catalog.pg_class c CROSS JOIN LATERAL snapback.foreign_keys_from(c.oid) f
+WHERE c.relkind IN ('r', 'p');
+COMMENT ON VIEW snapback.foreign_key IS 'Every declared foreign key, as snapback.foreign_keys_from()';
 
 CREATE FUNCTION snapback.community_key_column() RETURNS TABLE (relation regclass, column_name name)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -75,72 +70,12 @@ COMMENT ON FUNCTION snapback.community_relations(name) IS
 
 CREATE FUNCTION snapback.resolve_path(relation regclass, community_column name, via name,
                                       OUT path text, OUT state text, OUT problem text, OUT hint text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    longest_chain constant integer := 16;
-    at_relation regclass := relation;
-    at_column   name := community_column;
-    at_via      name := via;
-    link        snapback.foreign_key;
-BEGIN
-    path := '';
-    FOR depth IN 0 .. longest_chain LOOP
-        IF at_via IS NULL THEN
-            IF NOT snapback.has_column(at_relation, at_column) THEN
-                state := '42703';
-                problem := format('%s has no column "%s"', at_relation, at_column);
-                hint := 'Name the column that holds the community.';
-            END IF;
-            path := path || quote_ident(at_column);
-            RETURN;
-        END IF;
-        SELECT * INTO link FROM snapback.foreign_key f WHERE f.child = at_relation AND f.name = at_via;
-        IF link.name IS NULL THEN
-            state := '42704';
-            problem := format('%s has no foreign key "%s"', at_relation, at_via);
-            hint := coalesce('It has: ' || (SELECT string_agg(quote_ident(f.name), ', ' ORDER BY f.name)
-                                            FROM snapback.foreign_key f WHERE f.child = at_relation) || '.',
-                             'It has no foreign key at all.');
-            RETURN;
-        END IF;
-        path := path || CASE WHEN cardinality(link.columns) = 1 THEN quote_ident(link.columns[1])
-                             ELSE format('(%s)', (SELECT string_agg(quote_ident(c), ', ') FROM unnest(link.columns) c)) END
-                     || format(' -> %s.', snapback.name_beside(link.parent, at_relation));
-        IF link.parent = relation THEN
-            EXIT;
-        ELSIF at_column IS NOT NULL THEN
-            at_via := NULL;
-        ELSE
-            SELECT t.community_column, t.via INTO at_column, at_via
-            FROM snapback.protected_table t WHERE t.relation = link.parent;
-            IF NOT FOUND THEN
-                state := 'SB020';
-                problem := format('%s, to which the foreign key "%s" of %s leads, is not protected',
-                                  link.parent, link.name, at_relation);
-                hint := 'Protect it first, or name with community_column the column of it that holds the community.';
-                RETURN;
-            END IF;
-        END IF;
-        at_relation := link.parent;
-    END LOOP;
-    state := 'SB020';
-    problem := format('the path from %s goes round in a circle, or takes more than %s foreign keys', relation, longest_chain);
-    hint := 'Name with via a foreign key that leads to a community.';
-END $$;
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_resolve_path';
 COMMENT ON FUNCTION snapback.resolve_path(regclass, name, name) IS
     'Follows a path from a table to its community''s column: the path as text, such as department_id -> departments.cid; '
-    'or, where it leads nowhere, the SQLSTATE, the problem and a hint. The table itself need not be protected yet';
-
-CREATE FUNCTION snapback.name_beside(relation regclass, other regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE WHEN c.relnamespace = o.relnamespace THEN quote_ident(c.relname) ELSE name_beside.relation::text END
-    FROM pg_class c, pg_class o
-    WHERE c.oid = name_beside.relation AND o.oid = name_beside.other
-$$;
-COMMENT ON FUNCTION snapback.name_beside(regclass, regclass) IS
-    'A relation''s name for a reader who has the other in view: without the schema where it is the same';
+    'or, where it leads nowhere, as far as it goes, and the SQLSTATE, the problem and a hint. The table itself need not be '
+    'protected yet';
 
 CREATE FUNCTION snapback.path_candidates(relation regclass, parents regclass[])
 RETURNS TABLE (community_column name, via name, mandatory boolean, own boolean, arguments text)

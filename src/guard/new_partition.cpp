@@ -1,6 +1,6 @@
 // Row triggers come to a new partition by themselves; the guard against TRUNCATE, and either guard of a table that is
 // made a child by inheritance, does not. An event trigger puts them on.
-#include "guard/path_builder.hpp"
+#include "catalog/community_path.hpp"
 
 extern "C" {
 #include "commands/event_trigger.h"
@@ -31,7 +31,7 @@ void guard_touched_tables() {
     Query query;
     for (Row touched : query.run("SELECT DISTINCT objid FROM pg_catalog.pg_event_trigger_ddl_commands() "
                                  "WHERE object_type OPERATOR(pg_catalog.=) 'table'"))
-        if (is_registered(touched.oid(1)))
+        if (registered_as(touched.oid(1)))
             query.run("SELECT snapback.install_guard($1)", {Value::regclass(touched.oid(1))});
 }
 

@@ -1,9 +1,7 @@
 #include "guard/path_builder.hpp"
 
-#include <algorithm>
-
+#include "catalog/community_path.hpp"
 #include "postgres/as_owner.hpp"
-#include "postgres/foreign_key.hpp"
 #include "postgres/heavy_lock.hpp"
 #include "postgres/inheritance.hpp"
 #include "postgres/table_scan.hpp"
@@ -11,42 +9,6 @@
 namespace snapback {
 
 namespace {
-
-/// A row of snapback.protected_table.
-struct Registration {
-    Oid relation; // that the path is told of; for a table by name, the one of that name
-    std::optional<std::string> community_column;
-    std::optional<std::string> via;
-};
-
-/// Read the relation's name if the schema of a community may hold it.
-std::string name_of(Oid relation) {
-    const char *name = call([&] { return get_rel_name(relation); });
-    return name ? name : "";
-}
-
-/// Find what is registered for one relation, by itself or by its name.
-std::optional<Registration> registration_of(Oid relation) {
-    std::optional<Registration> by_oid;
-    std::optional<Registration> by_name;
-    std::string name = name_of(relation);
-    scan_latest(own_table("protected_table"), [&](const ScannedRow &row) {
-        if (!row.is_null(2) && DatumGetObjectId(row.datum(2)) == relation)
-            by_oid = {relation, row.optional_text(4), row.optional_text(5)};
-        else if (row.optional_text(3) == name)
-            by_name = {relation, std::nullopt, std::nullopt};
-    });
-    return by_oid ? by_oid : by_name;
-}
-
-/// Find what is registered for the relation or the topmost of its ancestors.
-std::optional<Registration> topmost_registration(Oid relation) {
-    std::vector<Oid> candidates = with_ancestors(relation);
-    for (auto candidate = candidates.rbegin(); candidate != candidates.rend(); ++candidate)
-        if (auto found = registration_of(*candidate))
-            return found;
-    return std::nullopt;
-}
 
 /// Read from the directory, as its owner, which community a schema belongs to.
 std::optional<std::string> community_of_schema(Oid schema) {
@@ -84,38 +46,25 @@ bool is_built_in(Oid object) {
     return object < FirstNormalObjectId;
 }
 
-/// Write "parent_column = $n" with the very operator of the foreign key.
-std::string key_condition(const ForeignKeyConstraint::Pair &pair, int number) {
-    std::string column = "p." + quote_name(pair.parent_column);
-    std::string parameter = "$" + std::to_string(number);
-    return call([&] {
-        StringInfoData text;
-        initStringInfo(&text);
-        generate_operator_clause(&text, column.c_str(), pair.parent_type, pair.equals, parameter.c_str(), pair.type);
-        return text.data;
-    });
-}
-
-/// Builds the chain of queries that leads from a foreign key to the community.
+/// Make of a traced path the queries that lead from a foreign key to the community.
 class ChainBuilder {
 public:
-    ChainBuilder(GuardedPath &path, Oid relation) : path_(path), relation_(relation) {}
-    /// Follow the registration's foreign keys; return what they lead to.
-    GuardedPath::Kind follow(Registration from);
+    explicit ChainBuilder(GuardedPath &path) : path_(path) {}
+    /// Add the steps of a path that leads from a relation; return what they lead to.
+    GuardedPath::Kind add(Oid relation, const CommunityPath &traced);
 
 private:
-    bool start_from(const ForeignKeyConstraint &key);
-    void add_step(const ForeignKeyConstraint &key, const std::string &selected, bool own_code);
-    bool end_in_column(const ForeignKeyConstraint &key, const std::string &column);
+    bool start_from(Oid relation, const ForeignKey &key);
+    void add_step(const ForeignKey &key, const std::string &selected, bool own_code);
+    void end_in_column(const ForeignKey &key, const std::string &column);
 
     GuardedPath &path_;
-    Oid relation_;
     Query query_; // the plans are made in it
 };
 
-bool ChainBuilder::start_from(const ForeignKeyConstraint &key) {
-    for (const ForeignKeyConstraint::Pair &pair : key.pairs) {
-        std::optional<PathColumn> column = find_column(relation_, pair.column);
+bool ChainBuilder::start_from(Oid relation, const ForeignKey &key) {
+    for (const ForeignKey::Pair &pair : key.pairs) {
+        std::optional<PathColumn> column = find_column(relation, pair.child_column);
         if (!column)
             return false;
         path_.columns.push_back(*column);
@@ -123,36 +72,40 @@ bool ChainBuilder::start_from(const ForeignKeyConstraint &key) {
     return true;
 }
 
-void ChainBuilder::add_step(const ForeignKeyConstraint &key, const std::string &selected, bool own_code) {
+void ChainBuilder::add_step(const ForeignKey &key, const std::string &selected, bool own_code) {
     Oid owner = lock_and_get_owner(key.parent);
-    bool partitioned = call([&] { return get_rel_relkind(key.parent); }) == RELKIND_PARTITIONED_TABLE;
-    std::string sql =
-        "SELECT " + selected + " FROM " + (partitioned ? "" : "ONLY ") + qualified_name(key.parent) + " p WHERE ";
     std::vector<Oid> types;
-    for (const ForeignKeyConstraint::Pair &pair : key.pairs) {
-        types.push_back(pair.type);
-        sql += (types.size() > 1 ? " AND " : "") + key_condition(pair, static_cast<int>(types.size()));
+    for (const ForeignKey::Pair &pair : key.pairs) {
+        types.push_back(pair.child_type);
         own_code |= !is_built_in(pair.equals);
     }
-    path_.steps.emplace_back(owner, sql, types);
+    path_.steps.emplace_back(owner,
+                             "SELECT " + selected + " FROM " + readable(key.parent).from + " p WHERE " +
+                                 key.refers_by_parameters("p"),
+                             types);
     if (own_code)
         path_.steps.back().fix_settings();
 }
 
-bool ChainBuilder::end_in_column(const ForeignKeyConstraint &key, const std::string &column) {
-    AttrNumber number = call([&] { return get_attnum(key.parent, column.c_str()); });
-    if (number == InvalidAttrNumber)
-        return false;
-    Oid type = call([&] { return getBaseType(get_atttype(key.parent, number)); });
+void ChainBuilder::end_in_column(const ForeignKey &key, const std::string &column) {
+    Oid type = call([&] { return getBaseType(get_atttype(key.parent, get_attnum(key.parent, column.c_str()))); });
     add_step(key, "(p." + quote_name(column) + ")::pg_catalog.text", !is_built_in(type));
-    return true;
 }
 
-std::string column_list(const ForeignKeyConstraint &key) {
+std::string column_list(const ForeignKey &key) {
     std::string list;
-    for (const ForeignKeyConstraint::Pair &pair : key.pairs)
-        list += (list.empty() ? "p." : ", p.") + quote_name(pair.column);
+    for (const ForeignKey::Pair &pair : key.pairs)
+        list += (list.empty() ? "p." : ", p.") + quote_name(pair.child_column);
     return list;
+}
+
+GuardedPath::Kind ChainBuilder::add(Oid relation, const CommunityPath &traced) {
+    if (!start_from(relation, traced.keys.front()))
+        return GuardedPath::Kind::unknown;
+    for (std::size_t i = 0; i + 1 < traced.keys.size(); i++)
+        add_step(traced.keys[i], column_list(traced.keys[i + 1]), false);
+    end_in_column(traced.keys.back(), traced.column);
+    return GuardedPath::Kind::chain;
 }
 
 /// Give all rows of a relation the community whose schema it is in.
@@ -163,33 +116,6 @@ GuardedPath::Kind fix_community(GuardedPath &path, Oid relation) {
         return GuardedPath::Kind::none;
     path.community = LockedCommunity{*community, lock_key(*community)};
     return GuardedPath::Kind::fixed;
-}
-
-GuardedPath::Kind ChainBuilder::follow(Registration from) {
-    constexpr auto chain_if = [](bool found) { return found ? GuardedPath::Kind::chain : GuardedPath::Kind::unknown; };
-    std::optional<ForeignKeyConstraint> key = find_foreign_key(from.relation, *from.via);
-    if (!key || !start_from(*key))
-        return GuardedPath::Kind::unknown;
-    std::vector<Oid> visited;
-    for (;;) {
-        path_.relations.push_back(key->parent);
-        if (from.community_column)
-            return chain_if(end_in_column(*key, *from.community_column));
-        std::optional<Registration> parent = topmost_registration(key->parent);
-        if (!parent || std::find(visited.begin(), visited.end(), parent->relation) != visited.end())
-            return GuardedPath::Kind::unknown;
-        visited.push_back(parent->relation);
-        path_.relations.push_back(parent->relation);
-        if (!parent->via)
-            return parent->community_column ? chain_if(end_in_column(*key, *parent->community_column))
-                                            : fix_community(path_, parent->relation);
-        std::optional<ForeignKeyConstraint> next = find_foreign_key(parent->relation, *parent->via);
-        if (!next)
-            return GuardedPath::Kind::unknown;
-        add_step(*key, column_list(*next), false);
-        key = next;
-        from = *parent;
-    }
 }
 
 GuardedPath::Kind start_in_column(GuardedPath &path, Oid relation, const std::string &name) {
@@ -203,23 +129,25 @@ GuardedPath::Kind start_in_column(GuardedPath &path, Oid relation, const std::st
 
 } // namespace
 
-bool is_registered(Oid relation) {
-    return topmost_registration(relation).has_value();
-}
-
 GuardedPath build_path(Oid relation) {
     GuardedPath path;
     path.relations = with_ancestors(relation);
     path.relations.push_back(own_table("protected_table"));
-    std::optional<Registration> found = topmost_registration(relation);
-    if (!found)
+    std::optional<ProtectedTable> registered = registered_as(relation);
+    if (!registered)
         return path;
-    if (found->via)
-        path.kind = ChainBuilder(path, relation).follow(*found);
-    else if (found->community_column)
-        path.kind = start_in_column(path, relation, *found->community_column);
+    CommunityPath traced = trace_path(*registered);
+    for (const ForeignKey &key : traced.keys)
+        for (Oid member : with_ancestors(key.parent))
+            path.relations.push_back(member);
+    if (traced.fault)
+        path.kind = GuardedPath::Kind::unknown;
+    else if (traced.column.empty())
+        path.kind = fix_community(path, traced.end);
+    else if (traced.keys.empty())
+        path.kind = start_in_column(path, relation, traced.column);
     else
-        path.kind = fix_community(path, found->relation);
+        path.kind = ChainBuilder(path).add(relation, traced);
     return path;
 }
 

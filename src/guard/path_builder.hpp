@@ -7,7 +7,4 @@ namespace snapback {
 /// partition or child of.
 GuardedPath build_path(Oid relation);
 
-/// Whether the relation, or what it is a partition or child of, is protected.
-bool is_registered(Oid relation);
-
 } // namespace snapback

@@ -6,20 +6,40 @@ ResultSet::ResultSet(FunctionCallInfo fcinfo) : result_(reinterpret_cast<ReturnS
     call([&] { InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC); });
 }
 
-void ResultSet::add(std::initializer_list<Value> row) {
-    std::vector<Datum> datums;
-    std::vector<char> nulls; // laid out as the bool array that Postgres takes; vector<bool> is packed
-    for (const Value &value : row) {
-        datums.push_back(value.datum);
-        nulls.push_back(value.null);
+namespace {
+
+/// A row's values as Postgres takes them.
+struct Columns {
+    Columns(std::initializer_list<Value> row, TupleDesc shape) {
+        for (const Value &value : row) {
+            datums.push_back(value.datum);
+            null_bytes.push_back(value.null);
+        }
+        if (datums.size() != static_cast<std::size_t>(shape->natts))
+            throw Error(sqlstate::internal_error, "a row does not fit the columns that its function declares");
     }
+    bool *nulls() { return reinterpret_cast<bool *>(null_bytes.data()); }
+
+    std::vector<Datum> datums;
+    std::vector<char> null_bytes; // laid out as an array of bool; vector<bool> is packed
     static_assert(sizeof(bool) == sizeof(char));
-    if (datums.size() != static_cast<std::size_t>(result_->setDesc->natts))
-        throw Error(sqlstate::internal_error, "a row does not fit the columns that its function declares");
-    call([&] {
-        tuplestore_putvalues(result_->setResult, result_->setDesc, datums.data(),
-                             reinterpret_cast<bool *>(nulls.data()));
+};
+
+} // namespace
+
+void ResultSet::add(std::initializer_list<Value> row) {
+    Columns columns(row, result_->setDesc);
+    call([&] { tuplestore_putvalues(result_->setResult, result_->setDesc, columns.datums.data(), columns.nulls()); });
+}
+
+Datum result_row(FunctionCallInfo fcinfo, std::initializer_list<Value> row) {
+    TupleDesc shape = call([&] {
+        TupleDesc found = nullptr;
+        get_call_result_type(fcinfo, nullptr, &found);
+        return BlessTupleDesc(found);
     });
+    Columns columns(row, shape);
+    return call([&] { return HeapTupleGetDatum(heap_form_tuple(shape, columns.datums.data(), columns.nulls())); });
 }
 
 } // namespace snapback

@@ -17,4 +17,7 @@ private:
     ReturnSetInfo *result_;
 };
 
+/// The one row that a function with OUT parameters hands back, of the types that it declares.
+Datum result_row(FunctionCallInfo fcinfo, std::initializer_list<Value> row);
+
 } // namespace snapback

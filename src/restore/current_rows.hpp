@@ -1,4 +1,5 @@
 #pragma once
+#include "catalog/relation_shape.hpp"
 #include "snapshot/capture.hpp"
 
 namespace snapback {

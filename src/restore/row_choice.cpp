@@ -8,41 +8,38 @@ namespace snapback {
 
 namespace {
 
-/// The condition that a row, whose columns are at hand by their bare names, is in a store: `pairs` are the store's
-/// column, the operator, and the row's column.
-struct Match {
-    std::string store_column;
-    std::string equals;
-    std::string row_column;
-};
-std::string is_in(const std::string &store, const std::vector<Match> &matches) {
-    // The store's columns get names that hide none of the row's.
-    std::string columns;
+/// The condition that a store has a row of some kind: the store's columns get names that hide none of the columns that
+/// are at hand by their bare names. `equals` makes of each column's number and new name what it must be equal to.
+std::string is_in(const std::string &store, const std::vector<std::string> &columns,
+                  const std::function<std::string(std::size_t, const std::string &)> &equals) {
+    std::string list;
     std::string names;
     std::string condition;
-    for (std::size_t i = 0; i < matches.size(); i++) {
+    for (std::size_t i = 0; i < columns.size(); i++) {
         std::string name = "\"chosen " + std::to_string(i) + "\"";
-        columns += (i ? ", " : "") + quote_name(matches[i].store_column);
+        list += (i ? ", " : "") + quote_name(columns[i]);
         names += (i ? ", " : "") + name;
-        condition += (i ? " AND k." : "k.") + name + " " + matches[i].equals + " " + quote_name(matches[i].row_column);
+        condition += (i ? " AND " : "") + equals(i, "k." + name);
     }
-    return "EXISTS (SELECT FROM (SELECT " + columns + " FROM " + store + ") k (" + names + ") WHERE " + condition + ")";
+    return "EXISTS (SELECT FROM (SELECT " + list + " FROM " + store + ") k (" + names + ") WHERE " + condition + ")";
 }
 
 std::string key_is_in(const TablePlan &plan, const TupleStore &store) {
-    std::vector<Match> matches;
-    for (const KeyColumn &part : plan.live.key) {
-        const std::string &name = plan.live.columns[part.column].name;
-        matches.push_back({name, part.equals, name});
-    }
-    return is_in(store.name(), matches);
+    std::vector<std::string> columns;
+    for (const KeyColumn &part : plan.live.key)
+        columns.push_back(plan.live.columns[part.column].name);
+    return is_in(store.name(), columns, [&](std::size_t i, const std::string &name) {
+        return name + " " + plan.live.key[i].equals + " " + quote_name(columns[i]);
+    });
 }
 
 std::string refers_into(const ForeignKey &key, const TupleStore &store) {
-    std::vector<Match> matches;
+    std::vector<std::string> columns;
     for (const ForeignKey::Pair &pair : key.pairs)
-        matches.push_back({pair.parent_column, pair.equals, pair.child_column});
-    return is_in(store.name(), matches);
+        columns.push_back(pair.parent_column);
+    return is_in(store.name(), columns, [&](std::size_t i, const std::string &name) {
+        return key.refers(key.pairs[i], name, quote_name(key.pairs[i].child_column));
+    });
 }
 
 /// The rows of both sides where a condition over bare column names holds.

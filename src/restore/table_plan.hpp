@@ -1,6 +1,8 @@
 #pragma once
 #include <memory>
 
+#include "catalog/community_path.hpp"
+#include "catalog/relation_shape.hpp"
 #include "catalog/row_keys.hpp"
 #include "postgres/tuple_store.hpp"
 #include "restore/selection.hpp"

@@ -66,7 +66,7 @@ private:
 
 void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std::span<const std::string> communities,
                     const RowVisitor &visit) {
-    CommunityPath path = community_path(table);
+    JoinedPath path = joined_path(table);
     std::string sql = "SELECT " + path.column + column_list(shape) + " FROM " + shape.from() + " t" + path.joins +
                       " WHERE " + path.column + " = ANY (CAST($1 AS " + path.type_name + "[]))";
     AsOwner owner(shape.owner);

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "catalog/community_path.hpp"
+#include "catalog/relation_shape.hpp"
 
 namespace snapback {
 
