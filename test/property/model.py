@@ -159,16 +159,13 @@ def create_table(relation, table):
     lines = [f"{quoted(c.name)} {c.kind} {'NOT NULL' if c.not_null or c.name in table.key else ''} {c.extra}".rstrip() for c in table.columns]
     if any(u.kind == "twice" for u in table.uniques):
         lines.append("twice int GENERATED ALWAYS AS (pos * 2) STORED")
+    # Where there is no primary key, the first unique index over columns that are NOT NULL names the rows.
+    lines.append(f"{'PRIMARY KEY' if table.primary else 'UNIQUE'} ({', '.join(map(quoted, table.key))})")
     lines += [line for line in (constraint(u) for u in table.uniques) if line]
-    key = ", ".join(map(quoted, table.key))
-    if table.primary:
-        lines.append(f"PRIMARY KEY ({key})")
     statements = [f"CREATE TABLE {full_name(relation)} ({', '.join(lines)}) {table.partitioned}".rstrip()]
     if table.partitioned:
         statements += [f"CREATE TABLE {quoted(relation[1])}.{quoted(relation[0] + ' p' + str(i))} PARTITION OF {full_name(relation)} "
                        f"FOR VALUES WITH (MODULUS 2, REMAINDER {i})" for i in range(2)]
-    if not table.primary:
-        statements.append(f"CREATE UNIQUE INDEX ON {full_name(relation)} ({key})")
     statements += [f"CREATE UNIQUE INDEX {quoted(u.name)} ON {full_name(relation)} ({', '.join([*map(quoted, u.columns[:-1]), 'lower(' + quoted(u.columns[-1]) + ')'])}) "
                    "WHERE pos > 3" for u in table.uniques if u.kind == "lower"]
     return statements
@@ -207,6 +204,8 @@ def create_schema(schema):
 def protect(schema):
     """The calls that register the schema, parents of paths first."""
     statements = ["SELECT snapback.set_directory('app.directory')"]
+    statements += [f"SELECT snapback.add_category({literal(c)}, '', '')" for c in sorted({o.split(".")[0] for o in schema.options()})]
+    statements += [f"SELECT snapback.add_option({literal(o)}, '', '')" for o in schema.options()]
     done = []
 
     def add(table):

@@ -2,7 +2,7 @@
 import copy
 import json
 
-from generator import Case
+from generator import Case, covers
 from model import COMMUNITIES, create_schema, full_name, insert, literal, protect, violations
 from trial import COMMUNITY, TYPES
 
@@ -12,7 +12,7 @@ def shrink(case, fails, tries=400):
     left = [tries]
 
     def still(candidate):
-        if candidate is None or left[0] <= 0 or list(violations(candidate.schema, candidate.rows)):
+        if candidate is None or left[0] <= 0 or not any(covers(candidate.categories, o) for o in candidate.schema.options()) or list(violations(candidate.schema, candidate.rows)):
             return False
         left[0] -= 1
         return fails(candidate)
@@ -61,7 +61,7 @@ def fewer_damages(case, still):
 def fewer_terms(case, still):
     found = None
     for name in list(case.terms or {}):
-        terms = {k: v for k, v in case.terms.items() if k != name and not (name == "rows" and k == "children")} or None
+        terms = {k: v for k, v in (case.terms or {}).items() if k != name and not (name == "rows" and k == "children")} or None
         candidate = Case(case.schema, case.rows, case.damage, case.categories, terms)
         if still(candidate):
             case = found = candidate

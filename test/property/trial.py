@@ -11,14 +11,10 @@ DO $$ DECLARE s text; BEGIN
     FOR s IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname = 'app' OR nspname LIKE 's\\_%' LOOP EXECUTE 'DROP SCHEMA ' || s || ' CASCADE'; END LOOP;
 END $$;
 TRUNCATE snapback.restore_run, snapback.restore_row, snapback.restore_table, snapback.snapshot, snapback.snapshot_table, snapback.chunk, snapback.capture_failure,
-    snapback.coverage, snapback.protected_table, snapback.directory, snapback.audit CASCADE
+    snapback.coverage, snapback.protected_table, snapback.directory, snapback.audit, snapback.option, snapback.category CASCADE
 """
-TYPES = """
-CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('good', 'bad', 'so so'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN short AS varchar(5);
-CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-SELECT snapback.add_category('x', 'X', ''), snapback.add_category('y', 'Y', '');
-SELECT snapback.add_option(o, '', '') FROM unnest('{x.o0,x.o1,x.o2,y.o0,y.o1,y.o2}'::text[]) o
-"""
+TYPES = """CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('good', 'bad', 'so so'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN short AS varchar(5);
+CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"""
 
 
 class Trial:
@@ -131,6 +127,7 @@ class Round:
         trial.harm(self.case.damage)
         before, before_json, sequences = trial.fetch(), trial.fetch_json(), trial.sequences()
         require(not list(violations(self.schema, before)), "the damage left what Postgres should not have let pass", lambda: list(violations(self.schema, before)))
+        self.forget_unknown_rows(before)
         self.oracle = Oracle(self.case, only_of(self.schema, trial.base, COMMUNITY), before)
         preview = self.preview(self.case.terms)
         differences = self.differences(trial.snapshot, self.case.terms)
@@ -147,6 +144,23 @@ class Round:
         self.judge_sequences(sequences)
         self.take_back(run, before, after)
         return "left out" if any(f["left_out"] for f in preview.values()) else "restored" if after != before else "nothing to do"
+
+    def forget_unknown_rows(self, before):
+        """Ask for no row that neither the snapshot nor the table has: damage that should have added it was refused."""
+        terms = dict(self.case.terms or {})
+        states = [only_of(self.schema, s, COMMUNITY) for s in (self.trial.base, before)]
+        rows = {}
+        for relation, table in self.schema.relations():
+            name = relation[0] if table.path == "schema" else full_name(relation)
+            known = [e for e in terms.get("rows", {}).get(name, []) if any(table.key_of(e) in s[relation] for s in states)]
+            if known and relation[1] in (SHARED, f"s_{COMMUNITY}"):
+                rows[name] = known
+        if "rows" in terms:
+            terms["rows"] = rows
+            if not rows:
+                terms.pop("rows")
+                terms.pop("children", None)
+        self.case.terms = terms or None
 
     # ---- calls ----------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ The modules are in test/property/.
 import os
 import pathlib
 import random
+import re
 import sys
 import time
 import traceback
@@ -38,7 +39,8 @@ def outcome_of(trial, case):
     except Problem as problem:
         return None, problem
     except Exception as error:  # noqa: BLE001  (a defect of the test, or an error where none may be)
-        return None, Problem(f"{type(error).__name__} {getattr(error, 'pgcode', '')}", f"{error}\n{traceback.format_exc()}")
+        first = re.sub(r"[0-9a-f-]{36}|\d+|\"[^ ]*|app[^ ]*", "…", f"{error}".split("\n")[0])
+        return None, Problem(f"{type(error).__name__} {getattr(error, 'pgcode', '')}: {first}", f"{error}\n{traceback.format_exc()}")
 
 
 def explain(connection, case, problem):
