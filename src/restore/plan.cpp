@@ -40,15 +40,15 @@ void Plan::add_selected_tables() {
         TablePlan &plan =
             add_table(table, *stored, std::move(selection->second), by_key ? Extent::all : Extent::differing);
         require_usable_options(query_, plan, order_.options);
-        choose_rows(query_, plan);
+        // Going back, a row that was named may be one that came and went.
+        choose_rows(query_, plan, order_.rows_must_exist && order_.manifest.kind != "before_restore");
     }
     find_foreign_keys();
 }
 
 TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &stored, Selection selection,
                            Extent extent) {
-    tables_.push_back(
-        std::make_unique<TablePlan>(query_, table, shape_to_restore(table, community(), stored), stored));
+    tables_.push_back(std::make_unique<TablePlan>(query_, table, shape_to_restore(table, community(), stored), stored));
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
     load_difference(plan, community(), current_, extent);
