@@ -32,6 +32,8 @@ void Plan::add_selected_tables() {
         if (selection == selections.end())
             continue;
         const ManifestTable *stored = order_.manifest.table(table.id);
+        if (!stored && order_.manifest.kind == "before_restore")
+            continue; // that restore was of named rows, and could not change this table
         if (!stored)
             throw Error(sqlstate::option_not_in_snapshot,
                         qualified_name(relation_of(table, community())) + " is not in snapshot " + order_.manifest.id)
@@ -40,7 +42,8 @@ void Plan::add_selected_tables() {
         TablePlan &plan =
             add_table(table, *stored, std::move(selection->second), by_key ? Extent::all : Extent::differing);
         require_usable_options(query_, plan, order_.options);
-        choose_rows(query_, plan);
+        // Going back, a row that was named may be one that came and went.
+        choose_rows(query_, plan, order_.rows_must_exist && order_.manifest.kind != "before_restore");
     }
     find_foreign_keys();
 }

@@ -10,6 +10,7 @@ struct RestoreOrder {
     Manifest manifest;
     std::vector<std::string> options;
     Terms terms;
+    bool rows_must_exist = true; // those that the terms name
 };
 
 /// What a restore will do, before anything is written. The preview shows it, the restore carries it out.

@@ -105,9 +105,9 @@ bool is_cleared(const ForeignKey &key) {
 
 } // namespace
 
-void choose_rows(Query &query, TablePlan &plan) {
+void choose_rows(Query &query, TablePlan &plan, bool must_exist) {
     if (!plan.selection.only.empty()) {
-        fill_by_key(query, plan, plan.only, plan.selection.only, true);
+        fill_by_key(query, plan, plan.only, plan.selection.only, must_exist);
         plan.selection.narrow(key_is_in(plan, plan.only));
     }
     if (!plan.selection.also.empty()) {

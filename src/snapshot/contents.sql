@@ -74,11 +74,15 @@ AS $$
     SELECT coalesce(array_agg(o.option ORDER BY c.position, o.position), '{}')
     FROM snapback.option o JOIN snapback.category c USING (category)
     WHERE EXISTS (SELECT FROM snapback.coverage v WHERE v.option = o.option)
-      AND NOT EXISTS (SELECT FROM snapback.coverage v WHERE v.option = o.option
-                      AND NOT EXISTS (SELECT FROM snapback.snapshot_table m
-                                      WHERE m.snapshot = snapshot_options.snapshot AND m.table_id = v.table_id))
+      AND (NOT EXISTS (SELECT FROM snapback.coverage v WHERE v.option = o.option
+                       AND NOT EXISTS (SELECT FROM snapback.snapshot_table m
+                                       WHERE m.snapshot = snapshot_options.snapshot AND m.table_id = v.table_id))
+           OR EXISTS (SELECT FROM snapback.restore_run r
+                      WHERE r.before_snapshot = snapshot_options.snapshot AND o.option = ANY (r.options)))
 $$;
-COMMENT ON FUNCTION snapback.snapshot_options(uuid) IS 'The options that can be restored from a snapshot: those whose tables it holds, all of them';
+COMMENT ON FUNCTION snapback.snapshot_options(uuid) IS
+    'The options that can be restored from a snapshot: those whose tables it holds, all of them; and those of the restore that it was taken before, '
+    'of which it holds every table that the restore could change';
 
 CREATE FUNCTION snapback.snapshot_contents(snapshot uuid)
     RETURNS TABLE (option text, label text, tables bigint, rows bigint, bytes bigint)
