@@ -61,7 +61,7 @@ LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 's
 COMMENT ON FUNCTION snapback.unusable_mail_setting() IS 'What is wrong with the first setting that keeps mail from being sent; null where all is well';
 
 CREATE FUNCTION snapback.approval_settings(OUT community text, OUT account text, OUT retention interval,
-    OUT request_ttl interval, OUT requests_per_hour integer, OUT require_community_name boolean, OUT unusable text)
+    OUT request_ttl interval, OUT requests_per_hour integer, OUT require_community_name boolean, OUT unusable text, OUT audit_retention interval)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- First, since a call of the library loads it, and with it the settings.
@@ -72,6 +72,7 @@ BEGIN
     request_ttl := current_setting('snapback.request_ttl')::interval;
     requests_per_hour := current_setting('snapback.requests_per_hour')::integer;
     require_community_name := current_setting('snapback.require_community_name')::boolean;
+    audit_retention := current_setting('snapback.audit_retention')::interval;
 END $$;
 COMMENT ON FUNCTION snapback.approval_settings() IS
     'The settings that requests and approvals go by; unusable: what keeps mail from being sent, else null';
