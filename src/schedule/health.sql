@@ -38,7 +38,8 @@ AS $$
     FROM snapback.mail m WHERE m.state = 'failed' OR (m.state = 'queued' AND m.attempts > 0)
     UNION ALL
     SELECT 'restore', r.id::text, format('%s: %s', r.state, r.message), 'the owner may approve again while the request lives'
-    FROM snapback.restore_run r WHERE r.state IN ('failed', 'interrupted') AND r.ended_at > clock_timestamp() - interval '1 day'
+    FROM snapback.restore_run r WHERE r.state IN ('failed', 'interrupted') AND r.sqlstate IS DISTINCT FROM 'SB011'
+                                 AND r.ended_at > clock_timestamp() - interval '1 day'
 $$;
 COMMENT ON FUNCTION snapback.health() IS
     'One row for each thing that somebody should look at: guards that are missing, event triggers that are disabled, tables that nobody protects, communities whose newest snapshot '
