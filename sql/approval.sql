@@ -54,7 +54,7 @@ SELECT public.error_of('SELECT * FROM snapback.request_restore(''{customization.
 SELECT public.error_of('SELECT * FROM snapback.request_restore(''{customization.pages}'', requested_by => ''bob'')');
 SELECT public.error_of('SELECT * FROM snapback.request_restore(''{customization.pages}'', ' || quote_literal(:'others') || ')');
 SELECT public.error_of('SELECT * FROM snapback.request_restore(''{customization.pages}'', ''00000000-0000-0000-0000-000000000000'')');
-SELECT public.error_of('SELECT * FROM snapback.request_restore(''{customization}'', NULL)');
+SELECT public.error_of('SELECT * FROM snapback.request_restore(''{customization.docs}'', NULL)');
 SET snapback.account = 'bob';
 SELECT public.error_of('SELECT * FROM snapback.request_restore(''{customization.pages}'')');
 SET snapback.account = '';
@@ -230,7 +230,7 @@ SELECT state FROM snapback.mail;
 ROLLBACK;
 -- A snapshot about to expire shortens it.
 BEGIN;
-UPDATE snapback.snapshot SET captured_at = clock_timestamp() - interval '7 days' + interval '10 min';
+SET LOCAL snapback.retention = '10min';
 SELECT expires_at - clock_timestamp() BETWEEN interval '9 min' AND interval '10 min' AS with_the_snapshot FROM snapback.request_restore(:options);
 ROLLBACK;
 
@@ -258,7 +258,7 @@ ROLLBACK;
 SELECT * FROM snapback.restore('{customization.pages}', NULL, '99');
 SELECT * FROM snapback.restore('{customization.pages}', :'others', '43');
 SELECT * FROM snapback.restore('{*}', '00000000-0000-0000-0000-000000000000', '43');
-SELECT public.error_of('SELECT snapback.restore(''{*}'', NULL, ''43'')');
+SELECT public.error_of('SELECT snapback.restore(''{customization.docs}'', NULL, ''43'')');
 SELECT count(*) AS restores FROM snapback.restores WHERE state <> 'restored';
 
 SELECT snapback.revoke_backend('regress_snapback_backend');

@@ -9,16 +9,20 @@ COMMENT ON FUNCTION snapback.token_hash(text) IS 'What is kept of a secret: its 
 
 CREATE FUNCTION snapback.describe_request(token text)
 RETURNS TABLE (request uuid, community text, name text, requested_by text, requested_at timestamptz, expires_at timestamptz,
-               snapshot uuid, captured_at timestamptz, options jsonb, state text, name_required boolean)
+               snapshot uuid, captured_at timestamptz, options jsonb, state text, name_required boolean, skipped jsonb, switches jsonb,
+               strict boolean, preview jsonb, notes text[])
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM snapback.hide_statement();
     RETURN QUERY
     SELECT r.id, r.community, coalesce((SELECT e.name FROM snapback.directory_entry(r.community) e), r.community),
            r.requested_by, r.requested_at, r.expires_at, r.snapshot, s.captured_at,
-           (SELECT jsonb_agg(jsonb_build_object('option', c.option, 'label', c.label, 'rows', c.rows)) FROM snapback.request_contents(r.id) c),
+           (SELECT jsonb_agg(c) FROM snapback.request_contents(r.id) c),
            CASE WHEN r.state = 'pending' AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.state END,
-           settings.require_community_name
+           settings.require_community_name,
+           (SELECT coalesce(jsonb_agg(jsonb_build_object('option', k.o, 'label', snapback.option_label(k.o)) ORDER BY k.place), '[]')
+            FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place)),
+           r.switches, r.strict, snapback.shown_preview(r.preview), snapback.preview_notes(r.preview)
     FROM snapback.token t JOIN snapback.request r ON r.id = t.request
     LEFT JOIN snapback.snapshot s ON s.id = r.snapshot
     CROSS JOIN snapback.approval_settings() settings
@@ -26,7 +30,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback.describe_request(text) IS
     'What the approval page shows of the request that a mailed secret belongs to; no row where there is none (any more). Changes nothing. '
-    'options: option, label, rows of each; name_required: whether approve_restore() wants the community''s name';
+    'options: for each option its label, its rows in the snapshot, and as figures what would have been done when it was asked for (the columns of preview_restore(), all tables '
+    'together); name_required: whether approve_restore() wants the community''s name; skipped: option and label of what was chosen by category or *, but is not in this snapshot; '
+    'switches, strict: as requested; preview: the figures table by table, those outside of the options included; notes: what else an owner should know';
 
 CREATE FUNCTION snapback.refusal(request snapback.request, community_name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -109,13 +115,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback.carry_out(uuid) IS 'Restore, and end the request that asked for it; all of it or, by an error, nothing';
 
+CREATE FUNCTION snapback.planned_now(snapshot uuid, options text[], switches jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN snapback.planned_tables(snapshot, options, switches);
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION snapback.planned_now(uuid, text[], jsonb) IS 'What planned_tables() returns, or null where nothing can be planned any more';
+
 CREATE FUNCTION snapback.note_restore_failure(restore uuid, outcome text, sqlstate text, message text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     run snapback.restore_run;
+    now jsonb;
 BEGIN
+    IF sqlstate = 'SB011' THEN
+        SELECT snapback.planned_now(r.snapshot, r.options, r.switches) INTO now FROM snapback.restore_run r WHERE r.id = restore;
+    END IF;
     UPDATE snapback.restore_run r SET state = outcome, sqlstate = note_restore_failure.sqlstate,
-        message = coalesce(note_restore_failure.message, ''), ended_at = clock_timestamp()
+        message = coalesce(note_restore_failure.message, ''), changed = now, ended_at = clock_timestamp()
     WHERE r.id = restore RETURNING r.* INTO run;
     IF run.request IS NULL THEN
         RETURN;
@@ -132,7 +151,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback.note_restore_failure(uuid, text, text, text) IS
-    'Record that a restore failed or was interrupted. A request in the background goes back to pending, so that the owner may try again until it expires';
+    'Record that a restore failed or was interrupted, and the plan as it is now where it was refused for being another than the preview (SB011). A request in the background goes back to pending, so that the owner may try again until it expires';
 
 CREATE FUNCTION snapback.approve_locked_request(request snapback.request, background boolean,
     OUT status text, OUT reason text, OUT restore uuid, OUT tables jsonb)
@@ -140,7 +159,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     code text;
 BEGIN
-    restore := snapback.begin_restore(request.community, request.snapshot, request.options, NULL, request.id,
+    restore := snapback.begin_restore(request.community, request.snapshot, request.options, request.switches, request.id,
                                       CASE WHEN background THEN 'queued' ELSE 'running' END);
     IF background THEN
         UPDATE snapback.request r SET state = 'restoring' WHERE r.id = request.id;
@@ -156,6 +175,11 @@ BEGIN
         GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT;
         status := 'failed';
         PERFORM snapback.note_restore_failure(restore, 'failed', code, reason);
+        IF code = 'SB011' THEN
+            status := 'refused';
+            reason := 'what the restore would do has changed since it was requested: request it anew';
+            SELECT snapback.shown_preview(r.changed) INTO tables FROM snapback.restore_run r WHERE r.id = restore;
+        END IF;
     END;
 END $$;
 COMMENT ON FUNCTION snapback.approve_locked_request(snapback.request, boolean) IS
@@ -181,8 +205,9 @@ BEGIN
         IF reason IS NULL THEN
             PERFORM snapback.record_step('request_approved', wish.community, wish.id, NULL, jsonb_build_object('background', background IS TRUE));
             SELECT a.* INTO status, reason, restore, tables FROM snapback.approve_locked_request(wish, background IS TRUE) a;
-        ELSIF wish.id IS NOT NULL THEN
-            PERFORM snapback.record_step('approval_refused', wish.community, wish.id, NULL, jsonb_build_object('reason', reason));
+        END IF;
+        IF status = 'refused' AND wish.id IS NOT NULL THEN
+            PERFORM snapback.record_step('approval_refused', wish.community, wish.id, restore, jsonb_build_object('reason', reason));
         END IF;
     END IF;
     RETURN NEXT;
@@ -194,30 +219,7 @@ EXCEPTION WHEN OTHERS THEN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION snapback.approve_restore(text, text, boolean) IS
-    'Restore what the request that this mailed secret belongs to asks for. status: restored, started (in the background), refused (reason says why) or failed (nothing was '
-    'changed; the link stays valid until it expires); tables: per table inserted, updated, deleted, kept, returned, unlinked, taken, left_out. community_name, where given or demanded by snapback.require_community_name, must '
+    'Restore what the request that this mailed secret belongs to asks for, with its switches. status: restored, started (in the background), refused (reason says why) or '
+    'failed (nothing was changed; the link stays valid until it expires); tables: per table inserted, updated, deleted, kept, returned, unlinked, taken, left_out; where a strict '
+    'request is refused because its plan has changed, the preview as it is now. community_name, where given or demanded by snapback.require_community_name, must '
     'be the community''s name. Raises nothing but what cancels the statement, since an error would write the secret into the log';
-
-CREATE FUNCTION snapback.restore(categories text[], snapshot uuid, community text, switches jsonb DEFAULT NULL)
-RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint,
-               taken bigint, left_out bigint)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    settings record;
-    chosen   record;
-    run      uuid;
-BEGIN
-    SELECT * INTO settings FROM snapback.approval_settings();
-    PERFORM FROM snapback.directory_entry(restore.community);
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('there is no community "%s"', community),
-            HINT = 'The directory given to snapback.set_directory() lists the communities.';
-    END IF;
-    SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
-    run := snapback.begin_restore(community, chosen.id, snapback.check_options(categories, chosen.id), switches, NULL, 'running');
-    PERFORM snapback.carry_out(run);
-    RETURN QUERY SELECT t.* FROM snapback.restored_tables(run) t;
-END $$;
-COMMENT ON FUNCTION snapback.restore(text[], uuid, text, jsonb) IS
-    'For DBAs: restore at once, without mail and approval; returns what was changed, table by table. snapshot null: the newest; switches: docs/restore.md. Errors: SB001 unknown option, SB004 snapshot expired, '
-    'SB005 option not in the snapshot, SB007 unknown community, SB008 unknown snapshot, 22023 a switch is not understood, and whatever keeps the restore from being done';

@@ -55,21 +55,50 @@ std::optional<ClaimedMail> claim_mail() {
     return mail;
 }
 
+FiguresInMail read_figures(Row row, int first_column) {
+    return {row.bigint(first_column), row.bigint(first_column + 1), row.bigint(first_column + 2)};
+}
+
 std::vector<OptionInMail> read_options(Query &query, const std::string &request) {
     std::vector<OptionInMail> options;
-    for (Row row : query.run("SELECT label, rows FROM snapback.request_contents($1)", {Value::uuid(request)}))
-        options.push_back({to_utf8(row.text(1)), row.is_null(2) ? std::nullopt : std::optional(row.bigint(2))});
+    for (Row row : query.run("SELECT label, rows, inserts, updates, deletes FROM snapback.request_contents($1)",
+                             {Value::uuid(request)}))
+        options.push_back({to_utf8(row.text(1)), row.is_null(2) ? std::nullopt : std::optional(row.bigint(2)),
+                           row.is_null(3) ? std::nullopt : std::optional(read_figures(row, 3))});
     return options;
 }
 
-std::vector<TableInMail> read_tables(Query &query, const std::string &restore) {
-    std::vector<TableInMail> tables;
-    for (Row row : query.run(
-             "SELECT relation, inserted, updated, deleted, kept, returned, unlinked FROM snapback.restored_tables($1)",
-             {Value::uuid(restore)}))
-        tables.push_back({to_utf8(row.text(1)), row.bigint(2), row.bigint(3), row.bigint(4), row.bigint(5),
-                          row.bigint(6), row.bigint(7)});
-    return tables;
+std::vector<OptionInMail> read_side_effects(Query &query, const std::string &request) {
+    std::vector<OptionInMail> touched;
+    for (Row row : query.run("SELECT label, inserts, updates, deletes FROM snapback.request_side_effects($1)",
+                             {Value::uuid(request)}))
+        touched.push_back({to_utf8(row.text(1)), std::nullopt, read_figures(row, 2)});
+    return touched;
+}
+
+std::vector<PartInMail> read_parts(Query &query, const std::string &restore) {
+    std::vector<PartInMail> parts;
+    for (Row row : query.run("SELECT label, inserted, updated, deleted, kept, returned, unlinked, taken, left_out"
+                             " FROM snapback.restored_parts($1)",
+                             {Value::uuid(restore)}))
+        parts.push_back({to_utf8(row.text(1)), row.bigint(2), row.bigint(3), row.bigint(4), row.bigint(5),
+                         row.bigint(6), row.bigint(7), row.bigint(8), row.bigint(9)});
+    return parts;
+}
+
+std::vector<ChangeInMail> read_changes(Query &query, const std::string &restore) {
+    std::vector<ChangeInMail> changes;
+    for (Row row : query.run("SELECT label, was_inserts, was_updates, was_deletes, inserts, updates, deletes"
+                             " FROM snapback.plan_changes($1)",
+                             {Value::uuid(restore)}))
+        changes.push_back({to_utf8(row.text(1)), read_figures(row, 2), read_figures(row, 5)});
+    return changes;
+}
+
+std::vector<std::string> in_utf8(std::vector<std::string> texts) {
+    for (std::string &text : texts)
+        text = to_utf8(text);
+    return texts;
 }
 
 struct ComposedMail {
@@ -84,19 +113,22 @@ ComposedMail compose_mail(const ClaimedMail &mail) {
     {
         Query query;
         Row facts =
-            query.run("SELECT recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry "
-                      "FROM snapback.mail_facts($1)",
+            query.run("SELECT recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry,"
+                      " is_strict, skipped, notes FROM snapback.mail_facts($1)",
                       {Value::uuid(mail.id)})[0];
         auto fact = [&](int column) { return to_utf8(facts.optional_text(column).value_or("")); };
         composed.to = fact(1);
         MailHead head{settings().mail_from, composed.to, mail.id, std::time(nullptr)};
         if (mail.restore)
-            composed.message = compose(head, ResultMail{fact(2), fact(4), fact(6), fact(7),
-                                                        facts.boolean(8) ? std::optional(fact(5)) : std::nullopt,
-                                                        read_tables(query, *mail.restore)});
+            composed.message =
+                compose(head, ResultMail{fact(2), fact(4), fact(6), fact(7),
+                                         facts.boolean(8) ? std::optional(fact(5)) : std::nullopt,
+                                         read_parts(query, *mail.restore), read_changes(query, *mail.restore)});
         else
-            composed.message = compose(head, ApprovalMail{fact(2), fact(3), fact(4), fact(5), settings().approve_url,
-                                                          mail.token, read_options(query, mail.request)});
+            composed.message = compose(
+                head, ApprovalMail{fact(2), fact(3), fact(4), fact(5), settings().approve_url, mail.token,
+                                   read_options(query, mail.request), read_side_effects(query, mail.request),
+                                   in_utf8(facts.text_array(10)), in_utf8(facts.text_array(11)), facts.boolean(9)});
     }
     transaction.commit();
     return composed;

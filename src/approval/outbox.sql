@@ -120,21 +120,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION snapback.next_mail_in() IS 'Milliseconds until the next queued mail is due, negative where it is due already; null where none is queued';
 
-CREATE FUNCTION snapback.request_contents(request uuid) RETURNS TABLE (option text, label text, rows bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN QUERY
-    SELECT chosen.option, coalesce(o.label, chosen.option), c.rows
-    FROM snapback.request r
-    CROSS JOIN LATERAL unnest(r.options) WITH ORDINALITY AS chosen (option, place)
-    LEFT JOIN snapback.option o ON o.option = chosen.option
-    LEFT JOIN snapback.snapshot_contents(r.snapshot) c ON c.option = chosen.option
-    WHERE r.id = request_contents.request
-    ORDER BY chosen.place;
-END $$;
-COMMENT ON FUNCTION snapback.request_contents(uuid) IS
-    'The options of a request with their labels and, while the snapshot exists, the number of rows it holds of each';
-
 CREATE FUNCTION snapback.time_for_owners(at timestamptz) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -143,17 +128,57 @@ END;
 COMMENT ON FUNCTION snapback.time_for_owners(timestamptz) IS 'A time as mail shows it: to the minute, in UTC';
 
 CREATE FUNCTION snapback.mail_facts(mail uuid, OUT recipient text, OUT name text, OUT requested_by text, OUT snapshot_at text,
-    OUT expires_at text, OUT outcome text, OUT message text, OUT can_retry boolean)
+    OUT expires_at text, OUT outcome text, OUT message text, OUT can_retry boolean, OUT is_strict boolean, OUT skipped text[], OUT notes text[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT r.owner_email, coalesce((SELECT e.name FROM snapback.directory_entry(r.community) e), r.community), r.requested_by,
            snapback.time_for_owners(s.captured_at), snapback.time_for_owners(r.expires_at), run.state, run.message,
-           r.state = 'pending' AND r.expires_at > clock_timestamp()
-    INTO recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry
+           r.state = 'pending' AND r.expires_at > clock_timestamp() AND run.sqlstate IS DISTINCT FROM 'SB011', r.strict,
+           ARRAY(SELECT snapback.option_label(o) FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place) ORDER BY k.place),
+           snapback.preview_notes(r.preview)
+    INTO recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry, is_strict, skipped, notes
     FROM snapback.mail m
     JOIN snapback.request r ON r.id = m.request
     LEFT JOIN snapback.snapshot s ON s.id = r.snapshot
     LEFT JOIN snapback.restore_run run ON run.id = m.restore
     WHERE m.id = mail_facts.mail;
 END $$;
-COMMENT ON FUNCTION snapback.mail_facts(uuid) IS 'For the mail worker: what a mail tells, but for its options or tables';
+COMMENT ON FUNCTION snapback.mail_facts(uuid) IS 'For the mail worker: what a mail tells, but for figures; can_retry: whether the same link may restore yet (not what is refused because the plan has changed)';
+
+CREATE FUNCTION snapback.restored_parts(restore uuid)
+RETURNS TABLE (label text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint, taken bigint, left_out bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT p.label, sum(t.inserted)::bigint, sum(t.updated)::bigint, sum(t.deleted)::bigint, sum(t.kept)::bigint, sum(t.returned)::bigint,
+           sum(t.unlinked)::bigint, sum(t.taken)::bigint, sum(t.left_out)::bigint
+    FROM snapback.restore_run u
+    JOIN snapback.restore_table t ON t.restore = u.id
+    CROSS JOIN LATERAL snapback.relation_options(t.relation) AS c (options)
+    CROSS JOIN LATERAL (SELECT place, snapback.option_label(o) FROM unnest(u.options) WITH ORDINALITY AS w (o, place) WHERE o = ANY (c.options)
+                        UNION ALL SELECT NULL, snapback.relation_label(t.relation) WHERE NOT c.options && u.options) AS p (place, label)
+    WHERE u.id = restored_parts.restore
+    GROUP BY p.place, p.label
+    HAVING p.place IS NOT NULL OR sum(t.inserted + t.updated + t.deleted) > 0
+    ORDER BY p.place, p.label COLLATE "C";
+END;
+COMMENT ON FUNCTION snapback.restored_parts(uuid) IS
+    'What a restore changed, for its owner: the figures of restored_tables() for each chosen option, and after them for what else was touched';
+
+CREATE FUNCTION snapback.plan_changes(restore uuid)
+RETURNS TABLE (label text, was_inserts bigint, was_updates bigint, was_deletes bigint, inserts bigint, updates bigint, deletes bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT d.* FROM (
+        SELECT coalesce(now.label, was.label) AS label, coalesce(was.inserts, 0), coalesce(was.updates, 0), coalesce(was.deletes, 0),
+               coalesce(now.inserts, 0), coalesce(now.updates, 0), coalesce(now.deletes, 0)
+        FROM snapback.restore_run u
+        JOIN snapback.request r ON r.id = u.request
+        CROSS JOIN (snapback.preview_parts(r.preview) was FULL JOIN snapback.preview_parts(u.changed) now
+                    ON now.label = was.label AND coalesce(now.option, '') = coalesce(was.option, ''))
+        WHERE u.id = plan_changes.restore AND u.changed IS NOT NULL
+          AND (was.digests, was.inserts, was.updates, was.deletes) IS DISTINCT FROM (now.digests, now.inserts, now.updates, now.deletes)
+        ORDER BY array_position(r.options, coalesce(now.option, was.option)), 1) d;
+END;
+COMMENT ON FUNCTION snapback.plan_changes(uuid) IS
+    'Where a restore was refused because its plan was no longer that of the request''s preview: what differs, part by part, in rows to insert, update and delete then and now; the same '
+    'figures twice where other rows are meant. No row for any other restore';

@@ -65,17 +65,20 @@ COMMENT ON FUNCTION snapback.process_queue() IS
 CREATE VIEW snapback.requests AS
 SELECT r.id AS request, r.community, r.snapshot, r.options, r.requested_by, r.owner_email, r.requested_at, r.expires_at,
        CASE WHEN r.state = 'pending' AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.state END AS state, r.ended_at,
-       m.state AS mail, m.attempts AS mail_attempts, m.sent_at AS mailed_at, m.last_error AS mail_error
+       m.state AS mail, m.attempts AS mail_attempts, m.sent_at AS mailed_at, m.last_error AS mail_error,
+       r.skipped, r.switches, r.strict
 FROM snapback.request r LEFT JOIN snapback.mail m ON m.request = r.id AND m.kind = 'approval';
 COMMENT ON VIEW snapback.requests IS 'Every request to restore, its state now, and what became of the mail that carries its link';
 
 CREATE VIEW snapback.restores AS
 SELECT r.id AS restore, r.community, r.snapshot, r.options, r.request, r.state, r.before_snapshot, r.requested_at, r.started_at, r.ended_at,
-       r.sqlstate, r.message, t.tables, t.inserted, t.updated, t.deleted, t.kept, t.returned, t.unlinked
+       r.sqlstate, r.message, t.tables, t.inserted, t.updated, t.deleted, t.kept, t.returned, t.unlinked,
+       t.taken, t.left_out, r.switches
 FROM snapback.restore_run r
 CROSS JOIN LATERAL (SELECT count(*) AS tables, coalesce(sum(t.inserted), 0)::bigint AS inserted, coalesce(sum(t.updated), 0)::bigint AS updated,
                            coalesce(sum(t.deleted), 0)::bigint AS deleted, coalesce(sum(t.kept), 0)::bigint AS kept,
-                           coalesce(sum(t.returned), 0)::bigint AS returned, coalesce(sum(t.unlinked), 0)::bigint AS unlinked
+                           coalesce(sum(t.returned), 0)::bigint AS returned, coalesce(sum(t.unlinked), 0)::bigint AS unlinked,
+                           coalesce(sum(t.taken), 0)::bigint AS taken, coalesce(sum(t.left_out), 0)::bigint AS left_out
                     FROM snapback.restore_table t WHERE t.restore = r.id) t;
 COMMENT ON VIEW snapback.restores IS 'Every restore with its outcome and the rows it changed, all tables together';
 

@@ -1,7 +1,8 @@
 #include "core/mail_message.hpp"
 
-#include <span>
+#include <initializer_list>
 #include <string_view>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/mail_address.hpp"
@@ -111,27 +112,83 @@ std::string counted(std::int64_t count, const std::string &thing) {
     return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
 }
 
-std::string describe(const OptionInMail &option) {
-    std::string label = one_line(option.label);
-    return option.rows ? label + " (" + counted(*option.rows, "row") + ")" : label;
-}
-
-/// Say what happened to a table's rows, in the words of restore()'s columns.
-std::string describe(const TableInMail &table) {
-    std::string changes;
-    for (const auto &[count, what] : {std::pair(table.inserted, "inserted"), std::pair(table.updated, "updated"),
-                                      std::pair(table.deleted, "deleted"), std::pair(table.kept, "kept"),
-                                      std::pair(table.returned, "returned"), std::pair(table.unlinked, "unlinked")})
+/// Say several counts in a row, leaving out what is none.
+std::string list_counts(std::initializer_list<std::pair<std::int64_t, const char *>> counts) {
+    std::string list;
+    for (const auto &[count, what] : counts)
         if (count > 0)
-            changes += (changes.empty() ? "" : ", ") + std::to_string(count) + " " + what;
-    return one_line(table.relation) + ": " + (changes.empty() ? "nothing to change" : changes);
+            list += (list.empty() ? "" : ", ") + std::to_string(count) + " " + what;
+    return list.empty() ? "nothing to change" : list;
 }
 
-template <class Thing> std::vector<std::string> describe_all(const std::vector<Thing> &things) {
+std::string describe(const FiguresInMail &figures) {
+    return list_counts(
+        {{figures.inserts, "to bring back"}, {figures.updates, "to change"}, {figures.deletes, "to remove"}});
+}
+
+std::string describe(const OptionInMail &option) {
+    std::string text = one_line(option.label);
+    if (option.rows)
+        text += " (" + counted(*option.rows, "row") + ")";
+    return option.figures ? text + ": " + describe(*option.figures) : text;
+}
+
+/// Say what happened to a part's rows, in the words of restore()'s columns.
+std::string describe(const PartInMail &part) {
+    return one_line(part.label) + ": " +
+           list_counts({{part.inserted, "inserted"},
+                        {part.updated, "updated"},
+                        {part.deleted, "deleted"},
+                        {part.kept, "kept"},
+                        {part.returned, "returned"},
+                        {part.unlinked, "unlinked"},
+                        {part.taken, "taken along"},
+                        {part.left_out, "left out"}});
+}
+
+std::string describe(const ChangeInMail &change) {
+    std::string before = describe(change.before);
+    std::string now = describe(change.now);
+    return one_line(change.label) + ": " +
+           (before == now ? before + ", as before, but not the same rows" : "then " + before + "; now " + now);
+}
+
+/// A note, which may name rows: longer than a name.
+std::string describe(const std::string &note) {
+    return one_line(note, 500);
+}
+
+/// Describe each of them, up to a number that a reader can bear.
+template <class Thing> std::vector<std::string> describe_all(const std::vector<Thing> &things, std::size_t most = 100) {
     std::vector<std::string> lines;
-    for (const Thing &thing : things)
+    for (const Thing &thing : things) {
+        if (lines.size() == most) {
+            lines.push_back("and " + std::to_string(things.size() - most) + " more");
+            break;
+        }
         lines.push_back(describe(thing));
+    }
     return lines;
+}
+
+/// Say what else there is to know before approving.
+void tell_particulars(Letter &letter, const ApprovalMail &mail) {
+    constexpr std::size_t most = 20;
+    if (!mail.touched.empty()) {
+        letter.say("Rows of other parts are written too, because rows refer to each other:");
+        letter.list(describe_all(mail.touched, most));
+    }
+    if (!mail.skipped.empty()) {
+        letter.say("Not in this snapshot, and so not restored:");
+        letter.list(describe_all(mail.skipped, most));
+    }
+    if (!mail.notes.empty()) {
+        letter.say("Please note:");
+        letter.list(describe_all(mail.notes, most));
+    }
+    if (mail.strict)
+        letter.say(
+            "If anything else would be done by the time you approve, nothing is changed, and you are told what.");
 }
 
 /// Say how the restore ended, and what that leaves the owner with.
@@ -140,7 +197,7 @@ void tell_outcome(Letter &letter, const ResultMail &mail, const std::string &com
         letter.subject = "Restored: " + community;
         letter.say("The restore of \"" + community + "\" is done: the chosen parts are as they were at " +
                    one_line(mail.snapshot_at) + ".");
-        letter.list(describe_all(mail.tables));
+        letter.list(describe_all(mail.parts));
         letter.say("What the restore replaced was kept in a snapshot of its own, so the restore can be undone.");
         return;
     }
@@ -149,6 +206,10 @@ void tell_outcome(Letter &letter, const ResultMail &mail, const std::string &com
     letter.say("The restore of \"" + community + "\" " + (failed ? "failed" : "was interrupted") +
                ". Nothing was changed.");
     letter.say("Reason: " + one_line(mail.message, 1000));
+    if (!mail.changes.empty()) {
+        letter.say("What has changed since it was requested:");
+        letter.list(describe_all(mail.changes));
+    }
     if (mail.retry_until)
         letter.say("The link that you approved it with may be used again until " + one_line(*mail.retry_until) + ".");
     else
@@ -164,6 +225,7 @@ std::string compose(const MailHead &head, const ApprovalMail &mail) {
     letter.say("A restore of \"" + community + "\" was requested by account " + one_line(mail.requested_by) + ".");
     letter.say("If you approve it, these parts will be put back as they were at " + one_line(mail.snapshot_at) + ":");
     letter.list(describe_all(mail.options));
+    tell_particulars(letter, mail);
     letter.say("The community can be read but not changed while it is being restored.");
     letter.button("Approve Restore", replace_all(one_line(mail.approve_url, 4000), "{token}", mail.token));
     letter.say("The link is valid until " + one_line(mail.expires_at) + ", and for one restore.");

@@ -16,9 +16,17 @@ struct MailHead {
     std::int64_t date = 0; ///< seconds since 1970
 };
 
+/// How many rows a restore would write.
+struct FiguresInMail {
+    std::int64_t inserts = 0;
+    std::int64_t updates = 0;
+    std::int64_t deletes = 0;
+};
+
 struct OptionInMail {
     std::string label;
-    std::optional<std::int64_t> rows;
+    std::optional<std::int64_t> rows; ///< in the snapshot
+    std::optional<FiguresInMail> figures = std::nullopt;
 };
 
 struct ApprovalMail {
@@ -29,16 +37,30 @@ struct ApprovalMail {
     std::string approve_url; ///< with {token}
     std::string token;
     std::vector<OptionInMail> options;
+    std::vector<OptionInMail> touched = {}; ///< what the restore would touch besides the options
+    std::vector<std::string> skipped = {};  ///< labels of options that were meant, but that the snapshot does not hold
+    std::vector<std::string> notes = {};
+    bool strict = false; ///< nothing is restored if anything else would be done than the figures say
 };
 
-struct TableInMail {
-    std::string relation;
+/// What a restore did to an option, or to what it touched besides.
+struct PartInMail {
+    std::string label;
     std::int64_t inserted = 0;
     std::int64_t updated = 0;
     std::int64_t deleted = 0;
     std::int64_t kept = 0;
     std::int64_t returned = 0;
     std::int64_t unlinked = 0;
+    std::int64_t taken = 0;
+    std::int64_t left_out = 0;
+};
+
+/// What a restore would have done to a part when it was asked for, and what when it was refused for that.
+struct ChangeInMail {
+    std::string label;
+    FiguresInMail before;
+    FiguresInMail now;
 };
 
 struct ResultMail {
@@ -47,7 +69,8 @@ struct ResultMail {
     std::string outcome;                    ///< restored, failed or interrupted
     std::string message;                    ///< why it was not restored
     std::optional<std::string> retry_until; ///< until when the link still approves the request
-    std::vector<TableInMail> tables;
+    std::vector<PartInMail> parts;
+    std::vector<ChangeInMail> changes = {}; ///< where it was refused for them
 };
 
 /// Write the whole mail, headers and body, its lines ended by CRLF. Throws Error (22023) where an address is none.

@@ -17,6 +17,7 @@ AS $$
 DECLARE
     settings record;
     chosen record;
+    missing text[];
 BEGIN
     SELECT * INTO settings FROM snapback.approval_settings();
     community := snapback.acting_for('community', community, settings.community);
@@ -24,6 +25,11 @@ BEGIN
     RETURN QUERY SELECT p.relation, p.options, p.inserts, p.updates, p.deletes, p.leaves, p.kept, p.returned, p.unlinked, p.taken, p.left_out,
                         p.obstacles, p.notes
                  FROM snapback.plan_restore(chosen.id, snapback.check_options(categories, chosen.id), switches) p;
+    missing := snapback.skipped_options(categories, chosen.id);
+    IF missing <> '{}' THEN
+        RETURN QUERY SELECT NULL::text, missing, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint,
+                            '{}'::text[], ARRAY['not in this snapshot: ' || array_to_string(missing, ', ')];
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION snapback.preview_restore(text[], uuid, text, jsonb) IS
@@ -31,7 +37,8 @@ COMMENT ON FUNCTION snapback.preview_restore(text[], uuid, text, jsonb) IS
     'is touched for its foreign keys only. kept: rows added since that stay, because rows outside the selection refer to them; returned: of the inserted, rows outside the '
     'selection that come back because restored rows refer to them; unlinked: references that become NULL, because the row they named is in no snapshot; taken: rows '
     'outside the selection that are deleted or set to NULL, as a foreign key''s ON DELETE says; left_out: rows that are not restored, because another row holds their unique value, and rows that '
-    'refer to those. obstacles: what keeps the restore from being done, in words; notes: what an owner should know. switches: docs/restore.md. No snapshot: the newest; no community: the setting '
+    'refer to those. obstacles: what keeps the restore from being done, in words; notes: what an owner should know. Options that a category or * stands for, '
+    'but that the snapshot does not hold, are in a last row without a relation. switches: docs/restore.md. No snapshot: the newest; no community: the setting '
     'snapback.community. Errors: SB001 unknown option, SB004 expired, SB005 not in the snapshot, SB008 unknown snapshot, 22023 a switch is not understood, XX001 damaged, and whatever would keep the restore from being planned';
 
 CREATE FUNCTION snapback.plan_rows(snapshot uuid, options text[], switches jsonb)

@@ -6,6 +6,7 @@
 #include "postgres/as_owner.hpp"
 #include "restore/apply.hpp"
 #include "restore/checks.hpp"
+#include "restore/previewed_plan.hpp"
 #include "restore/progress.hpp"
 #include "restore/sequences.hpp"
 #include "settings/settings.hpp"
@@ -98,6 +99,7 @@ void perform(const Run &run) {
     Query query;
     progress.at("comparing");
     Plan plan(query, order, current);
+    require_previewed_plan(query, run.id, plan);
     plan.require_no_obstacle();
     require_guards(plan);
     std::string before = current.finish();

@@ -15,12 +15,14 @@ CREATE TABLE snapback.restore_run (
     ended_at        timestamptz,
     sqlstate        text,
     message         text,
+    changed         jsonb,
     CHECK ((state = 'restored') = (before_snapshot IS NOT NULL)),
     CHECK ((state IN ('restored', 'failed', 'interrupted')) = (ended_at IS NOT NULL)),
     CHECK ((state IN ('failed', 'interrupted')) = (message IS NOT NULL))
 );
 CREATE INDEX ON snapback.restore_run (community, requested_at);
-COMMENT ON TABLE snapback.restore_run IS 'One row per restore: asked for by an approved request, or by a DBA (request is null)';
+COMMENT ON TABLE snapback.restore_run IS 'One row per restore: asked for by an approved request, or by a DBA (request is null). changed: where a strict request '
+    'was refused (SB011), the plan as it was then';
 
 CREATE TABLE snapback.restore_table (
     restore  uuid    NOT NULL REFERENCES snapback.restore_run ON DELETE CASCADE,

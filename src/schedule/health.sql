@@ -29,12 +29,18 @@ AS $$
     SELECT 'expiry', s.community, format('snapshot %s should have been swept', s.id), 'run SELECT snapback.expire()'
     FROM snapback.snapshot s WHERE s.captured_at + snapback.retention() < clock_timestamp() - interval '2 hours'
     UNION ALL
+    SELECT 'expiry', 'snapback.audit', format('%s steps should have been pruned', count(*)), 'run SELECT snapback.expire()'
+    FROM snapback.audit a CROSS JOIN snapback.approval_settings() s
+    WHERE s.audit_retention > interval '0' AND a.at < clock_timestamp() - s.audit_retention - interval '2 hours'
+    HAVING count(*) > 0
+    UNION ALL
     SELECT 'mail', m.id::text, 'could not be sent: ' || coalesce(m.last_error, 'no reason is known'), 'see the settings snapback.smtp_*'
     FROM snapback.mail m WHERE m.state = 'failed' OR (m.state = 'queued' AND m.attempts > 0)
     UNION ALL
     SELECT 'restore', r.id::text, format('%s: %s', r.state, r.message), 'the owner may approve again while the request lives'
-    FROM snapback.restore_run r WHERE r.state IN ('failed', 'interrupted') AND r.ended_at > clock_timestamp() - interval '1 day'
+    FROM snapback.restore_run r WHERE r.state IN ('failed', 'interrupted') AND r.sqlstate IS DISTINCT FROM 'SB011'
+                                 AND r.ended_at > clock_timestamp() - interval '1 day'
 $$;
 COMMENT ON FUNCTION snapback.health() IS
     'One row for each thing that somebody should look at: guards that are missing, event triggers that are disabled, tables that nobody protects, communities whose newest snapshot '
-    'is older than 26 hours, captures, mails and restores that failed, snapshots that were not swept. No row: all is well';
+    'is older than 26 hours, captures, mails and restores that failed, snapshots and records that were not swept. No row: all is well';

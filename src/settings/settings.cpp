@@ -43,6 +43,8 @@ void define_bool(const char *name, const char *description, bool *variable) {
 void define_limits() {
     define_int("snapback.retention", "How long a snapshot is kept and can be restored.", &current.retention_seconds, 1,
                3650 * 24 * 3600, PGC_SUSET, GUC_UNIT_S);
+    define_int("snapback.audit_retention", "How long the record of requests, restores and mail is kept; 0 for ever.",
+               &current.audit_retention_seconds, 0, 3650 * 24 * 3600, PGC_SUSET, GUC_UNIT_S);
     define_int("snapback.request_ttl", "How long the mailed link opens a restore.", &current.request_ttl_seconds, 1,
                24 * 3600, PGC_SUSET, GUC_UNIT_S);
     define_int("snapback.requests_per_hour", "How many restores may be requested for one community within an hour.",

@@ -6,11 +6,12 @@
 namespace snapback {
 
 struct Settings {
-    int retention_seconds = 7 * 24 * 3600; // how long a snapshot can be restored
-    int request_ttl_seconds = 3600;        // how long a mailed link opens a restore
-    int requests_per_hour = 5;             // per community
-    int lock_timeout_ms = 10'000;          // how long a restore waits for the community's writers
-    int capture_memory_kb = 64 * 1024;     // rows held in memory while a capture sorts them
+    int retention_seconds = 7 * 24 * 3600;        // how long a snapshot can be restored
+    int audit_retention_seconds = 90 * 24 * 3600; // how long the record of requests and restores is kept; 0: for ever
+    int request_ttl_seconds = 3600;               // how long a mailed link opens a restore
+    int requests_per_hour = 5;                    // per community
+    int lock_timeout_ms = 10'000;                 // how long a restore waits for the community's writers
+    int capture_memory_kb = 64 * 1024;            // rows held in memory while a capture sorts them
     bool require_community_name = false;
     char *community = nullptr; // whose connection this is, set by the backend
     char *account = nullptr;

@@ -19,16 +19,23 @@ COMMENT ON VIEW snapback.snapshots IS
     'Every snapshot that is kept: rows, size in bytes before compression, and how many restores were made from it. '
     'An expired one can no longer be restored and goes with the next snapback.expire()';
 
-CREATE FUNCTION snapback.list_snapshots(community text)
+CREATE FUNCTION snapback.list_snapshots(community text DEFAULT NULL)
     RETURNS TABLE (id uuid, captured_at timestamptz, expires_at timestamptz, kind text, label text, status text,
                    rows bigint, size bigint, restores bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT s.id, s.captured_at, s.expires_at, s.kind, s.label, s.status, s.rows, s.size, s.restores
-    FROM snapback.snapshots s WHERE s.community = list_snapshots.community ORDER BY s.captured_at DESC, s.id
+DECLARE
+    settings record;
+BEGIN
+    SELECT * INTO settings FROM snapback.approval_settings();
+    community := snapback.acting_for('community', community, settings.community);
+    RETURN QUERY SELECT s.id, s.captured_at, s.expires_at, s.kind, s.label, s.status, s.rows, s.size, s.restores
+                 FROM snapback.snapshots s WHERE s.community = list_snapshots.community ORDER BY s.captured_at DESC, s.id;
+END
 $$;
 COMMENT ON FUNCTION snapback.list_snapshots(text) IS
-    'A community''s snapshots, newest first; size is in bytes before compression';
+    'A community''s snapshots, newest first; size is in bytes before compression. Null: the community of the setting snapback.community. '
+    'Errors: 42501 the session acts for another, 22023 no community is given';
 
 CREATE FUNCTION snapback.stored_rows(snapshot uuid, table_id integer)
     RETURNS SETOF jsonb
@@ -84,22 +91,39 @@ COMMENT ON FUNCTION snapback.snapshot_options(uuid) IS
     'The options that can be restored from a snapshot: those whose tables it holds, all of them; and those of the restore that it was taken before, '
     'of which it holds every table that the restore could change';
 
-CREATE FUNCTION snapback.snapshot_contents(snapshot uuid)
+CREATE FUNCTION snapback.contents_of(snapshot uuid)
     RETURNS TABLE (option text, label text, tables bigint, rows bigint, bytes bigint)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT o.option, o.label, count(*),
            sum(CASE WHEN v.filter IS NULL THEN m.rows ELSE snapback.covered_rows(m.snapshot, m.table_id, v.filter) END)::bigint,
            sum(m.bytes)::bigint
-    FROM unnest(snapback.snapshot_options(snapshot_contents.snapshot)) WITH ORDINALITY AS c(option, position)
+    FROM unnest(snapback.snapshot_options(contents_of.snapshot)) WITH ORDINALITY AS c(option, position)
     JOIN snapback.option o USING (option)
     JOIN snapback.coverage v USING (option)
-    JOIN snapback.snapshot_table m ON m.snapshot = snapshot_contents.snapshot AND m.table_id = v.table_id
+    JOIN snapback.snapshot_table m ON m.snapshot = contents_of.snapshot AND m.table_id = v.table_id
     GROUP BY c.position, o.option, o.label ORDER BY c.position
+$$;
+COMMENT ON FUNCTION snapback.contents_of(uuid) IS 'What snapshot_contents() shows, to whomever. Internal.';
+
+CREATE FUNCTION snapback.snapshot_contents(snapshot uuid)
+    RETURNS TABLE (option text, label text, tables bigint, rows bigint, bytes bigint)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    settings record;
+BEGIN
+    SELECT * INTO settings FROM snapback.approval_settings();
+    -- A snapshot of a community that the session does not act for is as good as none.
+    IF settings.community = '' OR EXISTS (SELECT FROM snapback.snapshot s WHERE s.id = snapshot_contents.snapshot AND s.community = settings.community)
+       OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user) THEN
+        RETURN QUERY SELECT c.* FROM snapback.contents_of(snapshot) c;
+    END IF;
+END
 $$;
 COMMENT ON FUNCTION snapback.snapshot_contents(uuid) IS
     'What a snapshot holds of each option: tables, rows that the option covers, and bytes of those tables before compression. '
-    'Tables under several options count under each';
+    'Tables under several options count under each. No row for a snapshot of another community than the setting snapback.community names';
 
 CREATE FUNCTION snapback.verify(snapshot uuid DEFAULT NULL)
     RETURNS TABLE (faulty uuid, relation text, fault text)

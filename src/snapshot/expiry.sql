@@ -28,10 +28,12 @@ BEGIN
     PERFORM snapback.forget_columns(ARRAY(SELECT k.relation FROM snapback.known_columns k
                                           WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = k.relation)));
     DELETE FROM snapback.capture_failure f WHERE f.failed_at + snapback.retention() <= clock_timestamp();
+    PERFORM snapback.prune_record();
 END
 $$;
 COMMENT ON FUNCTION snapback.expire() IS
     'Delete the snapshots that are older than snapback.retention, and the chunks that no other snapshot refers to; return how many of each. '
+    'Also prune the record: failed captures after snapback.retention, requests, restores, their mail and audit after snapback.audit_retention. '
     'Does nothing while a capture or a restore is under way: the next call will';
 
 CREATE FUNCTION snapback.sweep(communities text[]) RETURNS bigint

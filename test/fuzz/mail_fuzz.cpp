@@ -46,9 +46,19 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char *data, std::size_t siz
     if (is_mail_address(text))
         require(text.find_first_of(" \r\n<>,;:\"()[]\\") == std::string::npos && count(text, "@") == 1);
     MailHead head{"restores@cms.example", "ada@example.org", "7b5a1c1e-0000-4000-8000-000000000001", 0};
-    check(compose(head, ApprovalMail{text, text, text, text, text + "{token}", std::string(43, 'T'), {{text, 1}}}));
+    check(compose(head, ApprovalMail{text,
+                                     text,
+                                     text,
+                                     text,
+                                     text + "{token}",
+                                     std::string(43, 'T'),
+                                     {{text, 1, FiguresInMail{1, 2, 3}}},
+                                     {{text, std::nullopt, FiguresInMail{}}},
+                                     {text},
+                                     {text, text},
+                                     true}));
     for (const char *outcome : {"restored", "failed", "interrupted"})
-        check(compose(head, ResultMail{text, text, outcome, text, text, {{text}}}));
+        check(compose(head, ResultMail{text, text, outcome, text, text, {{text}}, {{text, {}, {1, 2, 3}}}}));
     head.to = text;
     try {
         check(compose(head, ResultMail{text, text, "restored", text, text, {}}));

@@ -53,7 +53,7 @@ def test_mail_and_approval():
     equal(outbox.approve(token), ("refused", "the link is unknown or no longer valid"), "and does so once")
     equal(outbox.wait(asked, "sent", kind="result"), ("sent", 1, ""), "the owner is told of the result")
     result = mails[1]
-    ok("cms.page: 3 inserted, 2 updated, 1 deleted" in result.part("plain"), "with what was changed", result.part("plain"))
+    ok("Pages: 3 inserted, 2 updated, 1 deleted" in result.part("plain"), "with what was changed", result.part("plain"))
     ok(result.message["Message-ID"] != mail.message["Message-ID"], "it is another mail")
     controller.stop()
     outbox.set_community(name="Blue Harbour RP")

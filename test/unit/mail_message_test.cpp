@@ -68,17 +68,45 @@ TEST(Mail, PutsTheTokenWhereverTheLinkWantsIt) {
     EXPECT_TRUE(holds(compose(head, mail), "https://{token}.example/{token}\r\n"));
 }
 
+TEST(Mail, TellsWhatARestoreWouldDo) {
+    ApprovalMail mail = approval();
+    mail.options[0].figures = FiguresInMail{3, 2, 1};
+    mail.options[1].figures = FiguresInMail{0, 0, 4};
+    mail.options[2].figures = FiguresInMail{};
+    std::string text = compose(head, mail);
+    for (const char *said :
+         {"- Pages (1 row): 3 to bring back, 2 to change, 1 to remove\r\n", "- Notices (20 rows): 4 to remove\r\n",
+          "- Docs: nothing to change\r\n", "<li>Docs: nothing to change</li>"})
+        EXPECT_TRUE(holds(text, said)) << said;
+    for (const char *unsaid : {"other parts", "Not in this snapshot", "Please note", "anything else"})
+        EXPECT_FALSE(holds(text, unsaid)) << unsaid;
+    mail.touched = {{"Forms", std::nullopt, FiguresInMail{1, 0, 0}}};
+    mail.skipped = {"Events", "<b>Rosters</b>"};
+    mail.strict = true;
+    for (int i = 1; i <= 20; i++)
+        mail.notes.push_back("note " + std::to_string(i));
+    text = compose(head, mail);
+    for (const char *said : {"- Forms: 1 to bring back\r\n", "- Events\r\n", "<li>&lt;b&gt;Rosters&lt;/b&gt;</li>",
+                             "- note 20\r\n", "If anything else would be done"})
+        EXPECT_TRUE(holds(text, said)) << said;
+    EXPECT_FALSE(holds(text, " more"));
+    mail.notes.push_back("note 21");
+    mail.notes.push_back(std::string(1000, 'n'));
+    text = compose(head, mail);
+    EXPECT_TRUE(holds(text, "- note 20\r\n- and 2 more\r\n"));
+    EXPECT_FALSE(holds(text, "note 21"));
+    mail.notes.erase(mail.notes.begin(), mail.notes.end() - 1);
+    EXPECT_FALSE(holds(compose(head, mail), std::string(501, 'n')));
+}
+
 TEST(Mail, TellsOfTheRestore) {
-    ResultMail result{
-        "Blue Harbour",
-        "2026-01-02 03:00 UTC",
-        "restored",
-        "",
-        std::nullopt,
-        {{"cms.pages", 3, 2, 1, 0, 0, 0}, {"cms.docs", 0, 0, 0, 4, 5, 6}, {"cms.notices", 0, 0, 0, 0, 0, 0}}};
+    ResultMail result{"Blue Harbour", "2026-01-02 03:00 UTC",
+                      "restored",     "",
+                      std::nullopt,   {{"Pages", 3, 2, 1}, {"Docs", 0, 0, 0, 4, 5, 6, 7, 8}, {"Notices"}}};
     std::string mail = compose(head, result);
-    for (const char *said : {"Subject: Restored: Blue Harbour\r\n", "- cms.pages: 3 inserted, 2 updated, 1 deleted\r\n",
-                             "- cms.docs: 4 kept, 5 returned, 6 unlinked\r\n", "- cms.notices: nothing to change\r\n"})
+    for (const char *said :
+         {"Subject: Restored: Blue Harbour\r\n", "- Pages: 3 inserted, 2 updated, 1 deleted\r\n",
+          "- Docs: 4 kept, 5 returned, 6 unlinked, 7 taken along, 8 left out\r\n", "- Notices: nothing to change\r\n"})
         EXPECT_TRUE(holds(mail, said)) << said;
 }
 
@@ -95,11 +123,26 @@ TEST(Mail, TellsOfFailure) {
     EXPECT_TRUE(holds(mail, "request the restore anew"));
 }
 
+TEST(Mail, TellsWhatHasChanged) {
+    ResultMail result{"Blue Harbour", "2026-01-02 03:00 UTC", "failed", "it has changed", std::nullopt, {}};
+    EXPECT_FALSE(holds(compose(head, result), "What has changed"));
+    result.changes = {
+        {"Pages", {3, 2, 1}, {3, 2, 2}}, {"Docs", {0, 0, 0}, {1, 0, 0}}, {"<Forms>", {1, 0, 0}, {1, 0, 0}}};
+    std::string mail = compose(head, result);
+    for (const char *said :
+         {"- Pages: then 3 to bring back, 2 to change, 1 to remove; now 3 to bring back, 2 to change, 2 to remove\r\n",
+          "- Docs: then nothing to change; now 1 to bring back\r\n",
+          "- <Forms>: 1 to bring back, as before, but not the same rows\r\n", "<li>&lt;Forms&gt;: 1"})
+        EXPECT_TRUE(holds(mail, said)) << said;
+}
+
 TEST(Mail, LetsNothingIn) {
     const std::string evil =
         "\r\n\r\n.\r\nMAIL FROM:<eve@example.org>\r\nBcc: eve@example.org\r\n--=_snapback--\r\n<script>\xFF\xC3";
     ApprovalMail mail = approval();
     mail.community = mail.requested_by = mail.snapshot_at = mail.expires_at = mail.options[0].label = evil;
+    mail.touched = {{evil, std::nullopt, FiguresInMail{1, 0, 0}}};
+    mail.skipped = mail.notes = {evil, evil};
     mail.approve_url = evil + "{token}";
     std::string text = compose(head, mail);
     EXPECT_TRUE(has_clean_lines(text));
@@ -108,7 +151,7 @@ TEST(Mail, LetsNothingIn) {
     EXPECT_FALSE(holds(text, "\r\n."));
     EXPECT_FALSE(holds(text.substr(text.find("text/html")), "<script>"));
     EXPECT_EQ(count(text, "--=_snapback"), 3u);
-    ResultMail result{evil, evil, "restored", evil, evil, {{evil}}};
+    ResultMail result{evil, evil, "restored", evil, evil, {{evil}}, {{evil, {}, {}}}};
     for (const char *outcome : {"restored", "failed"}) {
         result.outcome = outcome;
         text = compose(head, result);

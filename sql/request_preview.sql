@@ -1,0 +1,239 @@
+-- What an owner is told before approving: figures, notes, what is missing; what a request keeps; and what a strict one refuses.
+-- Everything that would queue mail is rolled back, so that no worker starts.
+\set ECHO none
+\getenv source PG_ABS_SRCDIR
+\set fixture :source '/test/fixture/communities.sql'
+\o /dev/null
+\i :fixture
+SET client_min_messages = notice;
+\pset format unaligned
+\pset tuples_only on
+CREATE TABLE department (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, label text, UNIQUE (cid, label));
+CREATE TABLE member (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, department int REFERENCES department, name text);
+CREATE TABLE share (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, token text UNIQUE);
+CREATE TABLE late (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
+INSERT INTO department SELECT i, 'a', 'd' || i FROM generate_series(1, 3) i;
+INSERT INTO member SELECT i, 'a', 1 + i % 3, 'm' || i FROM generate_series(1, 9) i;
+INSERT INTO share VALUES (1, 'a', 'secret-1'), (2, 'a', 'secret-2'), (3, 'b', 'secret-3');
+SELECT snapback.protect('department', 'x.one'), snapback.protect('member', 'x.two'), snapback.protect('share', 'x.three');
+SELECT snapback.add_option('x.one', 'Departments', ''), snapback.add_option('x.two', 'Members', ''), snapback.add_option('x.three', 'Shared <links>', '');
+SELECT snapback.capture('a'), snapback.capture('b');
+-- What came after the snapshot, and what has no table.
+SELECT snapback.add_option('x.late', 'Late', ''), snapback.add_option('x.empty', 'Empty', ''), snapback.add_category('y', 'Y', ''),
+       snapback.add_option('y.late', 'Later', ''), snapback.add_category('z', 'Z', '');
+SELECT snapback.protect('late', 'x.late'), snapback.protect('late', 'y.late');
+SELECT id AS snapshot FROM snapback.snapshot WHERE community = 'a' \gset
+SET snapback.smtp_url = 'smtp://localhost:1';
+SET snapback.mail_from = 'restores@cms.example';
+SET snapback.approve_url = 'https://cms.example/approve?t={token}';
+SET snapback.requests_per_hour = 1000;
+SET snapback.community = 'a';
+SET snapback.account = 'ada';
+-- Ask for a restore as the owner; the secret is given, as the mail worker makes real ones.
+CREATE FUNCTION asked(categories text[], switches jsonb DEFAULT NULL, strict boolean DEFAULT false, snapshot uuid DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE made record;
+BEGIN
+    SELECT * INTO made FROM snapback.request_restore(categories, snapshot, switches => switches, strict => strict);
+    INSERT INTO snapback.token (sha256, request) VALUES (sha256(convert_to(repeat('a', 42) || 'A', 'UTF8')), made.request);
+    RETURN made.status;
+END $$;
+CREATE FUNCTION token() RETURNS text LANGUAGE sql AS $$ SELECT repeat('a', 42) || 'A' $$;
+-- The figures that are not nought.
+CREATE FUNCTION figures(object jsonb) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_object_agg(key, value) FROM jsonb_each(object) WHERE value NOT IN ('0', '[]', 'null') $$;
+CREATE FUNCTION described() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT line FROM snapback.describe_request(token()) d CROSS JOIN LATERAL (
+        SELECT 'option ' || figures(e)::text FROM jsonb_array_elements(d.options) e
+        UNION ALL SELECT 'table ' || figures(e)::text FROM jsonb_array_elements(d.preview) e
+        UNION ALL SELECT 'note ' || n FROM unnest(d.notes) n
+        UNION ALL SELECT 'skipped ' || d.skipped::text WHERE d.skipped <> '[]'
+        UNION ALL SELECT 'switches ' || d.switches::text
+        UNION ALL SELECT 'strict' WHERE d.strict) AS l (line) $$;
+CREATE FUNCTION approved() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT concat_ws(': ', r.status, r.reason) FROM snapback.approve_restore(token()) r $$;
+\o
+\set ECHO all
+
+-- Nothing has changed yet.
+BEGIN;
+SELECT asked('{x.one}');
+SELECT * FROM described();
+ROLLBACK;
+
+-- Members are gone, and with them a department that was not asked for: it comes back, and that is said.
+DELETE FROM member WHERE department = 2;
+DELETE FROM department WHERE id = 2;
+UPDATE member SET name = 'changed' WHERE id = 2;
+INSERT INTO member VALUES (10, 'a', 1, 'new');
+BEGIN;
+SELECT asked('{x.two}');
+SELECT * FROM described();
+SELECT * FROM snapback.request_side_effects((SELECT id FROM snapback.request));
+SELECT label, rows, inserts, updates, deletes FROM snapback.request_contents((SELECT id FROM snapback.request));
+SELECT t.relation, t.options, t.inserts, t.digest ~ '^[0-9a-f]{64}$' FROM snapback.request r, snapback.preview_tables(r.preview) t;
+SELECT bool_or(d.preview::text ~ 'digest') FROM snapback.describe_request(token()) d;
+SELECT detail - 'snapshot' FROM snapback.audit;
+SELECT * FROM approved();
+SELECT label, inserted, updated, deleted, returned FROM snapback.restored_parts((SELECT id FROM snapback.restore_run));
+ROLLBACK;
+
+-- A request keeps its switches, and the restore goes by them.
+BEGIN;
+SELECT asked('{x.one,x.two}', '{"actions": ["insert"]}');
+SELECT * FROM described();
+SELECT detail - 'snapshot' FROM snapback.audit;
+SELECT fails($$UPDATE snapback.request SET switches = NULL$$);
+SELECT fails($$UPDATE snapback.request SET strict = true$$);
+SELECT fails($$UPDATE snapback.request SET preview = '[]'$$);
+SELECT fails($$UPDATE snapback.request SET skipped = '{x.late}'$$);
+SELECT skipped, switches, strict FROM snapback.requests;
+SELECT * FROM approved();
+SELECT switches, inserted, updated, deleted, taken, left_out FROM snapback.restores;
+SELECT count(*), count(*) FILTER (WHERE name IN ('changed', 'new')) AS kept FROM member;
+SELECT label, inserted, updated, deleted FROM snapback.restored_parts((SELECT id FROM snapback.restore_run));
+ROLLBACK;
+SELECT fails($$SELECT asked('{x.one}', '{"actions": []}')$$);
+SELECT fails($$SELECT asked('{x.one}', '{"colour": "red"}')$$);
+
+-- What keeps a restore from being done is told instead, and says nothing of who is in the way.
+UPDATE share SET token = 'other-' || id WHERE cid = 'a';
+UPDATE share SET token = 'secret-1' WHERE id = 3;
+INSERT INTO share VALUES (4, 'b', 'secret-2');
+SELECT fails($$SELECT asked('{x.three}')$$);
+SELECT count(*) FROM snapback.request;
+BEGIN;
+SELECT asked('{x.three,x.one}', '{"conflicts": "leave"}');
+SELECT * FROM described();
+SELECT * FROM approved();
+ROLLBACK;
+DELETE FROM share WHERE cid = 'b';
+
+-- A category, or all, is what the snapshot holds of it.
+SELECT relation, options, inserts, obstacles, notes FROM snapback.preview_restore('{*}');
+SELECT relation, options FROM snapback.preview_restore('{x}');
+SELECT relation, options FROM snapback.preview_restore('{x.one}');
+SELECT fails($$SELECT snapback.preview_restore('{x.one,x.late}')$$);
+SELECT fails($$SELECT snapback.preview_restore('{*,x.empty}')$$);
+SELECT fails($$SELECT snapback.preview_restore('{y}')$$);
+SELECT fails($$SELECT snapback.preview_restore('{x,y,z}')$$);
+SELECT fails($$SELECT snapback.preview_restore('{nothing}')$$);
+SELECT fails($$SELECT asked('{y}')$$);
+SELECT option FROM snapback.snapshot_contents(:'snapshot');
+BEGIN;
+SELECT asked('{*}');
+SELECT options, skipped FROM snapback.request;
+SELECT * FROM described() AS d (line) WHERE line !~ '^table';
+SELECT * FROM approved();
+SELECT options FROM snapback.restore_run;
+ROLLBACK;
+BEGIN;
+SELECT relation FROM snapback.restore('{*}', NULL, 'a');
+ROLLBACK;
+-- A snapshot of nothing.
+BEGIN;
+DELETE FROM snapback.coverage WHERE option IN ('x.one', 'x.two', 'x.three');
+SELECT fails($$SELECT snapback.preview_restore('{*}')$$);
+ROLLBACK;
+
+-- Strict: what was shown, or nothing.
+BEGIN;
+SELECT asked('{x.two}', NULL, true);
+SELECT * FROM described() AS d (line) WHERE line ~ '^strict';
+SELECT detail - 'snapshot' FROM snapback.audit;
+SELECT * FROM approved();
+ROLLBACK;
+BEGIN;
+SELECT asked('{x.two,x.one}', NULL, true);
+SAVEPOINT changed;
+-- Another row is there that would have to go.
+INSERT INTO member VALUES (11, 'a', 1, 'newer');
+SELECT status, reason, restore IS NOT NULL, jsonb_array_length(tables) FROM snapback.approve_restore(token());
+SELECT state, sqlstate, message, jsonb_array_length(changed) FROM snapback.restore_run;
+SELECT state FROM snapback.request;
+SELECT * FROM snapback.plan_changes((SELECT id FROM snapback.restore_run));
+SELECT event, detail FROM snapback.audit WHERE event IN ('approval_refused', 'restore_failed');
+SELECT kind, state FROM snapback.mail;
+SELECT can_retry, is_strict, skipped, notes FROM snapback.mail_facts((SELECT id FROM snapback.mail));
+SELECT count(*) FROM snapback.health() WHERE concern = 'restore';
+SELECT count(*) FROM member;
+-- It goes; then it is done after all.
+DELETE FROM member WHERE id = 11;
+SELECT * FROM approved();
+SELECT state FROM snapback.restore_run ORDER BY requested_at;
+SELECT count(*) FROM member;
+ROLLBACK TO changed;
+-- As many rows, but others.
+DELETE FROM member WHERE id = 10;
+INSERT INTO member VALUES (11, 'a', 1, 'newer');
+SELECT figures(t) FROM snapback.approve_restore(token()) r, jsonb_array_elements(r.tables) t;
+SELECT * FROM snapback.plan_changes((SELECT id FROM snapback.restore_run));
+ROLLBACK TO changed;
+-- A change that the restore undoes in the same way changes nothing of the plan; nor does one elsewhere.
+UPDATE member SET name = 'changed again' WHERE id = 2;
+UPDATE share SET token = 'elsewhere' WHERE id = 1;
+SELECT * FROM approved();
+ROLLBACK TO changed;
+-- A table that was not to be written, and one that no longer is.
+UPDATE department SET label = 'D' WHERE id = 3;
+INSERT INTO department VALUES (2, 'a', 'd2');
+SELECT * FROM approved();
+SELECT * FROM snapback.plan_changes((SELECT id FROM snapback.restore_run));
+ROLLBACK TO changed;
+-- Without it, what is there is what counts.
+INSERT INTO member VALUES (11, 'a', 1, 'newer');
+SELECT asked('{x.two,x.one}');
+INSERT INTO member VALUES (12, 'a', 1, 'newest');
+SELECT * FROM approved();
+SELECT * FROM snapback.plan_changes((SELECT id FROM snapback.restore_run));
+ROLLBACK;
+SELECT snapback.planned_now('00000000-0000-0000-0000-000000000000', '{x.one}', NULL) IS NULL;
+SELECT snapback.shown_preview(NULL) IS NULL, snapback.shown_preview('[]');
+
+-- A backend sees what its community's owner may see.
+CREATE ROLE regress_snapback_backend;
+GRANT USAGE ON SCHEMA app TO regress_snapback_backend;
+SELECT snapback.grant_backend('regress_snapback_backend');
+SELECT id AS others FROM snapback.snapshot WHERE community = 'b' \gset
+SET SESSION AUTHORIZATION regress_snapback_backend;
+SELECT relation, inserts FROM snapback.preview_restore('{x.two}');
+SELECT relation, inserts FROM snapback.preview_restore('{x.two}', community => 'a');
+SELECT fails($$SELECT snapback.preview_restore('{x.two}', community => 'b')$$);
+SELECT fails(format($$SELECT snapback.preview_restore('{x.two}', %L)$$, :'others'));
+SELECT fails($$SELECT snapback.diff_rows(NULL, 'x.two', community => 'b')$$);
+SELECT fails(format($$SELECT snapback.diff_rows(%L, 'x.two')$$, :'others'));
+SELECT count(*) FROM snapback.list_snapshots('a');
+SELECT count(*) FROM snapback.list_snapshots();
+SELECT fails($$SELECT snapback.list_snapshots('b')$$);
+SELECT count(*) FROM snapback.snapshot_contents(:'snapshot');
+SELECT count(*) FROM snapback.snapshot_contents(:'others');
+SELECT fails($$SELECT snapback.undo_restore(NULL)$$);
+SELECT fails($$SELECT snapback.plan_restore(NULL, NULL, NULL)$$);
+-- One that says for each call whom it is for.
+SET snapback.community = '';
+SELECT relation, inserts FROM snapback.preview_restore('{x.three}', community => 'b');
+SELECT count(*) FROM snapback.list_snapshots('b');
+SELECT count(*) FROM snapback.snapshot_contents(:'others');
+SELECT fails($$SELECT snapback.list_snapshots()$$);
+SELECT fails($$SELECT snapback.preview_restore('{x.two}')$$);
+RESET SESSION AUTHORIZATION;
+SELECT snapback.revoke_backend('regress_snapback_backend');
+DROP OWNED BY regress_snapback_backend;
+DROP ROLE regress_snapback_backend;
+SET snapback.community = 'a';
+
+-- An owner takes a restore back by a request for what was kept before it.
+SELECT keep() FROM (SELECT watch('department'), watch('member'), watch('share')) w;
+SELECT relation, inserted, updated, deleted, returned FROM snapback.restore('{x.two}', NULL, 'a');
+SELECT changed();
+SELECT s.id AS before_it, s.kind, s.label = 'before restore ' || r.restore AS labelled FROM snapback.list_snapshots('a') s JOIN snapback.restores r ON r.before_snapshot = s.id \gset
+SELECT :'kind', :'labelled';
+BEGIN;
+SELECT asked('{*}', snapshot => :'before_it');
+SELECT * FROM described() AS d (line) WHERE line !~ '^table';
+SELECT * FROM approved();
+SELECT changed();
+ROLLBACK;
+
+DROP EXTENSION pg_snapback CASCADE;
+DROP SCHEMA app CASCADE;
+CREATE EXTENSION pg_snapback;

@@ -1,0 +1,81 @@
+-- A DBA's way, without mail and approval: restore, and take a restore back.
+
+CREATE FUNCTION snapback.restore_at_once(community text, snapshot uuid, options text[], switches jsonb) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    run uuid := snapback.begin_restore(community, snapshot, options, switches, NULL, 'running');
+BEGIN
+    PERFORM snapback.carry_out(run);
+    RETURN run;
+END $$;
+COMMENT ON FUNCTION snapback.restore_at_once(text, uuid, text[], jsonb) IS 'Restore in this transaction, asked by nobody''s request; returns the restore';
+
+CREATE FUNCTION snapback.restore(categories text[], snapshot uuid, community text, switches jsonb DEFAULT NULL)
+RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint,
+               taken bigint, left_out bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    settings record;
+    chosen   record;
+    options  text[];
+    run      uuid;
+    skipped  text[];
+BEGIN
+    SELECT * INTO settings FROM snapback.approval_settings();
+    PERFORM FROM snapback.directory_entry(restore.community);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('there is no community "%s"', community),
+            HINT = 'The directory given to snapback.set_directory() lists the communities.';
+    END IF;
+    SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
+    options := snapback.check_options(categories, chosen.id);
+    skipped := snapback.skipped_options(categories, chosen.id);
+    IF skipped <> '{}' THEN
+        RAISE NOTICE 'not in this snapshot: %', array_to_string(skipped, ', ');
+    END IF;
+    run := snapback.restore_at_once(community, chosen.id, options, switches);
+    RETURN QUERY SELECT t.* FROM snapback.restored_tables(run) t;
+END $$;
+COMMENT ON FUNCTION snapback.restore(text[], uuid, text, jsonb) IS
+    'For DBAs: restore at once, without mail and approval; returns what was changed, table by table. categories: categories, options or *, of which the last two mean what the '
+    'snapshot holds of them (a notice names the rest). snapshot null: the newest; switches: docs/restore.md. Errors: SB001 unknown option, SB004 snapshot expired, '
+    'SB005 option not in the snapshot, SB007 unknown community, SB008 unknown snapshot, 22023 a switch is not understood, and whatever keeps the restore from being done';
+
+CREATE FUNCTION snapback.switches_to_undo(switches jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT jsonb_object_agg(s.key, s.value) FROM jsonb_each(switches) s WHERE s.key IN ('rows', 'children');
+END;
+COMMENT ON FUNCTION snapback.switches_to_undo(jsonb) IS 'Of a restore''s switches, those that its undoing shares: which rows it is about; null for none';
+
+CREATE FUNCTION snapback.undo_restore(restore uuid)
+RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint,
+               taken bigint, left_out bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    done     snapback.restore_run;
+    settings record;
+    options  text[];
+    run      uuid;
+BEGIN
+    SELECT * INTO settings FROM snapback.approval_settings();
+    SELECT r.* INTO done FROM snapback.restore_run r WHERE r.id = undo_restore.restore;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no restore %s', coalesce(restore::text, 'NULL')),
+            HINT = 'The view snapback.restores lists them.';
+    ELSIF done.state <> 'restored' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('restore %s is %s and cannot be undone', restore, done.state),
+            HINT = 'Only what has been restored can be taken back.';
+    ELSIF NOT EXISTS (SELECT FROM snapback.snapshot s
+                      WHERE s.id = done.before_snapshot AND s.captured_at + settings.retention > clock_timestamp()) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB004', MESSAGE = format('the snapshot from before restore %s has expired', restore),
+            HINT = 'A restore can be undone for as long as snapback.retention says.';
+    END IF;
+    options := snapback.check_options(done.options, done.before_snapshot);
+    run := snapback.restore_at_once(done.community, done.before_snapshot, options, snapback.switches_to_undo(done.switches));
+    RETURN QUERY SELECT t.* FROM snapback.restored_tables(run) t;
+END $$;
+COMMENT ON FUNCTION snapback.undo_restore(uuid) IS
+    'For DBAs: put back what a restore replaced, from the before_restore snapshot it kept: the same options and, where it was of chosen rows only, the same rows; returns what was '
+    'changed, table by table. It is a restore itself, and can be undone. Errors: 42704 unknown restore, 55000 it has not restored anything, SB004 that snapshot has expired, SB005 an option '
+    'has been protected anew since, and whatever keeps a restore from being done';

@@ -1,0 +1,249 @@
+-- Making requests and cancelling them: by the owner alone, for what a snapshot holds, and with a preview of what it would do.
+
+CREATE FUNCTION snapback.acting_for(setting text, given text, configured text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF given IS NOT NULL AND configured <> '' AND given <> configured
+       AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('this session acts for %s "%s", not for "%s"', setting, configured, given),
+            HINT = format('Leave the argument out, or set snapback.%s to the one that is meant.', setting);
+    END IF;
+    IF coalesce(given, configured) = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('no %s is given', setting),
+            HINT = format('Set snapback.%s for the session or the transaction, or pass it as an argument.', setting);
+    END IF;
+    RETURN coalesce(given, configured);
+END $$;
+COMMENT ON FUNCTION snapback.acting_for(text, text, text) IS
+    'The community or account that a call is for: the argument, else the setting. 42501 where both are given and differ (superusers may), 22023 where neither is';
+
+CREATE FUNCTION snapback.check_owner(community text, account text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    entry record;
+BEGIN
+    SELECT e.owner, e.owner_email, e.restores_enabled INTO entry FROM snapback.directory_entry(check_owner.community) e;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('there is no community "%s"', community),
+            HINT = 'The directory given to snapback.set_directory() lists the communities.';
+    END IF;
+    IF entry.owner IS DISTINCT FROM account THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB002', MESSAGE = format('account "%s" is not the owner of community "%s"', account, community),
+            HINT = 'Only a community''s owner may have it restored.';
+    END IF;
+    IF entry.restores_enabled IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB003', MESSAGE = format('restores are not enabled for community "%s"', community),
+            HINT = 'The directory''s column restores_enabled says so, usually by the community''s plan.';
+    END IF;
+    IF snapback.valid_address(entry.owner_email) IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the owner of community "%s" has no usable mail address', community),
+            DETAIL = format('The directory says: %s', coalesce(quote_literal(left(entry.owner_email, 300)), 'null')),
+            HINT = 'An address has the form local@domain, in ASCII, without quotes or spaces.';
+    END IF;
+    RETURN entry.owner_email;
+END $$;
+COMMENT ON FUNCTION snapback.check_owner(text, text) IS
+    'The mail address of a community''s owner, where the account is that owner and may restore. SB007 unknown community, SB002 not the owner, SB003 restores not enabled, 55000 no usable address';
+
+CREATE FUNCTION snapback.check_snapshot(community text, snapshot uuid, retention interval, OUT id uuid, OUT captured_at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT s.id, s.captured_at INTO id, captured_at FROM snapback.snapshot s
+    WHERE s.community = check_snapshot.community
+      AND CASE WHEN check_snapshot.snapshot IS NULL THEN s.kind <> 'before_restore' ELSE s.id = check_snapshot.snapshot END
+    ORDER BY s.captured_at DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB008',
+            MESSAGE = CASE WHEN snapshot IS NULL THEN format('community "%s" has no snapshot', community)
+                      ELSE format('community "%s" has no snapshot %s', community, snapshot) END,
+            HINT = 'snapback.list_snapshots() lists those that can be restored.';
+    END IF;
+    IF captured_at + retention <= clock_timestamp() THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB004', MESSAGE = format('snapshot %s has expired', id),
+            DETAIL = format('It was taken at %s and could be restored until %s.', captured_at, captured_at + retention),
+            HINT = 'snapback.list_snapshots() lists those that can be restored.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.check_snapshot(text, uuid, interval) IS
+    'The community''s snapshot with this id, or (null) its newest one that no restore made. SB008 none, SB004 older than the retention';
+
+CREATE FUNCTION snapback.check_options(categories text[], snapshot uuid) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted  text[] := snapback.expand_options(categories);
+    held    text[] := coalesce(snapback.snapshot_options(snapshot), '{}');
+    missing text[];
+BEGIN
+    -- An option named by itself must be there; of a category, or of all, something must.
+    SELECT array_agg(c.element ORDER BY c.place) INTO missing
+    FROM unnest(categories) WITH ORDINALITY AS c (element, place)
+    WHERE c.element <> ALL (held)
+      AND NOT EXISTS (SELECT FROM unnest(wanted) o WHERE o = ANY (held) AND (c.element = '*' OR c.element = split_part(o, '.', 1)));
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB005', MESSAGE = format('snapshot %s does not hold %s', snapshot, array_to_string(missing, ', ')),
+            DETAIL = coalesce((SELECT 'Protected since it was taken: ' || string_agg(DISTINCT coalesce(t.relation::text, t.relation_name), ', ') || '.'
+                               FROM snapback.coverage v JOIN snapback.protected_table t ON t.id = v.table_id
+                               WHERE (v.option = ANY (missing) OR split_part(v.option, '.', 1) = ANY (missing) OR '*' = ANY (missing))
+                                 AND NOT EXISTS (SELECT FROM snapback.snapshot_table m
+                                                 WHERE m.snapshot = check_options.snapshot AND m.table_id = t.id)),
+                              'No table is registered for that.'),
+            HINT = 'snapback.snapshot_contents() lists what a snapshot holds.';
+    END IF;
+    RETURN ARRAY(SELECT o FROM unnest(wanted) WITH ORDINALITY AS w (o, place) WHERE o = ANY (held) ORDER BY w.place);
+END $$;
+COMMENT ON FUNCTION snapback.check_options(text[], uuid) IS
+    'The options of a snapshot that are meant by categories, options or *, in order; skipped_options() are left out. SB001 unknown or none, SB005 an option that is not in '
+    'the snapshot, or a category or * of which nothing is';
+
+CREATE FUNCTION snapback.skipped_options(categories text[], snapshot uuid) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(SELECT o FROM unnest(snapback.expand_options(categories)) WITH ORDINALITY AS w (o, place)
+                 WHERE o <> ALL (snapback.snapshot_options(snapshot)) ORDER BY w.place)
+$$;
+COMMENT ON FUNCTION snapback.skipped_options(text[], uuid) IS
+    'The options that categories or * stand for, but that the snapshot does not hold: newer than it, or without any table';
+
+CREATE FUNCTION snapback.check_request_rate(community text, requests_per_hour integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    recent record;
+BEGIN
+    SELECT count(*) AS requests, min(r.requested_at) AS first INTO recent FROM snapback.request r
+    WHERE r.community = check_request_rate.community AND r.requested_at > clock_timestamp() - interval '1 hour';
+    IF recent.requests >= requests_per_hour THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB006',
+            MESSAGE = format('too many restores were requested for community "%s"', community),
+            DETAIL = format('%s within the last hour; snapback.requests_per_hour is %s.', recent.requests, requests_per_hour),
+            HINT = format('Try again after %s.', recent.first + interval '1 hour');
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.check_request_rate(text, integer) IS 'SB006 where the community has had its number of requests within the last hour';
+
+CREATE FUNCTION snapback.supersede_request(community text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM snapback.request r WHERE r.community = supersede_request.community AND r.state = 'pending'
+    FOR NO KEY UPDATE NOWAIT;
+    UPDATE snapback.request r SET state = CASE WHEN r.expires_at <= clock_timestamp() THEN 'expired' ELSE 'superseded' END
+    WHERE r.community = supersede_request.community AND r.state = 'pending';
+EXCEPTION WHEN lock_not_available THEN
+    RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
+        MESSAGE = format('the pending request of community "%s" is being approved or changed at this moment', community),
+        HINT = 'Try again when that has ended.';
+END $$;
+COMMENT ON FUNCTION snapback.supersede_request(text) IS
+    'End the community''s pending request because another takes its place. 55P03 while it is being approved';
+
+CREATE FUNCTION snapback.preview_request(snapshot uuid, options text[], switches jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    preview   jsonb := snapback.planned_tables(snapshot, options, switches);
+    obstacles text;
+BEGIN
+    SELECT string_agg(o, E'\n') INTO obstacles FROM snapback.preview_tables(preview) t, unnest(t.obstacles) o;
+    IF obstacles IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB012', MESSAGE = 'this restore cannot be done as things are', DETAIL = obstacles,
+            HINT = 'The argument switches says what to do about such rows (docs/restore.md); or choose other options.';
+    END IF;
+    RETURN preview;
+END $$;
+COMMENT ON FUNCTION snapback.preview_request(uuid, text[], jsonb) IS
+    'What planned_tables() returns, for a request to keep. SB012 where something keeps the restore from being done, a line of the detail for each';
+
+CREATE FUNCTION snapback.check_request_isolation() RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'active_sql_transaction',
+            MESSAGE = 'a restore can be requested in a READ COMMITTED transaction only',
+            HINT = 'Of two requests made at once, the later must see the earlier.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.check_request_isolation() IS '25001 where a request could not see those made at the same time';
+
+CREATE FUNCTION snapback.check_mail_settings(unusable text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF unusable IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('no mail can be sent: %s', unusable),
+            HINT = 'Set it for the server or the database: the mail worker reads it there, not from this session.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.check_mail_settings(text) IS '55000 with what approval_settings() says keeps mail from being sent, where it says anything';
+
+CREATE FUNCTION snapback.request_restore(categories text[], snapshot uuid DEFAULT NULL, community text DEFAULT NULL,
+    requested_by text DEFAULT NULL, switches jsonb DEFAULT NULL, strict boolean DEFAULT false)
+RETURNS TABLE (request uuid, status text, expires_at timestamptz)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    settings record;
+    chosen   record;
+    options  text[];
+    preview  jsonb;
+    mailbox  text;
+BEGIN
+    SELECT * INTO settings FROM snapback.approval_settings();
+    PERFORM snapback.check_mail_settings(settings.unusable), snapback.check_request_isolation();
+    community := snapback.acting_for('community', community, settings.community);
+    requested_by := snapback.acting_for('account', requested_by, settings.account);
+    mailbox := snapback.check_owner(community, requested_by);
+    SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
+    options := snapback.check_options(categories, chosen.id);
+
+    PERFORM snapback.lock_requests(community);
+    PERFORM snapback.check_request_rate(community, settings.requests_per_hour);
+    PERFORM snapback.supersede_request(community);
+    status := 'pending';
+    preview := snapback.preview_request(chosen.id, options, switches);
+    INSERT INTO snapback.request AS r (community, snapshot, options, skipped, switches, strict, preview, requested_by, owner_email, expires_at)
+    VALUES (request_restore.community, chosen.id, options, snapback.skipped_options(categories, chosen.id), request_restore.switches,
+            request_restore.strict IS TRUE, preview, request_restore.requested_by, mailbox,
+            least(clock_timestamp() + settings.request_ttl, chosen.captured_at + settings.retention))
+    RETURNING r.id, r.expires_at INTO request, expires_at;
+    PERFORM snapback.announce('request_pending', community, request, NULL, status,
+        jsonb_strip_nulls(jsonb_build_object('snapshot', chosen.id, 'options', options, 'requested_by', requested_by, 'strict', nullif(strict, false)))
+        || CASE WHEN switches IS NULL THEN '{}' ELSE jsonb_build_object('switches', switches) END);
+    PERFORM snapback.queue_mail('approval', request, NULL);
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION snapback.request_restore(text[], uuid, text, text, jsonb, boolean) IS
+    'Ask for a restore: mails the community''s owner what it would do now and a link that approves it, valid until expires_at. categories: categories, options or *, of '
+    'which the last two mean what the snapshot holds of them; snapshot: null for the newest; community, requested_by: null for the settings snapback.community and snapback.account; '
+    'switches: docs/restore.md; strict: refuse the approval where it would do anything else than the mail said. The community''s earlier pending request '
+    'is superseded. Errors: SB001 unknown option, SB002 not the owner, SB003 restores not enabled, SB004 snapshot expired, SB005 option not in the snapshot, SB006 too many '
+    'requests, SB007 unknown community, SB008 unknown snapshot, SB012 something keeps the restore from being done, 22023 a switch is not understood, 42501 acting for another, '
+    '55000 a setting or the owner''s address is missing, 55P03 an approval is under way, XX001 the snapshot is damaged, and whatever else keeps the restore from being planned';
+
+CREATE FUNCTION snapback.cancel_request(request uuid) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    settings  record;
+    cancelled snapback.request;
+    is_super  boolean := (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user);
+BEGIN
+    SELECT * INTO settings FROM snapback.approval_settings();
+    SELECT r.* INTO cancelled FROM snapback.request r
+    WHERE r.id = cancel_request.request
+      AND (is_super OR (r.community = settings.community AND r.requested_by = settings.account))
+    FOR NO KEY UPDATE NOWAIT;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no request %s of this session''s', request),
+            HINT = 'The settings snapback.community and snapback.account must name the request''s.';
+    END IF;
+    IF cancelled.state <> 'pending' THEN
+        RETURN false;
+    END IF;
+    UPDATE snapback.request r SET state = CASE WHEN r.expires_at <= clock_timestamp() THEN 'expired' ELSE 'cancelled' END
+    WHERE r.id = cancelled.id RETURNING r.* INTO cancelled;
+    RETURN cancelled.state = 'cancelled';
+EXCEPTION WHEN lock_not_available THEN
+    RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
+        MESSAGE = format('request %s is being approved or changed at this moment', request), HINT = 'Try again when that has ended.';
+END $$;
+COMMENT ON FUNCTION snapback.cancel_request(uuid) IS
+    'Cancel a pending request of the account and community that the settings name (superusers: any); returns whether it was pending. '
+    '42704 no such request of theirs, 55P03 it is being approved at this moment';

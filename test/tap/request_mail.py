@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""What owners read before they approve, what a strict request refuses in the background, and the way back by mail."""
+from live_server import connect, end, equal, eventually, fresh_extension, ok, sql
+from mail_servers import ScriptedServer
+
+DATABASE = "request_mail"
+server = ScriptedServer()
+database = fresh_extension(DATABASE, snapback__mail_from="restores@cms.example", snapback__smtp_url=server.url,
+                           snapback__approve_url="https://cms.example/approve?t={token}", snapback__smtp_require_tls="off",
+                           snapback__requests_per_hour=1000)
+sql(database, """
+    CREATE SCHEMA cms;
+    CREATE TABLE cms.community (id text PRIMARY KEY, name text);
+    INSERT INTO cms.community VALUES ('42', 'Blue Harbour RP');
+    CREATE VIEW cms.directory AS SELECT id AS community, name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled FROM cms.community;
+    CREATE TABLE cms.department (id integer PRIMARY KEY, community text REFERENCES cms.community, label text);
+    CREATE TABLE cms.member (id integer PRIMARY KEY, community text REFERENCES cms.community, department integer REFERENCES cms.department, name text);
+    CREATE TABLE cms.doc (id integer PRIMARY KEY, community text REFERENCES cms.community);
+    INSERT INTO cms.department SELECT i, '42', 'd' || i FROM generate_series(1, 3) i;
+    INSERT INTO cms.member SELECT i, '42', 1 + i % 3, 'm' || i FROM generate_series(1, 9) i;
+    SELECT snapback.set_directory('cms.directory'), snapback.add_category('staff', 'Staff', ''),
+           snapback.add_option('staff.departments', 'Departments', ''), snapback.add_option('staff.members', 'Members & <b>Friends</b>', '');
+    SELECT snapback.protect('cms.department', 'staff.departments'), snapback.protect('cms.member', 'staff.members');
+    SELECT snapback.capture('42');
+    SELECT snapback.add_option('staff.docs', 'Docs', '');
+    SELECT snapback.protect('cms.doc', 'staff.docs');
+    DELETE FROM cms.member WHERE department = 2;
+    DELETE FROM cms.department WHERE id = 2;
+    UPDATE cms.member SET name = 'changed' WHERE id = 2;
+    INSERT INTO cms.member VALUES (10, '42', 1, 'new')""")
+
+
+def state():
+    return sql(database, "SELECT array_agg(t::text ORDER BY t::text) FROM (SELECT * FROM cms.member UNION ALL SELECT id, community, NULL, label FROM cms.department) t")
+
+
+def mail_of(asked, kind, number=1):
+    """Wait for this request's mail of this kind; return it."""
+    def arrived():
+        ids = sql(database, "SELECT coalesce(array_agg(id::text ORDER BY queued_at), '{}') FROM snapback.mail WHERE request = %s AND kind = %s", asked, kind)
+        found = [mail for mail in server.mails if any(identity in mail.message["Message-ID"] for identity in ids[number - 1:])]
+        return found[0] if found else None
+    return eventually(arrived)
+
+
+def request(*arguments):
+    backend = connect(DATABASE, snapback__community="42", snapback__account="ada")
+    asked = sql(backend, "SELECT request::text FROM snapback.request_restore(%s::text[], %s, switches => %s, strict => %s)", *arguments)
+    backend.close()
+    return asked
+
+
+def approve_in_background(token):
+    backend = connect(DATABASE)
+    status, restore = sql(backend, "SELECT status, restore::text FROM snapback.approve_restore(%s, NULL, true)", token)[0]
+    backend.close()
+    equal(status, "started", "the approval starts a restore in the background")
+    eventually(lambda: sql(database, "SELECT state FROM snapback.restores WHERE restore = %s", restore) not in ("queued", "running"))
+    return restore
+
+
+def paragraphs(mail):
+    """The text of a mail, its lines ended by \\n."""
+    return mail.part("plain").replace("\r\n", "\n")
+
+
+def test_figures_and_notes():
+    asked = request("{staff.members}", None, None, False)
+    text = paragraphs(mail_of(asked, "approval"))
+    ok("- Members & <b>Friends</b> (9 rows): 3 to bring back, 1 to change, 1 to remove\n" in text, "the mail says what would be done to each option", text)
+    ok("Rows of other parts are written too, because rows refer to each other:\n\n- Departments: 1 to bring back\n" in text, "and to what else is touched, by its label", text)
+    ok("Please note:\n\n- 1 row not asked for" in text, "with the notes", text)
+    ok("Not in this snapshot" not in text and "anything else" not in text, "and nothing that is not so", text)
+    html = mail_of(asked, "approval").part("html")
+    ok("<li>Members &amp; &lt;b&gt;Friends&lt;/b&gt; (9 rows): 3 to bring back, 1 to change, 1 to remove</li>" in html, "in HTML as well, escaped", html)
+    asked = request("{*}", None, '{"actions": ["insert"]}', True)
+    text = paragraphs(mail_of(asked, "approval"))
+    ok("- Members & <b>Friends</b> (9 rows): 3 to bring back\n" in text and "- Departments (3 rows): 1 to bring back\n" in text, "the figures go by the switches", text)
+    ok("Not in this snapshot, and so not restored:\n\n- Docs\n" in text, "what the snapshot does not hold is named", text)
+    ok("If anything else would be done by the time you approve, nothing is changed" in text, "a strict request says so", text)
+
+
+def test_strict_in_background():
+    asked = request("{staff}", None, None, True)
+    token = mail_of(asked, "approval").token()
+    before = state()
+    sql(database, "UPDATE cms.department SET label = 'renamed' WHERE id = 3; INSERT INTO cms.member VALUES (11, '42', 1, 'newer')")
+    restore = approve_in_background(token)
+    equal(sql(database, "SELECT state, sqlstate FROM snapback.restores WHERE restore = %s", restore), [("failed", "SB011")], "a plan that has changed is refused")
+    equal(sql(database, "SELECT state FROM snapback.requests WHERE request = %s", asked), "pending", "the request lives on")
+    text = paragraphs(mail_of(asked, "result"))
+    ok("Nothing was changed." in text and "Reason: what would be done is not what the owner was shown\n" in text, "the owner is told", text)
+    ok("What has changed since it was requested:\n\n- Departments: then 1 to bring back; now 1 to bring back, 1 to change\n"
+       "- Members & <b>Friends</b>: then 3 to bring back, 1 to change, 1 to remove; now 3 to bring back, 1 to change, 2 to remove\n" in text, "what has changed", text)
+    ok("To try again, request the restore anew.\n" in text and "may be used again" not in text, "and what to do", text)
+    sql(database, "UPDATE cms.department SET label = 'd3' WHERE id = 3; DELETE FROM cms.member WHERE id = 11")
+    equal(state(), before, "as it was shown, it is done after all:")
+    restore = approve_in_background(token)
+    equal(sql(database, "SELECT state FROM snapback.restores WHERE restore = %s", restore), "restored", "the same link restores")
+    text = paragraphs(mail_of(asked, "result", 2))
+    ok("- Departments: 1 inserted\n- Members & <b>Friends</b>: 3 inserted, 1 updated, 1 deleted\n" in text, "the owner is told by labels what was done", text)
+    return restore, before
+
+
+def test_way_back(restore, before):
+    after = state()
+    snapshot = sql(database, "SELECT before_snapshot::text FROM snapback.restores WHERE restore = %s", restore)
+    asked = request("{*}", snapshot, None, True)
+    text = paragraphs(mail_of(asked, "approval"))
+    ok("- Departments (2 rows): 1 to remove\n" in text, "the mail says what going back would do", text)
+    back = approve_in_background(mail_of(asked, "approval").token())
+    equal(state(), before, "an approved request takes the restore back")
+    sql(database, "SELECT count(*) FROM snapback.undo_restore(%s)", back)
+    equal(state(), after, "and a DBA takes that back")
+
+
+test_figures_and_notes()
+test_way_back(*test_strict_in_background())
+end()
