@@ -17,7 +17,7 @@ def run_beside_server(*settings):
         return
     arguments = [word for setting in settings for word in ("-c", setting)]
     server = str(TOP / "scripts/server")
-    os.execv(server, [server, *arguments, sys.executable, sys.argv[0]])
+    os.execv(server, [server, *arguments, sys.executable, *sys.argv])
 
 
 run_beside_server("max_worker_processes = 40", "max_connections = 250", "log_statement = none", "log_min_duration_statement = -1")
