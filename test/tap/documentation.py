@@ -8,7 +8,7 @@ In a document:
     ```sql                             an example; where ```text follows, psql prints just that; where not, no error
     ```sql session=writer              the same, in another session; each name has one connection
     ```sql skip=why                    not run
-    <!--sql                            run, but not shown to the reader, up to -->
+    <!--sql session=writer             run, but not shown to the reader, up to -->
 
 What differs from run to run (identifiers, times, process numbers) need not agree. With --rewrite, or REWRITE=1, outputs that
 do not agree are put right in the documents instead.
@@ -102,9 +102,9 @@ def examples_in(text):
         line = lines[i].strip()
         if line.startswith("#"):
             heading = line.lstrip("# ")
-        if line == "<!--sql":
-            sql, i = block_at(lines, i, "-->")
-            examples.append(Example(heading, i, sql, ""))
+        if re.match(r"<!--sql\b", line):
+            opened, (sql, i) = i, block_at(lines, i, "-->")
+            examples.append(Example(heading, opened + 1, sql, session_of(line)))
         elif line.startswith("```"):
             opened, (block, i) = i, block_at(lines, i, "```")
             if re.match(r"```sql\b", line) and "skip=" not in line:
