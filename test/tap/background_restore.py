@@ -128,7 +128,7 @@ def test_background():
     restored(restore)
     equal((state_of(restore), request_state(asked), pages()), ("restored", "restored", 10), "it ends restored")
     text = told(asked, restore)
-    ok(text.startswith("Restored: Blue Harbour RP") and "cms.page: 3 inserted" in text, "the owner is told", text)
+    ok(text.startswith("Restored: Blue Harbour RP") and "Pages: 3 inserted" in text, "the owner is told", text)
     ok(eventually(lambda: not worker_pids(database, "restore")), "the worker is gone")
     announced(listener, asked, restore, token)
 
