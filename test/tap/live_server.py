@@ -126,11 +126,11 @@ def eventually(condition, seconds=PATIENCE):
 
 
 def write(connection, statement):
-    """Write; the guard may have a session that is new try again so soon after a restore."""
+    """Write; the guard may have a session try again while a restore gives its locks back, and soon after."""
     def done():
         try:
             sql(connection, statement)
-        except psycopg2.errors.SerializationFailure:
+        except (psycopg2.errors.SerializationFailure, psycopg2.errors.LockNotAvailable):
             sql(connection, "ROLLBACK")
             return False
         return True
