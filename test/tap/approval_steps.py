@@ -3,7 +3,7 @@ get in the way, as in real life, and time passes."""
 import contextlib
 import threading
 
-from live_server import connect, eventually, psycopg2, sql
+from live_server import connect, eventually, psycopg2, sql, write
 
 TAKEN = "a row of cms.page cannot be restored: another row holds its value of page_address_key now"
 
@@ -34,18 +34,6 @@ def idle_writer(database):
         yield
     finally:
         writer.close()
-
-
-def write(connection, statement):
-    """Write; the guard may have a session that is new try again so soon after a restore."""
-    def done():
-        try:
-            sql(connection, statement)
-        except psycopg2.errors.SerializationFailure:
-            sql(connection, "ROLLBACK")
-            return False
-        return True
-    eventually(done)
 
 
 def damage(connection):

@@ -5,12 +5,10 @@ ROUNDS (default 10) is how often for each of them.
 """
 import os
 import random
-import signal
 import threading
 import time
 
-from live_server import connect, end, equal, eventually, fresh_extension, ok, sql
-from psycopg2.errors import SerializationFailure
+from live_server import connect, connect_again, end, equal, fresh_extension, kill, ok, sql, write
 
 ROUNDS = int(os.environ.get("ROUNDS", "10"))
 STATE = ("SELECT md5(string_agg(h, '|' ORDER BY h)) FROM (SELECT md5(p::text) AS h FROM app.page p WHERE cid = 'a' "
@@ -53,43 +51,13 @@ def interrupted(witness, statement, delay, how):
     if how == "cancel":
         session.cancel()
     elif thread.is_alive():
-        os.kill(pid, signal.SIGKILL)
-        eventually(lambda: is_dead(witness), 60)
+        kill(witness, pid)
     thread.join()
     try:
         session.close()
     except Exception:  # noqa: BLE001
         pass
     return bool(done)
-
-
-def is_dead(connection):
-    try:
-        sql(connection, "SELECT 1")
-        return False
-    except Exception:  # noqa: BLE001
-        return True
-
-
-def back():
-    """Connect again, once the server has recovered."""
-    def attempt():
-        try:
-            return connect("crash")
-        except Exception:  # noqa: BLE001
-            return None
-    return eventually(attempt, 60)
-
-
-def write(connection, statement):
-    """Write, again where a restore came too short a time ago for a new session to tell that it sees it."""
-    def attempt():
-        try:
-            sql(connection, statement)
-            return True
-        except SerializationFailure:
-            return False
-    eventually(attempt)
 
 
 def duration(connection, statement):
@@ -107,7 +75,7 @@ def crash_captures(connection, how):
         write(connection, "UPDATE app.page SET body = md5(body)")
         before = sql(connection, "SELECT count(*) FROM snapback.snapshot")
         completed = interrupted(connection, "SELECT snapback.capture('a')", random.uniform(0, whole * 1.4), how)
-        connection = back()
+        connection = connect_again("crash")
         after = sql(connection, "SELECT count(*) FROM snapback.snapshot")
         if after != before + completed and not (how == "kill" and after == before + 1):
             ok(False, f"{how}: a capture that ended is listed, another is not", (before, completed, after))
@@ -136,7 +104,7 @@ def crash_restores(connection, how):
         damaged = sql(connection, STATE)
         runs = sql(connection, "SELECT count(*) FROM snapback.restore_run")
         completed = interrupted(connection, restore, random.uniform(0, whole * 1.4), how)
-        connection = back()
+        connection = connect_again("crash")
         state = sql(connection, STATE)
         torn += state not in (damaged, target) or (completed and state != target)
         told += (state == target) == (sql(connection, "SELECT count(*) FROM snapback.restore_run WHERE state = 'restored'") == runs + 1)

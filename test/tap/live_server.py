@@ -22,6 +22,7 @@ def run_beside_server(*settings):
 
 run_beside_server("max_worker_processes = 40", "max_connections = 250", "log_statement = none", "log_min_duration_statement = -1")
 import psycopg2  # noqa: E402  (only where a server is at hand)
+import psycopg2.errors  # noqa: E402
 
 # A wait that is in vain is a failure, so it may be long; a script that hangs tells where before it is killed.
 PATIENCE = 120
@@ -122,6 +123,18 @@ def eventually(condition, seconds=PATIENCE):
             print(f"# waited {seconds} s in vain: {pathlib.Path(caller.f_code.co_filename).name}, line {caller.f_lineno}", flush=True)
             return result
         time.sleep(0.05)
+
+
+def write(connection, statement):
+    """Write; the guard may have a session try again while a restore gives its locks back, and soon after."""
+    def done():
+        try:
+            sql(connection, statement)
+        except (psycopg2.errors.SerializationFailure, psycopg2.errors.LockNotAvailable):
+            sql(connection, "ROLLBACK")
+            return False
+        return True
+    eventually(done)
 
 
 def is_dead(connection):

@@ -30,6 +30,9 @@ class Mail:
     def part(self, kind):
         return self.message.get_body((kind,)).get_content()
 
+    def has_bare_line_ends(self):
+        return re.search(rb"(?<!\r)\n|\r(?!\n)", self.raw) is not None
+
     def token(self):
         found = re.search(r"https://cms\.example/approve\?t=([A-Za-z0-9_-]{43})\r?\n", self.part("plain"))
         return found and found.group(1)

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 
-from live_server import connect, end, ok, sql
+from live_server import connect, end, ok, sql, write
 
 TABLE_MB = int(os.environ.get("MEMORY_TABLE_MB", "200"))
 LIMIT_MB = 256  # over what a session has that has captured something small
@@ -100,8 +100,7 @@ DAMAGES = {
     "everything gone": "DELETE FROM entry WHERE club = 'large'",
 }
 for damage, statement in DAMAGES.items():
-    time.sleep(3)  # a new session may not write in the two seconds after a restore
-    sql(admin, statement)
+    write(admin, statement)
     watched(new_session(), f"restore, {damage}", "SELECT count(*) FROM snapback.restore('{*}', %s, 'large')", snapshot)
     ok(state(admin) == whole, f"the table is whole again: {damage}")
 end()

@@ -103,9 +103,9 @@ is "$(CRON_DATABASE=gone scripts/server psql -XAtq -v VERBOSITY=verbose -c 'CREA
     -c 'SELECT snapback.schedule()' 2>&1 | grep ^ERROR)" \
     "ERROR:  55000: pg_cron's database \"gone\" does not exist or refuses connections" 'a wrong cron.database_name is named'
 
-# Wait until a database's capture has run.
+# Wait until a database's capture has run; on a busy machine that may take minutes.
 fired() {
-    while [ $((SECONDS - scheduled)) -lt 90 ]; do
+    while [ $((SECONDS - scheduled)) -lt 600 ]; do
         [ "$(sql "$1" 'SELECT count(*) >= 2 FROM public.trace')" != t ] || break
         sleep 1
     done
