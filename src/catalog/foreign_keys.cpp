@@ -28,6 +28,7 @@ struct Constraint {
     Oid index;
     bool inherited;
     char on_delete;
+    bool match_full;
     int count;
     int cleared_count; // none: SET NULL sets all columns
     std::array<AttrNumber, INDEX_MAX_KEYS> columns;
@@ -48,6 +49,7 @@ Constraint *copy_constraint(HeapTuple tuple) {
     copy->index = row->conindid;
     copy->inherited = OidIsValid(row->conparentid);
     copy->on_delete = row->confdeltype;
+    copy->match_full = row->confmatchtype == FKCONSTR_MATCH_FULL;
     DeconstructFkConstraintRow(tuple, &copy->count, copy->columns.data(), copy->parent_columns.data(),
                                copy->equals.data(), copy->parent_equals.data(), nullptr, &copy->cleared_count,
                                copy->cleared.data());
@@ -132,7 +134,8 @@ std::vector<ForeignKey> foreign_keys(std::span<const Constraint> constraints) {
                         constraint.parent,
                         constraint.index,
                         {},
-                        on_delete(constraint)});
+                        on_delete(constraint),
+                        constraint.match_full});
         for (int i = 0; i < constraint.count; i++)
             keys.back().pairs.push_back(read_pair(constraint, i));
     }

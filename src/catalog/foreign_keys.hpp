@@ -25,6 +25,7 @@ struct ForeignKey {
     };
     std::vector<Pair> pairs;
     enum class OnDelete { keep, cascade, set_null, set_default } on_delete = OnDelete::keep; // keep: or RESTRICT
+    bool match_full = false; // its columns are NULL all together or not at all
 
     /// "p.x OPERATOR(=) c.y AND …": a parent's row, by its alias, and a child's row that refers to it.
     std::string refers(const std::string &parent_alias, const std::string &child_alias) const;

@@ -1,5 +1,8 @@
 #include "restore/closure.hpp"
 
+#include <algorithm>
+#include <functional>
+
 #include "postgres/as_owner.hpp"
 #include "restore/conflicts.hpp"
 #include "restore/notes.hpp"
@@ -28,6 +31,32 @@ std::string not_in(const TablePlan &plan, const char *kind, const std::string &a
     return " AND NOT EXISTS (SELECT FROM " + plan.see(kind) + " x WHERE " + plan.same_key("x", alias) + ")";
 }
 
+/// "AND NOT EXISTS (…)": no row that is written has the referenced values of the row seen as this alias.
+std::string not_taken_over(const ForeignKey &key, const TablePlan &parent, const std::string &alias) {
+    if (parent.written() == 0)
+        return "";
+    return " AND NOT EXISTS (SELECT FROM " + parent.written_rows() + " w WHERE " + key.same_parent("w", alias) + ")";
+}
+
+/// Whether a row's columns lead to its community: without them it would belong to none.
+bool is_path(const TablePlan &child, const ForeignKey &key, const std::string &column) {
+    return child.table.via.empty() ? child.table.community_column == column : child.table.via == key.name;
+}
+
+/// Whether the foreign key lets these of its columns be set to NULL.
+bool can_be_null(const TablePlan &child, const ForeignKey &key,
+                 const std::function<bool(const ForeignKey::Pair &)> &meant) {
+    return std::all_of(key.pairs.begin(), key.pairs.end(), [&](const ForeignKey::Pair &pair) {
+        return meant(pair) ? pair.child_nullable && !is_path(child, key, pair.child_column) : !key.match_full;
+    });
+}
+
+/// Whether the plan can do what ON DELETE SET NULL says.
+bool lets_go(const TablePlan &child, const ForeignKey &key) {
+    return key.on_delete == ForeignKey::OnDelete::set_null &&
+           can_be_null(child, key, [](const ForeignKey::Pair &pair) { return pair.nulled; });
+}
+
 } // namespace
 
 void Closure::run() {
@@ -43,6 +72,8 @@ void Closure::run() {
     if (follows())
         for (const ForeignKey &key : keys())
             clear_references(key);
+    for (const ForeignKey &key : keys())
+        refuse_lost_values(key);
     note_what_was_done();
 }
 
@@ -90,8 +121,8 @@ bool Closure::take_dependants(const ForeignKey &key) {
     AsOwner owner(child->live.owner);
     child->remove.fill(query_, all_rows(*child, "remove") + " UNION ALL SELECT " + child->columns("p") + " FROM " +
                                    child->see("present") + " p WHERE EXISTS (SELECT FROM " + parent->see("remove") +
-                                   " r WHERE " + key.refers("r", "p") + ") AND " + untouched(child, "p") +
-                                   not_in(*child, "kept", "p"));
+                                   " r WHERE " + key.refers("r", "p") + not_taken_over(key, *parent, "r") + ") AND " +
+                                   untouched(child, "p") + not_in(*child, "kept", "p"));
     tally(key).taken += child->remove.size() - before;
     return child->remove.size() > before;
 }
@@ -100,7 +131,7 @@ bool Closure::take_dependants(const ForeignKey &key) {
 std::string Closure::holders(const ForeignKey &key, const TablePlan *child) const {
     std::string rows = readable(key.child).from + " c WHERE " + untouched(child, "c");
     // References that are set to NULL hold nothing, where they are this community's to set.
-    if (follows() && child && key.on_delete == ForeignKey::OnDelete::set_null)
+    if (follows() && child && lets_go(*child, key))
         rows += not_in(*child, "present", "c");
     return rows;
 }
@@ -119,13 +150,10 @@ bool Closure::keep_held_rows(const ForeignKey &key) {
         if (parent->remove.size() == 0)
             return;
         std::uint64_t kept = parent->kept.size();
+        // A row that comes back with the same values can be referred to instead.
         std::string held = all_rows(*parent, "kept") + " UNION ALL SELECT " + parent->columns("r") + " FROM " +
                            parent->see("remove") + " r WHERE EXISTS (SELECT FROM " + children + " AND " +
-                           key.refers("r", "c") + ")";
-        // A row that comes back with the same values can be referred to instead.
-        if (parent->written() > 0)
-            held += " AND NOT EXISTS (SELECT FROM " + parent->written_rows() + " w WHERE " + key.same_parent("w", "r") +
-                    ")";
+                           key.refers("r", "c") + ")" + not_taken_over(key, *parent, "r");
         if (parent->kept.fill(query_, held) > kept)
             parent->remove.fill(query_, all_rows(*parent, "remove") + " r WHERE true" + not_in(*parent, "kept", "r"));
     };
@@ -140,10 +168,11 @@ bool Closure::keep_held_rows(const ForeignKey &key) {
 void Closure::clear_references(const ForeignKey &key) {
     TablePlan *parent = plan_.table(key.parent);
     TablePlan *child = plan_.table(key.child);
-    if (!parent || !child || parent->remove.size() == 0 || key.on_delete != ForeignKey::OnDelete::set_null)
+    if (!parent || !child || parent->remove.size() == 0 || !lets_go(*child, key))
         return;
     AsOwner owner(child->live.owner);
-    std::string gone = "EXISTS (SELECT FROM " + parent->see("remove") + " r WHERE " + key.refers("r", "s") + ")";
+    std::string gone = "EXISTS (SELECT FROM " + parent->see("remove") + " r WHERE " + key.refers("r", "s") +
+                       not_taken_over(key, *parent, "r") + ")";
     std::uint64_t before = child->update.size();
     child->update.fill(query_, all_rows(*child, "update") + " UNION ALL SELECT " + child->columns("s") + " FROM " +
                                    child->see("present") + " s WHERE " + gone + " AND " + untouched(child, "s"));
@@ -188,13 +217,25 @@ bool Closure::bring_back_parents(const ForeignKey &key) {
 void Closure::find_orphans(const ForeignKey &key, const TablePlan &child, TupleStore &orphans) {
     ReadableRelation parent = readable(key.parent);
     const TablePlan *planned = plan_.table(key.parent);
-    std::string missing = "SELECT " + child.columns("c") + " FROM " + child.written_rows() + " c WHERE " +
-                          key.refers_at_all("c") + " AND NOT EXISTS (SELECT FROM " + parent.from + " p WHERE " +
-                          key.refers("p", "c") + " AND " + untouched(planned, "p") + ")";
+    std::string missing = "SELECT " + child.columns("t") + " FROM " + child.written_rows() + " t WHERE " +
+                          key.refers_at_all("t") + " AND NOT EXISTS (SELECT FROM " + parent.from + " p WHERE " +
+                          key.refers("p", "t") + " AND " + untouched(planned, "p") + reaches_community(key, child) +
+                          ")";
     if (planned)
-        missing += " AND NOT EXISTS (SELECT FROM " + planned->written_rows() + " p WHERE " + key.refers("p", "c") + ")";
-    AsOwner owner(parent.owner);
+        missing += " AND NOT EXISTS (SELECT FROM " + planned->written_rows() + " p WHERE " + key.refers("p", "t") + ")";
+    // A table's owner can read the tables on its path.
+    AsOwner owner(child.table.via == key.name ? child.live.owner : parent.owner);
     orphans.fill(query_, missing);
+}
+
+/// "AND EXISTS (…)": by the foreign key that is its path, the child's row seen as t comes to this community and not,
+/// with a parent that has moved since, to another.
+std::string Closure::reaches_community(const ForeignKey &key, const TablePlan &child) const {
+    if (child.table.via != key.name)
+        return "";
+    CommunityPath path = community_path(child.table);
+    return " AND EXISTS (SELECT FROM (VALUES (0)) v (one)" + path.joins + " WHERE " + path.column + " = CAST(" +
+           quote_text(plan_.community()) + " AS " + path.type_name + "))";
 }
 
 /// Rows that refer to a row which was left out, and to no other: they are left out with it. True where there were any.
@@ -229,9 +270,12 @@ std::uint64_t Closure::take_parents(const ForeignKey &key, const TablePlan &chil
 
 /// The orphans' parents are in no snapshot: set the reference to NULL where the column allows that, else refuse.
 void Closure::unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans) {
+    auto may_go = [&](const ForeignKey::Pair &pair) {
+        return pair.child_nullable && !is_path(child, key, pair.child_column);
+    };
     std::vector<std::string> nullable;
     for (const ForeignKey::Pair &pair : key.pairs)
-        if (pair.child_nullable)
+        if (may_go(pair) && can_be_null(child, key, may_go))
             nullable.push_back(pair.child_column);
     if (nullable.empty()) {
         refuse_orphans(key, child, orphans, "are gone, and in no snapshot");
@@ -275,6 +319,38 @@ void Closure::refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint6
             .with_hint("Bring those rows back first, or restore other options."));
     leave_out(query_, child,
               "EXISTS (SELECT FROM " + child.see("orphans") + " o WHERE " + child.same_key("o", "w") + ")");
+}
+
+/// Rows that are changed in what rows that stay refer to: an obstacle.
+void Closure::refuse_lost_values(const ForeignKey &key) {
+    TablePlan *parent = plan_.table(key.parent);
+    if (!parent || parent->changed() == 0)
+        return;
+    TupleStore lost(parent->see("lost"), parent->wanted.shape());
+    lost.show_to(query_);
+    {
+        AsOwner owner(parent->live.owner);
+        lost.fill(query_, all_rows(*parent, "present") + " p WHERE EXISTS (SELECT FROM " +
+                              parent->all_of({"update", "reinsert"}) + " u WHERE " + parent->same_key("u", "p") + ")" +
+                              not_taken_over(key, *parent, "p"));
+    }
+    if (lost.size() > 0) {
+        ReadableRelation child = readable(key.child);
+        AsOwner owner(child.owner);
+        std::int64_t held =
+            query_
+                .run("SELECT count(*) FROM " + lost.name() + " p WHERE EXISTS (SELECT FROM " + child.from +
+                     " c WHERE " + key.refers("p", "c") + " AND " + untouched(plan_.table(key.child), "c") + ")")[0]
+                .bigint(1);
+        if (held > 0)
+            parent->obstacles.push_back(Error(sqlstate::foreign_key_violation,
+                                              std::to_string(held) + " rows of " + parent->live.name +
+                                                  " cannot be restored: rows of " + qualified_name(key.child) +
+                                                  ", which are not restored, refer to the value that they would lose")
+                                            .with_detail("Foreign key " + key.name + ".")
+                                            .with_hint("Restore the option that covers the referring rows as well."));
+    }
+    lost.hide();
 }
 
 bool Closure::leave_conflicts() {

@@ -36,10 +36,13 @@ private:
 
     bool bring_back_parents(const ForeignKey &key);
     void find_orphans(const ForeignKey &key, const TablePlan &child, TupleStore &orphans);
+    std::string reaches_community(const ForeignKey &key, const TablePlan &child) const;
     bool leave_dependants(const ForeignKey &key, TablePlan &child);
     std::uint64_t take_parents(const ForeignKey &key, const TablePlan &child, TablePlan &parent);
     void unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans);
     void refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans, const std::string &why);
+
+    void refuse_lost_values(const ForeignKey &key);
 
     bool leave_conflicts();
     void drop_idle_updates();

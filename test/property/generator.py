@@ -97,7 +97,7 @@ class Generator:
         columns += [Column("pos", "int", "pos"), Column("label", "text", "label")]
         if self.chance(0.35):
             columns.append(Column("code", self.random.choice(["text", "int", "uuid"] if self.chance(0.8) else INEXACT_KEYS), "code", True))
-        if self.chance(0.35):
+        if self.chance(0.5):
             columns.append(Column("taken", "text", "taken"))
         if self.chance(0.2):
             columns.append(Column("span", "int4range", "span"))
@@ -130,7 +130,7 @@ class Generator:
         if parent.path == "schema" and table.path != "schema":
             return
         target = list(parent.key)
-        if parent.has("code") and self.chance(0.5):
+        if parent.has("code") and self.chance(0.6):
             target = ["code"]
         elif parent.has("cid") and table.has("cid") and "cid" not in target and not parent.partitioned and self.chance(0.25):
             target = ["cid", *target]
@@ -179,18 +179,18 @@ class Generator:
         path = table.foreign_key(table.path)
         free = [c.name for c in table.columns if c.name not in table.key and c.name != "cid" and not (path and c.name in path.columns)]
         for option in self.random.sample(OPTIONS, self.random.choice([1, 1, 1, 2, 3])):
-            columns = self.random.sample(free, self.random.randint(1, min(3, len(free)))) if self.chance(0.2) else None
-            table.coverage.append(Coverage(option, columns, self.random.randrange(len(FILTERS)) if self.chance(0.25) else None))
+            columns = self.random.sample(free, self.random.randint(1, min(3, len(free)))) if self.chance(0.15) else None
+            table.coverage.append(Coverage(option, columns, self.random.randrange(len(FILTERS)) if self.chance(0.2) else None))
 
     # ---- rows -----------------------------------------------------------------------------------------------------
 
     def rows(self, schema):
         """Random rows that Postgres would accept."""
-        many = self.random.choice([1, 3, 5, 8]) if self.chance(0.95) else 120
+        many = self.random.choice([2, 4, 6, 8, 12]) if self.chance(0.97) else 120
         state = {relation: {} for relation, _ in schema.relations()}
         for relation, table in schema.relations():
             for community in COMMUNITIES if table.path != "schema" else [relation[1][2:]]:
-                for _ in range(self.random.randint(0, many)):
+                for _ in range(self.random.randint(min(2, many) if community == "a" else 1, many)):
                     self.add_row(schema, state, relation, table, community)
         for relation, table in schema.relations():
             for row in state[relation].values():
@@ -245,9 +245,9 @@ class Generator:
     def damage(self, schema, state):
         """Transactions that harm community a, and some that change the others."""
         found = []
-        for _ in range(self.random.choice([0, 1, 2, 4, 6, 10, 16])):
+        for _ in range(self.random.choice([1, 2, 4, 8, 8, 12, 16, 24])):
             relation, table = self.random.choice([(r, t) for r, t in schema.relations() if r[1] in ("app", "s_a")])
-            kind = self.random.choice([self.delete, self.delete, self.change, self.change, self.change, self.add, self.add, self.link, self.take, self.swap, self.rename, self.empty, self.ring, self.grab])
+            kind = self.random.choice([self.delete, self.delete, self.change, self.change, self.change, self.add, self.add, self.link, self.take, self.take, self.take, self.swap, self.swap, self.rename, self.empty, self.ring, self.grab])
             found += kind(schema, state, relation, table)
         return found
 
@@ -366,9 +366,9 @@ class Generator:
     def categories(self, schema):
         options = schema.options()
         choice = self.random.random()
-        if choice < 0.35:
+        if choice < 0.4:
             return ["*"]
-        if choice < 0.55:
+        if choice < 0.6:
             return [self.random.choice(sorted({o.split(".")[0] for o in options}))]
         return sorted(self.random.sample(options, self.random.randint(1, len(options))))
 

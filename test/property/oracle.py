@@ -182,6 +182,12 @@ class Oracle:
             for relation, key in held:
                 barred[relation].add(key)
 
+    def gone_values(self, key, parent):
+        """What nobody can refer to any more once the rows that go are gone: another row may take over."""
+        above, writes = self.table(parent), self.writes[parent]
+        return ({above.values(key.parent_columns, self.now[parent][k]) for k in writes.remove}
+                - {above.values(key.parent_columns, row) for row in writes.written().values()} - {None})
+
     def cascade(self, barred):
         more = True
         while more:
@@ -189,7 +195,7 @@ class Oracle:
             for child, key, parent in self.keys():
                 if key.action != "CASCADE" or child not in self.then or parent not in self.then:
                     continue
-                gone = {self.table(parent).values(key.parent_columns, self.now[parent][k]) for k in self.writes[parent].remove} - {None}
+                gone = self.gone_values(key, parent)
                 for name, row in self.now[child].items():
                     if self.table(child).values(key.columns, row) in gone and self.stays(child, name) and name not in barred[child]:
                         self.writes[child].remove.add(name)
@@ -202,9 +208,9 @@ class Oracle:
             if parent not in self.then or not self.writes[parent].remove:
                 continue
             table, above = self.table(child), self.table(parent)
+            gone = self.gone_values(key, parent)
             values = {above.values(key.parent_columns, self.now[parent][k]): k for k in self.writes[parent].remove}
-            for row in self.writes[parent].written().values():
-                values.pop(above.values(key.parent_columns, row), None)  # another row takes over
+            values = {value: k for value, k in values.items() if value in gone}
             for name, row in self.before[child].items():
                 value = table.values(key.columns, row)
                 if value in values and self.stays(child, name) and not self.lets_go(child, key, name):
@@ -228,7 +234,7 @@ class Oracle:
         writes = self.writes[child]
         if not writes.written():
             return False
-        there = {above.values(key.parent_columns, row) for k, row in self.before[parent].items() if self.stays(parent, k)}
+        there = {above.values(key.parent_columns, row) for k, row in self.before[parent].items() if self.stays(parent, k) and (key.name != table.path or k in self.now[parent])}
         if parent in self.then:
             there |= {above.values(key.parent_columns, row) for row in self.writes[parent].written().values()}
         orphans = {}
@@ -266,12 +272,12 @@ class Oracle:
 
     def clear_references(self):
         for child, key, parent in self.keys():
-            if parent not in self.then or child not in self.then or key.action != "SET NULL" or not self.writes[parent].remove:
+            if parent not in self.then or child not in self.then or not self.writes[parent].remove:
                 continue
-            gone = {self.table(parent).values(key.parent_columns, self.now[parent][k]) for k in self.writes[parent].remove}
+            gone = self.gone_values(key, parent)
             for name, row in self.now[child].items():
                 row = self.writes[child].update.get(name, row)
-                if name in self.writes[child].remove or self.table(child).values(key.columns, row) not in gone:
+                if name in self.writes[child].remove or not self.lets_go(child, key, name) or self.table(child).values(key.columns, row) not in gone:
                     continue
                 if name not in self.writes[child].update:
                     self.writes[child].cleared += 1
