@@ -47,8 +47,7 @@ void Plan::add_selected_tables() {
 
 TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &stored, Selection selection,
                            Extent extent) {
-    tables_.push_back(
-        std::make_unique<TablePlan>(query_, table, shape_to_restore(table, community(), stored), stored));
+    tables_.push_back(std::make_unique<TablePlan>(query_, table, shape_to_restore(table, community(), stored), stored));
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
     load_difference(plan, community(), current_, extent);
