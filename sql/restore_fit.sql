@@ -62,6 +62,11 @@ SELECT refused();
 ALTER TABLE fit DROP CONSTRAINT steady, ADD v int DEFAULT random() * 0 + 1, ADD CHECK (v IS NOT NULL), ADD g int GENERATED ALWAYS AS (v) STORED, ADD CHECK (g IS NOT NULL);
 BEGIN; SELECT restored(); SELECT id, a, b, v, g FROM fit ORDER BY id; ROLLBACK;
 ALTER TABLE fit DROP g, DROP v CASCADE, DROP a, DROP b;
+-- Constants mean the same whatever the session's settings, in checks, generated columns, defaults and predicates.
+ALTER TABLE fit ADD d date DEFAULT '2026-02-01', ADD i interval DEFAULT '-1 day -2 hours', ADD e date GENERATED ALWAYS AS (date '2026-02-03' + id) STORED, ADD CONSTRAINT dated CHECK (d < '2026-02-02' AND i < '-25 hours' AND e > '2026-02-03');
+CREATE UNIQUE INDEX dated ON fit (t) WHERE d > '2026-01-03';
+BEGIN; SET LOCAL datestyle = 'SQL, DMY'; SET LOCAL intervalstyle = 'sql_standard'; SELECT restored(); SELECT id, d, i, e FROM fit WHERE id = 1; ROLLBACK;
+ALTER TABLE fit DROP e, DROP d CASCADE, DROP i CASCADE;
 -- One that takes the row as a whole only the write itself can try; one that fails is named.
 ALTER TABLE fit ADD CONSTRAINT whole CHECK (to_jsonb(fit) ->> 't' <> 't1');
 SELECT fails('SELECT restored()') LIKE '23514: new row for relation "fit" violates check constraint "whole"%';

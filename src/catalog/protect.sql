@@ -109,7 +109,7 @@ BEGIN
     ELSIF snapback.key_columns(relation) IS NULL THEN
         state := 'SB022';
         problem := format('%s has no key that names a row', relation);
-        hint := 'Give it a primary key, or a unique index over columns that are NOT NULL.';
+        hint := 'Give it a primary key, or a unique index over columns that are NOT NULL; it must not be deferrable.';
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback.table_refusal(regclass) IS

@@ -82,7 +82,7 @@ void read_key(Query &query, RelationShape &shape) {
         {Value::regclass(shape.relation)});
     if (rows.empty())
         throw Error(sqlstate::feature_not_supported, shape.name + " has no key that names a row")
-            .with_hint("Give it a primary key, or a unique index over columns that are NOT NULL.");
+            .with_hint("Give it a primary key, or a unique index over columns that are NOT NULL; it must not be deferrable.");
     for (Row row : rows) {
         std::size_t column = shape.column_named(row.text(1));
         shape.key.push_back({column, row.text(2)});

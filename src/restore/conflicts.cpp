@@ -13,6 +13,7 @@ constexpr int conflicts_named = 5;
 } // namespace
 
 std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
+    AsOwner owner(lock_and_get_owner(relation)); // expressions read as they are run: under the same settings
     std::vector<Uniqueness> all;
     for (Row row :
          query.run("SELECT r.relname::text, c.contype IS DISTINCT FROM 'x', coalesce(c.condeferrable, false),"
@@ -23,6 +24,7 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
                    "   CASE WHEN i.indnullsnotdistinct THEN 'IS NOT DISTINCT FROM'"
                    "        ELSE pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) END), ' AND ' ORDER BY k),"
                    " coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true')"
+                   "   || coalesce(' AND ' || pg_catalog.pg_get_partition_constraintdef(i.indrelid), '')"
                    " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
                    " LEFT JOIN pg_catalog.pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x')"
                    " CROSS JOIN LATERAL pg_catalog.generate_series(1, i.indnkeyatts::int) AS k"
@@ -31,7 +33,10 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
                    "   AND m.amopstrategy = 3 AND m.amoplefttype = oc.opcintype AND m.amoprighttype = oc.opcintype"
                    " JOIN pg_catalog.pg_operator o ON o.oid = coalesce(c.conexclop[k], m.amopopr)"
                    " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
-                   " WHERE i.indrelid = $1 AND i.indisvalid AND (i.indisunique OR i.indisexclusion)"
+                   // What a partition has alone, and not as its part of the table's own, is about its rows alone.
+                   " WHERE (i.indrelid = $1 OR NOT r.relispartition"
+                   "        AND i.indrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1) p))"
+                   "   AND i.indisvalid AND (i.indisunique OR i.indisexclusion)"
                    " GROUP BY i.indexrelid, r.relname, c.oid, c.contype, c.condeferrable, i.indpred, i.indrelid"
                    " ORDER BY r.relname",
                    {Value::regclass(relation)}))

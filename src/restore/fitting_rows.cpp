@@ -8,6 +8,8 @@ namespace snapback {
 
 namespace {
 
+constexpr std::int64_t most_partitions_asked = 256;
+
 /// "ROW(a.x, a.y)::text": the key of a row as messages show it.
 std::string key_text(const TablePlan &plan, const std::string &alias) {
     std::string list;
@@ -40,10 +42,12 @@ public:
     MisfitSearch(Query &query, const TablePlan &plan) : query_(query), plan_(plan), rows_(query, plan) {}
 
     std::vector<std::string> run() {
+        AsOwner owner(plan_.live.owner); // expressions are read from the catalogs under the settings they are run with
         read_mandatory_columns();
         find_missing_values();
         find_nulls();
         find_refused_by_checks();
+        find_unplaced();
         return std::move(found_);
     }
 
@@ -104,7 +108,6 @@ private:
     }
 
     void find_refused(const std::string &constraint, const std::string &condition, bool changed_only) {
-        AsOwner owner(plan_.live.owner);
         try {
             Rows rows =
                 query_.run("SELECT pg_catalog.min(k), pg_catalog.count(*) FROM (SELECT " + key_text(plan_, "w") +
@@ -119,6 +122,26 @@ private:
                                               " cannot be tried on rows of the snapshot: " + error.what())
                 .with_hint("Change the constraint, or restore other options.");
         }
+    }
+
+    /// Rows that no partition takes. Where there are very many, it would take longer to ask than to find out.
+    void find_unplaced() {
+        if (!plan_.live.partitioned)
+            return;
+        Rows leaves =
+            query_.run("SELECT pg_catalog.string_agg(pg_catalog.pg_get_partition_constraintdef(p.relid), ' OR '),"
+                       " pg_catalog.count(*) FROM pg_catalog.pg_partition_tree($1) p WHERE p.isleaf",
+                       {Value::regclass(plan_.live.relation)});
+        if (leaves[0].bigint(2) > most_partitions_asked)
+            return;
+        // Without any partition there is no condition; a default partition that stands alone takes everything.
+        std::string taken = leaves[0].bigint(2) == 0 ? "false" : leaves[0].optional_text(1).value_or("true");
+        Rows rows = query_.run("SELECT pg_catalog.min(" + key_text(plan_, "w") +
+                               "), pg_catalog.count(*) FROM (SELECT *, (" + taken + ") IS TRUE AS \"is taken\" FROM " +
+                               rows_.query(rows_.is_uncertain(0)) + " r) w WHERE NOT w.\"is taken\"");
+        if (rows[0].bigint(2) > 0)
+            found_.push_back("no partition takes " + counted(rows[0].bigint(2), rows[0].text(1)) +
+                             " of the snapshot: make one that does, or restore other options");
     }
 
     static std::string counted(std::int64_t rows, const std::string &key) {

@@ -1,5 +1,7 @@
 #include "restore/whole_rows.hpp"
 
+#include "postgres/as_owner.hpp"
+
 namespace snapback {
 
 namespace {
@@ -18,8 +20,9 @@ std::string generated_columns(Query &query, Oid relation) {
 
 } // namespace
 
-WholeRows::WholeRows(Query &query, const TablePlan &plan)
-    : plan_(plan), generated_list_(generated_columns(query, plan.live.relation)) {
+WholeRows::WholeRows(Query &query, const TablePlan &plan) : plan_(plan) {
+    AsOwner owner(plan.live.owner); // constants in expressions read as they are written under the same settings only
+    generated_list_ = generated_columns(query, plan.live.relation);
     for (std::size_t i = 0; i < plan.live.columns.size(); i++)
         defaults_.push_back(plan.mapped[i] ? ColumnDefault{}
                                            : column_default(plan.live.relation, plan.live.columns[i].number));

@@ -23,7 +23,12 @@ def set_up():
     sql(connection, "SELECT snapback.set_directory('app.directory'), snapback.add_category('x', '', ''), snapback.add_option('x.pages', '', ''), snapback.add_option('x.notes', '', '')")
     sql(connection, "SELECT snapback.protect('app.page', 'x.pages')")
     sql(connection, "SELECT snapback.protect('app.\"Note''s\"', 'x.notes', filter => 'id > 0')")
+    # Of a table that was dropped, only an OID is left, which may be another table's elsewhere.
+    sql(connection, "CREATE TABLE app.gone (id int PRIMARY KEY, cid text REFERENCES app.community); SELECT snapback.protect('app.gone', 'x.pages')")
     sql(connection, "CALL snapback.capture_all()")
+    sql(connection, "DROP TABLE app.gone")
+    # Columns that were renamed since are known by that wherever the snapshots go.
+    sql(connection, "ALTER TABLE app.page RENAME mood TO temper; ALTER TABLE app.page RENAME made TO t; ALTER TABLE app.page RENAME list TO made; ALTER TABLE app.page RENAME t TO list")
     return connection
 
 
@@ -51,7 +56,7 @@ def check(old, new, name):
     sql(new, "DELETE FROM app.page WHERE cid = 'a' AND id % 2 = 0; UPDATE app.page SET temper = 'good', made = NULL WHERE cid = 'a'; INSERT INTO app.page VALUES (9999, 'a')")
     sql(new, "SELECT count(*) FROM snapback.restore('{*}', NULL, 'a')")
     equal(sql(new, STATE), before, f"{name}: what was damaged there is restored there")
-    equal(sql(new, "SELECT count(DISTINCT chunks) FROM snapback.snapshot_table WHERE snapshot IN (snapback.capture('a'), (SELECT id FROM snapback.snapshot WHERE community = 'a' AND kind = 'scheduled'))"), 2,
+    equal(sql(new, "SELECT count(DISTINCT chunks) FROM snapback.snapshot_table WHERE chunks <> '' AND snapshot IN (snapback.capture('a'), (SELECT id FROM snapback.snapshot WHERE community = 'a' AND kind = 'scheduled'))"), 2,
           f"{name}: a new capture makes the same chunks")
     ok(sql(new, "SELECT sum(snapshots) > 0 FROM snapback.forget('b')"), f"{name}: a community can be forgotten there")
 

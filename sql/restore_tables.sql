@@ -1,0 +1,200 @@
+-- Tables of every kind come back: partitioned, inherited, wide, large, with rules, views, policies and keys of their own.
+\getenv folder PG_ABS_SRCDIR
+\set ECHO none
+\i :folder/test/fixture/communities.sql
+\pset format unaligned
+\pset tuples_only on
+\set ECHO all
+
+-- Rows that move between partitions, to and fro, by range, list and hash, also by a key that spans them all.
+CREATE TABLE moving (cid text NOT NULL REFERENCES community, at date, id int, kind text, v int, code int, PRIMARY KEY (at, id, kind)) PARTITION BY RANGE (at);
+CREATE TABLE moving_old (v int, gone int, kind text NOT NULL, id int NOT NULL, at date NOT NULL, cid text NOT NULL, code int) PARTITION BY LIST (kind);
+ALTER TABLE moving_old DROP gone;
+ALTER TABLE moving ATTACH PARTITION moving_old FOR VALUES FROM (MINVALUE) TO ('2026-01-01');
+CREATE TABLE moving_old_x PARTITION OF moving_old FOR VALUES IN ('x');
+CREATE TABLE moving_old_rest PARTITION OF moving_old DEFAULT;
+CREATE TABLE moving_new PARTITION OF moving FOR VALUES FROM ('2026-01-01') TO (MAXVALUE) PARTITION BY HASH (id);
+CREATE TABLE moving_new_0 PARTITION OF moving_new FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE moving_new_1 PARTITION OF moving_new FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO moving (cid, at, id, kind, v, code) SELECT CASE WHEN n % 4 = 0 THEN 'b' ELSE 'a' END, '2025-12-20'::date + n, n, CASE WHEN n % 3 = 0 THEN 'x' ELSE 'y' END, n, n FROM generate_series(1, 24) n;
+SELECT snapback.protect('moving', 'x.one'), watch('moving');
+SELECT keep();
+CALL snapback.capture_all();
+UPDATE moving SET kind = CASE kind WHEN 'x' THEN 'y' ELSE 'x' END WHERE cid = 'a' AND at < '2026-01-01';
+UPDATE moving SET at = at + 20, v = -v WHERE cid = 'a' AND id < 6;
+UPDATE moving SET at = at - 10 WHERE cid = 'a' AND id > 22;
+DELETE FROM moving WHERE id IN (9, 13);
+SELECT changed();
+SELECT restored();
+SELECT changed();
+SELECT tableoid::regclass, count(*) FROM moving GROUP BY 1 ORDER BY tableoid::regclass::text COLLATE "C";
+-- A unique index, and an exclusion constraint, that one partition alone has: values swap within it.
+CREATE UNIQUE INDEX only_here ON moving_old_rest (code);
+ALTER TABLE moving_new_1 ADD CONSTRAINT not_twice EXCLUDE USING btree (v WITH =);
+UPDATE moving SET code = -code WHERE id IN (1, 2); UPDATE moving SET code = 3 - id WHERE id IN (1, 2);
+UPDATE moving SET v = -v WHERE tableoid = 'moving_new_1'::regclass AND cid = 'a';
+WITH s AS (SELECT id, lead(id, 1, 13) OVER (ORDER BY id) AS other FROM moving WHERE tableoid = 'moving_new_1'::regclass AND cid = 'a') UPDATE moving m SET v = s.other + 100 FROM s WHERE s.id = m.id;
+UPDATE moving SET v = v - 100 WHERE tableoid = 'moving_new_1'::regclass AND v > 100;
+SELECT changed();
+SELECT restored();
+SELECT changed();
+-- One that another community's row holds there is named.
+UPDATE moving SET code = 100 WHERE id = 1; UPDATE moving SET code = 1 WHERE id = 4; UPDATE moving SET code = 2 WHERE id = 20;
+SELECT fails($$SELECT restored()$$);
+SELECT obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
+SELECT updates, left_out FROM snapback.preview_restore('{x.one}', NULL, 'a', '{"conflicts": "leave"}');
+UPDATE moving SET code = id WHERE id IN (4, 20);
+SELECT restored();
+-- A partition that is gone.
+UPDATE moving SET at = at + 30 WHERE kind <> 'x' AND at < '2026-01-01';
+DROP TABLE moving_old_rest;
+SELECT fails($$SELECT restored()$$);
+CREATE TABLE all_else PARTITION OF moving_old DEFAULT;
+SELECT restored();
+TRUNCATE moving; DROP TABLE moving_old, moving_new;
+SELECT fails($$SELECT restored()$$);
+CREATE TABLE all_in_one PARTITION OF moving DEFAULT;
+SELECT restored();
+SELECT snapback.unprotect('moving'); DELETE FROM watched;
+
+-- Inheritance: a child's rows are its own, also where it is protected itself and has columns of its own.
+CREATE TABLE base (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, v text);
+CREATE TABLE derived (extra int, PRIMARY KEY (id)) INHERITS (base);
+CREATE TABLE other_base (note text);
+CREATE TABLE both_of (PRIMARY KEY (id)) INHERITS (base, other_base);
+INSERT INTO base SELECT n, 'a', 'base' FROM generate_series(1, 3) n;
+INSERT INTO derived SELECT n, 'a', 'derived', n FROM generate_series(1, 4) n;
+INSERT INTO both_of SELECT n, 'a', 'both', 'n' || n FROM generate_series(3, 5) n;
+SELECT snapback.protect('base', 'x.one'), snapback.protect('derived', 'x.two', 'cid');
+CALL snapback.capture_all();
+UPDATE base SET v = 'x'; DELETE FROM base WHERE id = 1;
+SELECT restored('{x.one}');
+SELECT tableoid::regclass, * FROM base ORDER BY tableoid::regclass::text COLLATE "C", id;
+SELECT restored('{x.two}');
+SELECT tableoid::regclass, * FROM base ORDER BY tableoid::regclass::text COLLATE "C", id;
+SELECT snapback.protect('both_of', 'x.three', 'cid');
+SELECT snapback.capture('a') IS NOT NULL;
+DELETE FROM both_of; UPDATE derived SET extra = NULL;
+SELECT restored();
+TABLE both_of;
+SELECT snapback.unprotect(t) FROM unnest('{base,derived,both_of}'::regclass[]) t;
+
+-- No primary key: an index over NOT NULL columns names the rows; what has none is refused, now and when it is lost.
+CREATE TABLE keyless (a int, b text NOT NULL, c int NOT NULL, cid text NOT NULL REFERENCES community);
+CREATE UNIQUE INDEX ON keyless (a, b);
+CREATE UNIQUE INDEX ON keyless (c) WHERE c > 0;
+CREATE UNIQUE INDEX ON keyless (lower(b), c);
+SELECT fails($$SELECT snapback.protect('keyless', 'x.one')$$);
+ALTER TABLE keyless ADD CONSTRAINT waits PRIMARY KEY (c) DEFERRABLE;
+SELECT fails($$SELECT snapback.protect('keyless', 'x.one')$$);
+CREATE UNIQUE INDEX the_key ON keyless (c, b);
+INSERT INTO keyless SELECT CASE WHEN n > 2 THEN n END, 'b' || n, n, 'a' FROM generate_series(1, 5) n;
+SELECT snapback.protect('keyless', 'x.one'), watch('keyless');
+SELECT keep();
+CALL snapback.capture_all();
+UPDATE keyless SET a = CASE WHEN a IS NULL THEN 1 END WHERE c < 5; DELETE FROM keyless WHERE c = 5; INSERT INTO keyless VALUES (NULL, '', 0, 'a');
+SELECT restored();
+SELECT changed();
+DROP INDEX the_key;
+SELECT fails($$SELECT restored()$$);
+SELECT snapback.unprotect('keyless'); DELETE FROM watched;
+
+-- Identity columns, always and by default, keep their values, in the key and beside it, whether rows return or live on.
+CREATE TABLE numbered (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, cid text NOT NULL REFERENCES community, always int GENERATED ALWAYS AS IDENTITY UNIQUE, freely int GENERATED BY DEFAULT AS IDENTITY,
+    twice int GENERATED ALWAYS AS (always * 2) STORED, v int);
+INSERT INTO numbered (cid, v) SELECT 'a', n FROM generate_series(1, 4) n;
+SELECT snapback.protect('numbered', 'x.one'), watch('numbered');
+SELECT keep();
+CALL snapback.capture_all();
+DELETE FROM numbered WHERE id = 1;
+UPDATE numbered SET v = 0, freely = 90 WHERE id = 2;
+DELETE FROM numbered WHERE id = 3;
+INSERT INTO numbered (id, cid, always, freely, v) OVERRIDING SYSTEM VALUE VALUES (3, 'a', 77, 3, 3);
+INSERT INTO numbered (cid) VALUES ('a');
+SELECT restored();
+SELECT changed();
+SELECT snapback.unprotect('numbered'); DELETE FROM watched;
+
+-- Rules stay out of it, but for those that always fire, which are named by what they did; views and materialized views stand on top.
+CREATE TABLE ruled (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, v text);
+CREATE VIEW above AS SELECT r.*, c.id AS community FROM ruled r JOIN community c ON c.id = r.cid;
+CREATE MATERIALIZED VIEW kept_above AS SELECT * FROM above;
+INSERT INTO ruled SELECT n, 'a', 'v' || n FROM generate_series(1, 3) n;
+CREATE RULE no_delete AS ON DELETE TO ruled DO INSTEAD NOTHING;
+CREATE RULE no_update AS ON UPDATE TO ruled DO INSTEAD NOTHING;
+CREATE RULE also AS ON INSERT TO ruled DO ALSO UPDATE community SET id = id;
+SELECT snapback.protect('ruled', 'x.one'), watch('ruled');
+SELECT keep();
+CALL snapback.capture_all();
+ALTER TABLE ruled DISABLE RULE no_delete, DISABLE RULE no_update;
+DELETE FROM ruled WHERE id = 1; UPDATE ruled SET v = 'x' WHERE id = 2; INSERT INTO ruled VALUES (9, 'a', 'x');
+ALTER TABLE ruled ENABLE RULE no_delete, ENABLE RULE no_update;
+SELECT restored();
+SELECT changed();
+ALTER TABLE ruled DISABLE RULE no_update; UPDATE ruled SET v = 'x' WHERE id = 2; ALTER TABLE ruled ENABLE ALWAYS RULE no_update;
+SELECT fails($$SELECT restored()$$);
+ALTER TABLE ruled DISABLE RULE no_update;
+SELECT restored();
+SELECT count(*) FROM above;
+SELECT snapback.unprotect('ruled'); DELETE FROM watched;
+
+-- As wide as a table can be.
+DO $$ BEGIN
+    EXECUTE 'CREATE TABLE wide (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, ' || (SELECT string_agg(format('c%s %s', n, (ARRAY['int', 'text', 'bool', 'date'])[1 + n % 4]), ', ') FROM generate_series(1, 1598) n) || ')';
+END $$;
+INSERT INTO wide (id, cid, c4, c1, c2, c1597, c1598) SELECT n, 'a', n, 'c1', n = 1, 'last but one', true FROM generate_series(1, 3) n;
+INSERT INTO wide (id, cid) VALUES (4, 'a');
+SELECT count(*) FROM pg_attribute WHERE attrelid = 'wide'::regclass AND attnum > 0;
+SELECT snapback.protect('wide', 'x.one', columns => '{c1,c1598}'), snapback.protect('wide', 'x.two'), watch('wide');
+SELECT keep();
+CALL snapback.capture_all();
+UPDATE wide SET c1598 = NULL, c4 = 9 WHERE id < 3; DELETE FROM wide WHERE id = 3; INSERT INTO wide (id, cid) VALUES (5, 'a');
+SELECT restored('{x.one}');
+SELECT restored('{x.two}');
+SELECT changed();
+SELECT snapback.unprotect('wide'); DELETE FROM watched;
+
+-- Values of 100 MB, compressible and not.
+CREATE TABLE large (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, b bytea, t text);
+ALTER TABLE large ALTER b SET STORAGE EXTERNAL;
+INSERT INTO large SELECT 1, 'a', decode(repeat(string_agg(md5(n::text), ''), 100), 'hex'), repeat('0123456789', 1048576) FROM generate_series(1, 65536) n;
+INSERT INTO large SELECT 2, 'a', 'small', 'small';
+SELECT id, length(b), length(t) FROM large ORDER BY id;
+CREATE TABLE large_before AS SELECT id, sha256(b) AS b, sha256(t::bytea) AS t FROM large;
+SELECT snapback.protect('large', 'x.one');
+SELECT snapback.capture('a') IS NOT NULL;
+SELECT * FROM snapback.verify();
+DELETE FROM large WHERE id = 1;
+UPDATE large SET t = 'x';
+SELECT restored();
+SELECT l.id, sha256(l.b) = o.b, sha256(l.t::bytea) = o.t FROM large l JOIN large_before o USING (id) ORDER BY 1;
+SELECT snapback.unprotect('large');
+SELECT snapback.forget('a') IS NOT NULL;
+
+-- Row security, enabled and forced: nothing is left out where the owner may pass it, else nothing is done.
+CREATE ROLE regress_tables_owner BYPASSRLS;
+CREATE SCHEMA "Se cret";
+GRANT USAGE ON SCHEMA app, "Se cret" TO regress_tables_owner; GRANT REFERENCES, SELECT ON community TO regress_tables_owner;
+CREATE TABLE "Se cret"."Hid.den" (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, v text);
+ALTER TABLE "Se cret"."Hid.den" OWNER TO regress_tables_owner;
+INSERT INTO "Se cret"."Hid.den" SELECT n, 'a', 'v' || n FROM generate_series(1, 3) n;
+ALTER TABLE "Se cret"."Hid.den" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY nobody ON "Se cret"."Hid.den" USING (false) WITH CHECK (false);
+SELECT snapback.protect('"Se cret"."Hid.den"', 'x.one'), watch('"Se cret"."Hid.den"');
+SELECT keep();
+SELECT snapback.capture('a') IS NOT NULL;
+DELETE FROM "Se cret"."Hid.den" WHERE id = 1; UPDATE "Se cret"."Hid.den" SET v = 'x' WHERE id = 2;
+SET search_path = pg_catalog;
+SELECT app.restored();
+SET search_path = app, public;
+SELECT changed();
+ALTER ROLE regress_tables_owner NOBYPASSRLS;
+SELECT fails($$SELECT restored()$$);
+SELECT fails($$SELECT snapback.capture('a')$$);
+SELECT snapback.unprotect('"Se cret"."Hid.den"'); DELETE FROM watched;
+
+DROP EXTENSION pg_snapback CASCADE;
+SET client_min_messages = warning;
+DROP SCHEMA app, "Se cret" CASCADE;
+DROP ROLE regress_tables_owner;
+CREATE EXTENSION pg_snapback;
