@@ -24,8 +24,27 @@ constexpr int most_communities_locked = 32;
 /// communities nearer.
 int communities_locked = 0;
 
-void forget_count() noexcept {
+/// The lock that this transaction was last found to hold, and in which subtransaction. As long as that is the current
+/// one, it was not rolled back, nor was the lock given up: subtransactions are numbered anew each time.
+struct {
+    LockSpace space;
+    std::uint64_t key;
+    SubTransactionId in = InvalidSubTransactionId;
+} held;
+
+void forget_locks() noexcept {
     communities_locked = 0;
+    held.in = InvalidSubTransactionId;
+}
+
+/// Share a lock with other writers, if nobody has it alone.
+Grant share(LockSpace space, std::uint64_t key) {
+    if (held.in == GetCurrentSubTransactionId() && held.space == space && held.key == key)
+        return Grant::already_held;
+    Grant grant = try_lock(own_lock_tag(space, key), ShareLock);
+    if (grant != Grant::refused)
+        held = {space, key, GetCurrentSubTransactionId()};
+    return grant;
 }
 
 LOCKTAG tag_of(const LockedCommunity &community) {
@@ -40,13 +59,13 @@ constexpr const char *retry_hint = "Retry the transaction in a moment.";
 } // namespace
 
 void watch_community_locks() {
-    hear_of_transaction_ends(forget_count);
+    hear_of_transaction_ends(forget_locks);
 }
 
 bool lock_for_write(const LockedCommunity &community) {
     if (communities_locked > most_communities_locked)
         return lock_all_for_write();
-    Grant grant = try_lock(tag_of(community), ShareLock);
+    Grant grant = share(LockSpace::community, community.key);
     // Whoever waits for the lock is in the way of everyone, even of the restore that has it.
     if (grant == Grant::refused && holds_lock(tag_of(community), ExclusiveLock))
         return false;
@@ -60,7 +79,7 @@ bool lock_for_write(const LockedCommunity &community) {
 }
 
 bool lock_all_for_write() {
-    Grant grant = try_lock(tag_of_all(), ShareLock);
+    Grant grant = share(LockSpace::all_communities, 0);
     if (grant == Grant::refused)
         throw Error(sqlstate::lock_not_available, "a community is being restored")
             .with_detail("This transaction writes to more than " + std::to_string(most_communities_locked) +

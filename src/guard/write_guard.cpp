@@ -25,20 +25,18 @@ void guard_all_communities() {
 }
 
 /// Guard one version of a row.
-void guard_row(GuardedPath &path, TupleTableSlot *row) {
+void guard_row(const GuardedPath &path, TupleTableSlot *row) {
     switch (path.kind) {
     case GuardedPath::Kind::none:
         return;
     case GuardedPath::Kind::column:
-        if (const LockedCommunity *community = community_in_column(path, row))
-            guard(*community);
+        visit_community_in_column(path, row, guard);
         return;
     case GuardedPath::Kind::chain:
-        if (auto community = community_through_chain(path, row))
-            guard(*community);
+        visit_communities_through_chain(path, row, guard);
         return;
     case GuardedPath::Kind::fixed:
-        guard(*path.community);
+        guard(path.community);
         return;
     case GuardedPath::Kind::unknown:
         guard_all_communities();
