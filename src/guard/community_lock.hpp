@@ -6,7 +6,7 @@ namespace snapback {
 
 /// Note, on behalf of a writer, that this transaction writes to the community. Raises 55P03 while it is being restored.
 /// Returns whether the lock is new to this transaction: a restore may have ended just before.
-bool lock_for_write(const LockedCommunity &community);
+bool lock_for_write(const WrittenCommunity &community);
 /// The same for a writer whose communities are all of them, or unknown: excludes every restore.
 bool lock_all_for_write();
 

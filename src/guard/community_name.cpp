@@ -1,7 +1,5 @@
 #include "guard/community_name.hpp"
 
-#include <array>
-
 #include "core/recent.hpp"
 #include "postgres/as_owner.hpp"
 #include "postgres/heavy_lock.hpp"
@@ -10,27 +8,18 @@ namespace snapback {
 
 namespace {
 
-constexpr std::size_t longest_known = 40;
-
-/// A community that was named lately, with the value that named it: in one place, since it is looked at for every row.
-struct Known {
+/// A value that named a community lately, and the key of its lock. Small, since it is looked at for every row.
+struct KnownKey {
     Oid type = InvalidOid;
     std::uint32_t length = 0;
-    std::array<char, longest_known> value{};
-    LockedCommunity community;
+    std::array<char, 16> value{};
+    std::uint64_t key = 0;
 
     bool is(Oid wanted, std::string_view bytes) const {
         return type == wanted && std::string_view(value.data(), length) == bytes;
     }
-    void become(Oid new_type, std::string_view bytes, LockedCommunity named) {
-        type = new_type;
-        length = static_cast<std::uint32_t>(bytes.copy(value.data(), value.size()));
-        community = std::move(named);
-    }
 };
-Recent<Known, 1024> known;
-
-LockedCommunity unknown; // the last one that is not kept
+Recent<KnownKey, 1024> known;
 
 /// The bytes of a value: what is equal in them is the same value. Points into the datum or at its detoasted copy.
 std::string_view bytes_of(Datum &datum, std::int16_t length, bool by_value) {
@@ -44,33 +33,36 @@ std::string_view bytes_of(Datum &datum, std::int16_t length, bool by_value) {
     return {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
 }
 
-LockedCommunity named(std::string name) {
-    std::uint64_t key = lock_key(name);
-    return {std::move(name), key};
-}
-
 } // namespace
+
+WrittenCommunity::WrittenCommunity(const std::string &name) : key_(lock_key(name)), name_(name) {}
+
+std::string WrittenCommunity::name() const {
+    return reader_ ? reader_->read(value_) : name_;
+}
 
 CommunityName::CommunityName(Oid type, Oid owner) : cast_(type), type_(type), owner_(owner) {
     call([&] { get_typlenbyval(type, &length_, &by_value_); });
 }
 
-const LockedCommunity &CommunityName::of(Datum value) const {
-    if (!cast_.is_plain()) {
-        AsOwner owner(owner_);
-        return unknown = named(cast_(value));
-    }
+std::string CommunityName::read(Datum value) const {
+    if (cast_.is_plain())
+        return cast_(value);
+    AsOwner owner(owner_);
+    return cast_(value);
+}
+
+std::uint64_t CommunityName::key_of(Datum value) const {
+    if (!cast_.is_plain())
+        return lock_key(read(value));
     std::string_view bytes = bytes_of(value, length_, by_value_);
-    if (bytes.size() > longest_known)
-        return unknown = named(cast_(value));
     std::uint64_t hash = lock_key(bytes);
-    Known *found = known.find(hash, [&](const Known &entry) { return entry.is(type_, bytes); });
-    if (!found) {
-        LockedCommunity community = named(cast_(value));
-        found = &known.replace(hash);
-        found->become(type_, bytes, std::move(community));
-    }
-    return found->community;
+    if (KnownKey *found = known.find(hash, [&](const KnownKey &entry) { return entry.is(type_, bytes); }))
+        return found->key;
+    KnownKey fresh{type_, static_cast<std::uint32_t>(bytes.size()), {}, lock_key(read(value))};
+    if (bytes.copy(fresh.value.data(), fresh.value.size()) == bytes.size())
+        known.replace(hash) = fresh;
+    return fresh.key;
 }
 
 } // namespace snapback

@@ -32,12 +32,12 @@ struct GuardedPath {
         unknown // protected, but its path cannot be followed: any row may be of any community
     };
     Kind kind = Kind::none;
-    std::vector<PathColumn> columns;   // one for `column`, the first foreign key's for `chain`
-    std::vector<ParentStep> steps;     // for `chain`
-    std::optional<CommunityName> name; // reads the value that the path ends in
-    LockedCommunity community;         // for `fixed`
-    std::vector<Oid> relations;        // whose change makes the path void
-    bool lasting = true;               // false: it may change without any of these changing
+    std::vector<PathColumn> columns;           // one for `column`, the first foreign key's for `chain`
+    std::vector<ParentStep> steps;             // for `chain`
+    std::optional<CommunityName> name;         // reads the value that the path ends in
+    std::optional<WrittenCommunity> community; // for `fixed`
+    std::vector<Oid> relations;                // whose change makes the path void
+    bool lasting = true;                       // false: it may change without any of these changing
 };
 
 /// The relation's path; rebuilt after any change of the relations on it or of the registration.

@@ -2,7 +2,6 @@
 
 #include "catalog/community_path.hpp"
 #include "postgres/as_owner.hpp"
-#include "postgres/heavy_lock.hpp"
 #include "postgres/inheritance.hpp"
 #include "postgres/table_scan.hpp"
 
@@ -134,7 +133,7 @@ GuardedPath::Kind fix_community(GuardedPath &path, Oid relation) {
     path.lasting = community.has_value();
     if (!community)
         return GuardedPath::Kind::none;
-    path.community = LockedCommunity{*community, lock_key(*community)};
+    path.community.emplace(*community);
     return GuardedPath::Kind::fixed;
 }
 

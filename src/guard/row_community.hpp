@@ -5,8 +5,8 @@
 
 namespace snapback {
 
-/// Given a community that a row belongs to; the name lives no longer than the call.
-using CommunityVisitor = std::function<void(const LockedCommunity &)>;
+/// Given a community that a row belongs to, for no longer than the call.
+using CommunityVisitor = std::function<void(const WrittenCommunity &)>;
 
 /// Visit the community of a row through a path of kind `column`; none where the column is NULL.
 void visit_community_in_column(const GuardedPath &path, TupleTableSlot *row, const CommunityVisitor &visit);

@@ -12,10 +12,10 @@ namespace snapback {
 
 namespace {
 
-void guard(const LockedCommunity &community) {
+void guard(const WrittenCommunity &community) {
     if (lock_for_write(community))
         accept_invalidations(); // of a restore that ended just before
-    refuse_stale_write(community.name);
+    refuse_stale_write(community);
 }
 
 void guard_all_communities() {
@@ -36,7 +36,7 @@ void guard_row(const GuardedPath &path, TupleTableSlot *row) {
         visit_communities_through_chain(path, row, guard);
         return;
     case GuardedPath::Kind::fixed:
-        guard(path.community);
+        guard(*path.community);
         return;
     case GuardedPath::Kind::unknown:
         guard_all_communities();

@@ -96,6 +96,10 @@ bool point_at(HeapTuple tuple, Relation relation, const Trace &trace) {
 
 /// Whether a version is the row, and nobody is about to change that; a Postgres call.
 bool is_settled(HeapTuple tuple, Buffer buffer) {
+    // Mostly that is known, and who locks the row against deletion, as foreign-key checks do, need not be asked for.
+    std::uint16_t known = tuple->t_data->t_infomask;
+    if (HeapTupleHeaderXminCommitted(tuple->t_data) && ((known & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(known)))
+        return true;
     SnapshotData dirty;
     InitDirtySnapshot(dirty);
     return HeapTupleSatisfiesVisibility(tuple, &dirty, buffer) && !TransactionIdIsValid(dirty.xmin) &&
