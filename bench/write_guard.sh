@@ -1,10 +1,13 @@
 #!/bin/sh
-# What the write guard costs: the same work on a guarded table and on its unguarded twin, in alternating runs, as the
-# ratio of the medians (1.00: the guard costs nothing; 0.95: guarded work reaches 95 % of the unguarded rate).
+# What the write guard costs: the same work on a guarded table and on its unguarded twin, as the ratio of the rates
+# (1.00: the guard costs nothing; 0.95: guarded work reaches 95 % of the unguarded rate).
+# Single rows: one pgbench client runs transactions of both kinds in random order, so that whatever else the machine does
+# hits both alike; a rate is one over the mean latency, the slowest twentieth of each kind left out. COPY: in turn.
+# Printed are medians over the runs, and the lowest and highest ratio of a run.
 # Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; makes and drops a database of its own.
-# RUNS (9), SECONDS_EACH (3), COPY_ROWS (1000000) may be lowered for a quick look.
+# RUNS (9), SECONDS_EACH (6), COPY_ROWS (1000000) may be lowered for a quick look; TASKS names some of the tasks.
 set -eu
-RUNS=${RUNS:-9} SECONDS_EACH=${SECONDS_EACH:-3} COPY_ROWS=${COPY_ROWS:-1000000}
+RUNS=${RUNS:-9} SECONDS_EACH=${SECONDS_EACH:-6} COPY_ROWS=${COPY_ROWS:-1000000}
 PGDATABASE=snapback_bench_guard
 export PGDATABASE
 work=$(mktemp -d)
@@ -49,10 +52,19 @@ INSERT INTO ${kind}_chain (parent, body) VALUES (:c, 'a row like others');
 SQL
 done
 
-# Run one script for a while; print transactions per second.
-rate() { pgbench -n -M prepared -T "$SECONDS_EACH" -f "$work/$1" 2>>"$work/notices" | sed -n 's/^tps = \([0-9.]*\).*/\1/p'; }
+# Run both kinds of a task at random for a while; print "guarded/s free/s".
+rates() {
+    rm -f "$work"/log.*
+    pgbench -n -M prepared -T "$SECONDS_EACH" -l --log-prefix "$work/log" -f "$work/$1_guarded" -f "$work/$1_free" \
+        >>"$work/notices" 2>&1
+    for kind in 0 1; do
+        cat "$work"/log.* | awk -v kind="$kind" '$4 == kind { print $3 }' | sort -n |
+            awk '{ v[NR] = $1 } END { n = int(NR * 0.95); for (i = 1; i <= n; i++) sum += v[i]; printf "%.1f ", n * 1e6 / sum }'
+    done
+    echo
+}
 
-# Copy rows of one community (or of a thousand) into an emptied table; print rows per second.
+# Copy a file into an emptied table; print rows per second.
 copy_rate() {
     psql -X -q -c "TRUNCATE ${2}_own" -c CHECKPOINT
     started=$(date +%s%N)
@@ -60,30 +72,40 @@ copy_rate() {
     awk -v t=$(($(date +%s%N) - started)) -v n="$COPY_ROWS" 'BEGIN { printf "%.1f\n", n * 1e9 / t }'
 }
 
-median() { sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+# Copy a file into the guarded table and the free one, first one first and then the other; print "guarded/s free/s".
+copy_rates() {
+    if [ $(($2 % 2)) = 1 ]; then
+        guarded=$(copy_rate "$1" guarded) free=$(copy_rate "$1" free)
+    else
+        free=$(copy_rate "$1" free) guarded=$(copy_rate "$1" guarded)
+    fi
+    echo "$guarded $free"
+}
 
-# Measure guarded and free in turn, first one first and then the other; print the ratio of the medians.
-compare() {
-    : >"$work/guarded"
-    : >"$work/free"
-    run=1
-    while [ "$run" -le "$RUNS" ]; do
-        if [ $((run % 2)) = 1 ]; then order="guarded free"; else order="free guarded"; fi
-        for kind in $order; do
-            case $1 in
-            copy_*) copy_rate "$1" "$kind" ;;
-            *) rate "$1_$kind" ;;
-            esac >>"$work/$kind"
-        done
-        run=$((run + 1))
-    done
-    guarded=$(median <"$work/guarded") free=$(median <"$work/free")
-    awk -v name="$1" -v g="$guarded" -v f="$free" 'BEGIN { printf "%-22s %10.0f/s guarded %10.0f/s free   ratio %.3f\n", name, g, f, g / f }'
+# Sum the runs up: medians of the rates and of the ratio.
+summary() {
+    awk -v name="$1" '
+        function median(v, n,   i, j, t) {
+            for (i = 2; i <= n; i++) for (j = i; j > 1 && v[j - 1] > v[j]; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
+            return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
+        }
+        { guarded[NR] = $1; free[NR] = $2; ratio[NR] = $1 / $2 }
+        END {
+            printf "%-22s %9.0f/s guarded %9.0f/s free   ratio %.3f", name, median(guarded, NR), median(free, NR), median(ratio, NR)
+            printf " (%.3f to %.3f in %d runs)\n", ratio[1], ratio[NR], NR
+        }'
 }
 
 psql -X -q -c "COPY (SELECT md5('1')::uuid, repeat('x', 100) FROM generate_series(1, $COPY_ROWS)) TO STDOUT" >"$work/copy_one_community"
 psql -X -q -c "COPY (SELECT md5((i % 1000)::text)::uuid, repeat('x', 100) FROM generate_series(1, $COPY_ROWS) i) TO STDOUT" >"$work/copy_many_communities"
 
 for task in ${TASKS:-update_own insert_own update_chain insert_chain copy_one_community copy_many_communities}; do
-    compare "$task"
+    run=1
+    while [ "$run" -le "$RUNS" ]; do
+        case $task in
+        copy_*) copy_rates "$task" "$run" ;;
+        *) rates "$task" ;;
+        esac
+        run=$((run + 1))
+    done | summary "$task"
 done

@@ -16,7 +16,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 -- Name the locks that this session holds, among the communities that occur below.
 CREATE TABLE known (community text);
-INSERT INTO known SELECT unnest('{1,2,3,true,ab,"a b",192.0.2.1/32,lively,12.50,own,fixed,parted,x''y,5d1bd98c-a2f6-4b0e-8b1c-2f5a1f0f6d3e}'::text[]);
+INSERT INTO known SELECT unnest('{1,2,3,true,2024-12-31,ab,"a b",192.0.2.1/32,lively,12.50,own,fixed,parted,x''y,5d1bd98c-a2f6-4b0e-8b1c-2f5a1f0f6d3e}'::text[]);
 CREATE VIEW held AS
     SELECT coalesce(k.community, CASE l.objsubid WHEN 23299 THEN 'all' ELSE 'unknown' END) AS community, l.mode
       FROM pg_locks l
@@ -123,9 +123,11 @@ BEGIN
     DROP TABLE guard_test.typed;
     RETURN taken;
 END $$;
+SET datestyle = 'German';
 SELECT type, check_type(type, value) FROM (VALUES ('smallint', '1'), ('bigint', '1'), ('numeric', '12.50'), ('text', 'a b'),
     ('varchar(9)', 'a b'), ('char(9)', 'ab'), ('name', 'ab'), ('key', 'ab'), ('boolean', 't'), ('inet', '192.0.2.1'),
-    ('mood', 'lively'), ('uuid', '5D1BD98C-A2F6-4B0E-8B1C-2F5A1F0F6D3E'), ('"char"', '1'), ('text', NULL)) v (type, value);
+    ('mood', 'lively'), ('date', '31.12.2024'), ('uuid', '5D1BD98C-A2F6-4B0E-8B1C-2F5A1F0F6D3E'), ('"char"', '1'), ('text', NULL)) v (type, value);
+RESET datestyle;
 -- A key too long to stay in the row is one all the same.
 CREATE TABLE long (id int, cid text);
 ALTER TABLE long ALTER COLUMN cid SET STORAGE EXTERNAL;
@@ -162,6 +164,60 @@ CREATE TABLE named_child (id int, parent int CONSTRAINT to_plain REFERENCES plai
 CALL protect('named_child', 'owner_community', 'to_plain');
 INSERT INTO plain_parent VALUES (1, 'own');
 SELECT locks_of('INSERT INTO named_child VALUES (1, 1)');
+-- Keys in another order than the index has them, of a type that has to be cast, of text, and parents in partitions.
+CREATE TABLE turned (x int, y text, cid text, PRIMARY KEY (x, y));
+CREATE TABLE exact (id numeric PRIMARY KEY, cid text);
+CREATE TABLE split (id int, part text, cid text, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+CREATE TABLE split_a PARTITION OF split FOR VALUES IN ('a');
+CREATE TABLE split_b PARTITION OF split FOR VALUES IN ('b');
+CREATE TABLE worded (word text PRIMARY KEY, cid text);
+CREATE TABLE many_sided (y text, x int, exact int, part text, id int, word varchar(9),
+    CONSTRAINT to_turned FOREIGN KEY (y, x) REFERENCES turned (y, x), CONSTRAINT to_exact FOREIGN KEY (exact) REFERENCES exact,
+    CONSTRAINT to_split FOREIGN KEY (id, part) REFERENCES split, CONSTRAINT to_worded FOREIGN KEY (word) REFERENCES worded);
+INSERT INTO turned VALUES (1, 'a', '1'), (1, 'b', '2');
+INSERT INTO exact VALUES (1, '1'), (2, '2');
+INSERT INTO split VALUES (1, 'a', '1'), (1, 'b', '2');
+INSERT INTO worded VALUES ('one', '1'), ('two', '2');
+CALL protect('many_sided', 'cid', 'to_turned');
+CREATE FUNCTION locks_by(via name) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE snapback.protected_table t SET via = locks_by.via WHERE relation = 'guard_test.many_sided'::regclass;
+    RETURN guard_test.locks_of($q$INSERT INTO guard_test.many_sided VALUES ('b', 1, 2, 'b', 1, 'two')$q$);
+END $$;
+SELECT via, locks_by(via) FROM unnest('{to_turned,to_exact,to_split,to_worded}'::name[]) via;
+DELETE FROM snapback.protected_table WHERE relation = 'many_sided'::regclass;
+-- Where a parent was found the last time, it need not be any more.
+CREATE TABLE mover (id int PRIMARY KEY, cid text, filler text) WITH (autovacuum_enabled = off);
+CREATE TABLE moved (mover int CONSTRAINT to_mover REFERENCES mover ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED);
+CALL protect('mover', 'cid');
+CALL protect('moved', NULL, 'to_mover');
+INSERT INTO mover VALUES (1, '1'), (2, '2'), (3, '3');
+CREATE FUNCTION locks_below(mover int) RETURNS text LANGUAGE sql AS $$ SELECT guard_test.locks_of(format('INSERT INTO guard_test.moved VALUES (%s)', mover)) $$;
+SELECT locks_below(1), locks_below(2);
+UPDATE mover SET cid = 'own' WHERE id = 1;
+SELECT locks_below(1) AS updated, locks_below(2);
+BEGIN;
+UPDATE mover SET cid = '3', filler = repeat(md5(random()::text), 50) WHERE id = 1;
+SAVEPOINT s;
+DELETE FROM mover WHERE id = 1;
+INSERT INTO mover VALUES (1, 'fixed');
+ROLLBACK TO s;
+UPDATE mover SET id = 4 WHERE id = 2;
+INSERT INTO mover VALUES (2, 'ab');
+ROLLBACK;
+SELECT locks_below(1) AS rolled_back, locks_below(2);
+DELETE FROM mover WHERE id < 3;
+VACUUM mover;
+INSERT INTO mover VALUES (2, '3'), (1, '2');
+SELECT locks_below(1) AS swapped, locks_below(2);
+VACUUM FULL mover;
+SELECT locks_below(1) AS rewritten, locks_below(2);
+TRUNCATE mover, moved;
+SELECT locks_below(1) AS emptied;
+INSERT INTO mover VALUES (1, 'own');
+SELECT locks_below(1) AS filled;
+ALTER TABLE mover ALTER cid TYPE varchar(9), ADD x int DEFAULT 7, ALTER id TYPE bigint;
+SELECT locks_below(1) AS altered;
 -- The path is worked out anew when what it hangs on changes.
 ALTER TABLE plain_parent RENAME TO renamed_parent;
 ALTER TABLE named_child DROP COLUMN id, ADD COLUMN id2 int;

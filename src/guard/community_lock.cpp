@@ -24,12 +24,31 @@ constexpr int most_communities_locked = 32;
 /// communities nearer.
 int communities_locked = 0;
 
-void forget_count() noexcept {
+/// The lock that this transaction was last found to hold, and in which subtransaction. As long as that is the current
+/// one, it was not rolled back, nor was the lock given up: subtransactions are numbered anew each time.
+struct {
+    LockSpace space;
+    std::uint64_t key;
+    SubTransactionId in = InvalidSubTransactionId;
+} held;
+
+void forget_locks() noexcept {
     communities_locked = 0;
+    held.in = InvalidSubTransactionId;
 }
 
-LOCKTAG tag_of(const LockedCommunity &community) {
-    return own_lock_tag(LockSpace::community, community.key);
+/// Share a lock with other writers, if nobody has it alone.
+Grant share(LockSpace space, std::uint64_t key) {
+    if (held.in == GetCurrentSubTransactionId() && held.space == space && held.key == key)
+        return Grant::already_held;
+    Grant grant = try_lock(own_lock_tag(space, key), ShareLock);
+    if (grant != Grant::refused)
+        held = {space, key, GetCurrentSubTransactionId()};
+    return grant;
+}
+
+LOCKTAG tag_of(std::uint64_t key) {
+    return own_lock_tag(LockSpace::community, key);
 }
 LOCKTAG tag_of_all() {
     return own_lock_tag(LockSpace::all_communities, 0);
@@ -40,18 +59,18 @@ constexpr const char *retry_hint = "Retry the transaction in a moment.";
 } // namespace
 
 void watch_community_locks() {
-    hear_of_transaction_ends(forget_count);
+    hear_of_transaction_ends(forget_locks);
 }
 
-bool lock_for_write(const LockedCommunity &community) {
+bool lock_for_write(const WrittenCommunity &community) {
     if (communities_locked > most_communities_locked)
         return lock_all_for_write();
-    Grant grant = try_lock(tag_of(community), ShareLock);
+    Grant grant = share(LockSpace::community, community.key());
     // Whoever waits for the lock is in the way of everyone, even of the restore that has it.
-    if (grant == Grant::refused && holds_lock(tag_of(community), ExclusiveLock))
+    if (grant == Grant::refused && holds_lock(tag_of(community.key()), ExclusiveLock))
         return false;
     if (grant == Grant::refused)
-        throw Error(sqlstate::lock_not_available, "community \"" + community.name + "\" is being restored")
+        throw Error(sqlstate::lock_not_available, "community \"" + community.name() + "\" is being restored")
             .with_detail("Nothing else can write to it until its restore has ended.")
             .with_hint(retry_hint);
     if (grant == Grant::fresh && ++communities_locked > most_communities_locked)
@@ -60,7 +79,7 @@ bool lock_for_write(const LockedCommunity &community) {
 }
 
 bool lock_all_for_write() {
-    Grant grant = try_lock(tag_of_all(), ShareLock);
+    Grant grant = share(LockSpace::all_communities, 0);
     if (grant == Grant::refused)
         throw Error(sqlstate::lock_not_available, "a community is being restored")
             .with_detail("This transaction writes to more than " + std::to_string(most_communities_locked) +
@@ -87,9 +106,9 @@ std::string describe(const LockHolder &holder) {
 }
 
 /// List who is in the way of a restore: writers to the community, or to all.
-std::string describe_blockers(const LockedCommunity &community) {
+std::string describe_blockers(const std::string &community) {
     std::set<std::string> blockers;
-    for (const LockHolder &holder : conflicting_holders(tag_of(community), ExclusiveLock))
+    for (const LockHolder &holder : conflicting_holders(tag_of(lock_key(community)), ExclusiveLock))
         blockers.insert(describe(holder));
     for (const LockHolder &holder : conflicting_holders(tag_of_all(), RowExclusiveLock))
         blockers.insert(describe(holder));
@@ -99,9 +118,9 @@ std::string describe_blockers(const LockedCommunity &community) {
     return list;
 }
 
-[[noreturn]] void refuse_restore(const LockedCommunity &community) {
+[[noreturn]] void refuse_restore(const std::string &community) {
     std::string blockers = describe_blockers(community);
-    throw Error(sqlstate::lock_not_available, "community \"" + community.name +
+    throw Error(sqlstate::lock_not_available, "community \"" + community +
                                                   "\" could not be locked for its restore within " +
                                                   std::to_string(settings().lock_timeout_ms) + " ms")
         .with_detail(blockers.empty() ? "Whoever was in the way has just ended."
@@ -121,27 +140,25 @@ void require_read_committed() {
 
 void lock_for_restore(const std::string &community) {
     require_read_committed();
-    LockedCommunity locked{community, lock_key(community)};
     // Whoever notices a deadlock first is its victim; this transaction never looks, so it is the other one.
     set_for_transaction("deadlock_timeout", std::to_string(INT_MAX).c_str());
     int patience = settings().lock_timeout_ms;
     auto start = std::chrono::steady_clock::now();
-    if (!wait_for_lock(tag_of(locked), ExclusiveLock, patience))
-        refuse_restore(locked);
+    if (!wait_for_lock(tag_of(lock_key(community)), ExclusiveLock, patience))
+        refuse_restore(community);
     auto waited =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
     if (!wait_for_lock(tag_of_all(), RowExclusiveLock, std::max(patience - static_cast<int>(waited), 1)))
-        refuse_restore(locked);
+        refuse_restore(community);
     set_for_transaction("lock_timeout", std::to_string(patience).c_str());
 }
 
 bool is_restored_here(const std::string &community) {
-    return holds_lock(tag_of({community, lock_key(community)}), ExclusiveLock);
+    return holds_lock(tag_of(lock_key(community)), ExclusiveLock);
 }
 
 bool is_being_restored(const std::string &community) {
-    return is_restored_here(community) ||
-           !conflicting_holders(tag_of({community, lock_key(community)}), ShareLock).empty();
+    return is_restored_here(community) || !conflicting_holders(tag_of(lock_key(community)), ShareLock).empty();
 }
 
 } // namespace snapback

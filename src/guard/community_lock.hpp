@@ -1,19 +1,12 @@
 #pragma once
 // Who may write to a community: its writers share a lock, a restore has it alone. Writers never wait for it.
-#include <cstdint>
-#include <string>
+#include "guard/community_name.hpp"
 
 namespace snapback {
 
-/// A community as locks know it.
-struct LockedCommunity {
-    std::string name;
-    std::uint64_t key = 0; // lock_key(name)
-};
-
 /// Note, on behalf of a writer, that this transaction writes to the community. Raises 55P03 while it is being restored.
 /// Returns whether the lock is new to this transaction: a restore may have ended just before.
-bool lock_for_write(const LockedCommunity &community);
+bool lock_for_write(const WrittenCommunity &community);
 /// The same for a writer whose communities are all of them, or unknown: excludes every restore.
 bool lock_all_for_write();
 

@@ -2,10 +2,12 @@
 // The way from a row that is being written to its community, worked out once per relation and session.
 #include <memory>
 #include <optional>
+#include <variant>
 
 #include "guard/community_lock.hpp"
+#include "guard/community_name.hpp"
+#include "postgres/key_lookup.hpp"
 #include "postgres/saved_plan.hpp"
-#include "postgres/text_cast.hpp"
 
 namespace snapback {
 
@@ -17,6 +19,10 @@ struct PathColumn {
     bool by_value;
 };
 
+/// Leads from a foreign key's values to the next foreign key's, or to the value that names the community: by the
+/// parent's index, or by a query where that cannot be.
+using ParentStep = std::variant<KeyLookup, SavedPlan>;
+
 struct GuardedPath {
     enum class Kind {
         none,   // the relation is not protected: nothing to guard
@@ -26,13 +32,12 @@ struct GuardedPath {
         unknown // protected, but its path cannot be followed: any row may be of any community
     };
     Kind kind = Kind::none;
-    std::vector<PathColumn> columns;          // one for `column`, the first foreign key's for `chain`
-    std::optional<TextCast> cast;             // of the one column
-    std::vector<SavedPlan> steps;             // each leads from a foreign key to the next, the last to the community
-    std::optional<LockedCommunity> community; // for `fixed`; for `column`, the one last seen
-    std::string last_value;                   // for `column`: the bytes that name the community last seen
-    std::vector<Oid> relations;               // whose change makes the path void
-    bool lasting = true;                      // false: it may change without any of these changing
+    std::vector<PathColumn> columns;           // one for `column`, the first foreign key's for `chain`
+    std::vector<ParentStep> steps;             // for `chain`
+    std::optional<CommunityName> name;         // reads the value that the path ends in
+    std::optional<WrittenCommunity> community; // for `fixed`
+    std::vector<Oid> relations;                // whose change makes the path void
+    bool lasting = true;                       // false: it may change without any of these changing
 };
 
 /// The relation's path; rebuilt after any change of the relations on it or of the registration.

@@ -2,7 +2,6 @@
 
 #include "catalog/community_path.hpp"
 #include "postgres/as_owner.hpp"
-#include "postgres/heavy_lock.hpp"
 #include "postgres/inheritance.hpp"
 #include "postgres/table_scan.hpp"
 
@@ -41,12 +40,7 @@ std::optional<PathColumn> find_column(Oid relation, const std::string &name) {
     return usable ? std::optional(column) : std::nullopt;
 }
 
-/// Whether an operator or a cast is Postgres's own; others are code of a user's.
-bool is_built_in(Oid object) {
-    return object < FirstNormalObjectId;
-}
-
-/// Make of a traced path the queries that lead from a foreign key to the community.
+/// Make of a traced path the steps that lead from a foreign key to the community.
 class ChainBuilder {
 public:
     explicit ChainBuilder(GuardedPath &path) : path_(path) {}
@@ -55,11 +49,9 @@ public:
 
 private:
     bool start_from(Oid relation, const ForeignKey &key);
-    void add_step(const ForeignKey &key, const std::string &selected, bool own_code);
-    void end_in_column(const ForeignKey &key, const std::string &column);
+    void add_step(const ForeignKey &key, const std::vector<std::string> &selected);
 
     GuardedPath &path_;
-    Query query_; // the plans are made in it
 };
 
 bool ChainBuilder::start_from(Oid relation, const ForeignKey &key) {
@@ -72,39 +64,66 @@ bool ChainBuilder::start_from(Oid relation, const ForeignKey &key) {
     return true;
 }
 
-void ChainBuilder::add_step(const ForeignKey &key, const std::string &selected, bool own_code) {
-    Oid owner = lock_and_get_owner(key.parent);
+AttrNumber column_number(Oid relation, const std::string &column) {
+    return call([&] { return get_attnum(relation, column.c_str()); });
+}
+
+/// Whether an operator is Postgres's own; others are code of a user's.
+bool is_built_in(Oid op) {
+    return op < FirstNormalObjectId;
+}
+
+/// A query that follows a foreign key, as the parent's owner.
+SavedPlan plan_step(const ForeignKey &key, const std::vector<std::string> &selected) {
+    Query query;
     std::vector<Oid> types;
-    for (const ForeignKey::Pair &pair : key.pairs) {
-        types.push_back(pair.child_type);
-        own_code |= !is_built_in(pair.equals);
-    }
-    path_.steps.emplace_back(owner,
-                             "SELECT " + selected + " FROM " + readable(key.parent).from + " p WHERE " +
-                                 key.refers_by_parameters("p"),
-                             types);
-    if (own_code)
-        path_.steps.back().fix_settings();
-}
-
-void ChainBuilder::end_in_column(const ForeignKey &key, const std::string &column) {
-    Oid type = call([&] { return getBaseType(get_atttype(key.parent, get_attnum(key.parent, column.c_str()))); });
-    add_step(key, "(p." + quote_name(column) + ")::pg_catalog.text", !is_built_in(type));
-}
-
-std::string column_list(const ForeignKey &key) {
-    std::string list;
     for (const ForeignKey::Pair &pair : key.pairs)
-        list += (list.empty() ? "p." : ", p.") + quote_name(pair.child_column);
-    return list;
+        types.push_back(pair.child_type);
+    std::string list;
+    for (const std::string &column : selected)
+        list += (list.empty() ? "p." : ", p.") + quote_name(column);
+    SavedPlan plan(
+        lock_and_get_owner(key.parent),
+        "SELECT " + list + " FROM " + readable(key.parent).from + " p WHERE " + key.refers_by_parameters("p"), types);
+    for (const ForeignKey::Pair &pair : key.pairs)
+        if (!is_built_in(pair.equals))
+            plan.fix_settings();
+    return plan;
+}
+
+void ChainBuilder::add_step(const ForeignKey &key, const std::vector<std::string> &selected) {
+    std::vector<KeyLookup::Part> parts;
+    for (const ForeignKey::Pair &pair : key.pairs)
+        parts.push_back({column_number(key.parent, pair.parent_column), pair.child_type, pair.equals});
+    std::vector<AttrNumber> numbers;
+    for (const std::string &column : selected)
+        numbers.push_back(column_number(key.parent, column));
+    if (KeyLookup::serves(key.parent, key.index, parts))
+        path_.steps.emplace_back(std::in_place_type<KeyLookup>, key.parent, key.index, parts, numbers);
+    else
+        path_.steps.emplace_back(plan_step(key, selected));
+}
+
+std::vector<std::string> child_columns(const ForeignKey &key) {
+    std::vector<std::string> columns;
+    for (const ForeignKey::Pair &pair : key.pairs)
+        columns.push_back(pair.child_column);
+    return columns;
+}
+
+/// Have the community read from a column.
+void read_name(GuardedPath &path, Oid relation, const std::string &column) {
+    Oid type = call([&] { return get_atttype(relation, get_attnum(relation, column.c_str())); });
+    path.name.emplace(type, lock_and_get_owner(relation));
 }
 
 GuardedPath::Kind ChainBuilder::add(Oid relation, const CommunityPath &traced) {
     if (!start_from(relation, traced.keys.front()))
         return GuardedPath::Kind::unknown;
     for (std::size_t i = 0; i + 1 < traced.keys.size(); i++)
-        add_step(traced.keys[i], column_list(traced.keys[i + 1]), false);
-    end_in_column(traced.keys.back(), traced.column);
+        add_step(traced.keys[i], child_columns(traced.keys[i + 1]));
+    add_step(traced.keys.back(), {traced.column});
+    read_name(path_, traced.end, traced.column);
     return GuardedPath::Kind::chain;
 }
 
@@ -114,7 +133,7 @@ GuardedPath::Kind fix_community(GuardedPath &path, Oid relation) {
     path.lasting = community.has_value();
     if (!community)
         return GuardedPath::Kind::none;
-    path.community = LockedCommunity{*community, lock_key(*community)};
+    path.community.emplace(*community);
     return GuardedPath::Kind::fixed;
 }
 
@@ -123,7 +142,7 @@ GuardedPath::Kind start_in_column(GuardedPath &path, Oid relation, const std::st
     if (!column)
         return GuardedPath::Kind::unknown;
     path.columns.push_back(*column);
-    path.cast.emplace(column->type);
+    read_name(path, relation, name);
     return GuardedPath::Kind::column;
 }
 

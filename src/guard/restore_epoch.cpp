@@ -4,6 +4,7 @@
 
 #include "guard/community_lock.hpp"
 #include "postgres/arguments.hpp"
+#include "postgres/heavy_lock.hpp"
 #include "postgres/invalidation.hpp"
 #include "postgres/query.hpp"
 #include "postgres/table_scan.hpp"
@@ -18,10 +19,11 @@ namespace {
 
 /// The last restore of a community.
 struct Epoch {
+    std::string community;
     FullTransactionId transaction; // that restored it
     std::uint64_t stale_in;        // the number of this session's transaction that may have read before it; 0: none
 };
-using Epochs = std::unordered_map<std::string, Epoch>;
+using Epochs = std::unordered_multimap<std::uint64_t, Epoch>; // by the key of the community's lock
 
 /// What this session knows of snapback.restore_epoch. Changes are counted rather than flagged, so that one that arrives
 /// while the table is being read is not lost.
@@ -61,12 +63,15 @@ bool may_have_read_before(TimestampTz restored_at) {
     return restored_at + commit_allowance >= GetCurrentTransactionStartTimestamp();
 }
 
-Epoch read_epoch(const ScannedRow &row, const std::string &community) {
+Epoch read_epoch(const ScannedRow &row) {
+    std::string community = row.text(1);
     FullTransactionId transaction = FullTransactionIdFromU64(DatumGetUInt64(row.datum(2)));
-    auto before = known.epochs.find(community);
-    if (before != known.epochs.end() && FullTransactionIdEquals(before->second.transaction, transaction))
-        return before->second;
-    return {transaction, may_have_read_before(DatumGetTimestampTz(row.datum(3))) ? known.transaction : 0};
+    auto [before, end] = known.epochs.equal_range(lock_key(community));
+    for (; before != end; ++before)
+        if (before->second.community == community && FullTransactionIdEquals(before->second.transaction, transaction))
+            return before->second;
+    return {std::move(community), transaction,
+            may_have_read_before(DatumGetTimestampTz(row.datum(3))) ? known.transaction : 0};
 }
 
 /// Read the table anew, until no change was heard of meanwhile.
@@ -77,8 +82,9 @@ void load_epochs() {
         Epochs epochs;
         if (OidIsValid(known.table))
             scan_latest(known.table, [&](const ScannedRow &row) {
-                std::string community = row.text(1);
-                epochs.emplace(community, read_epoch(row, community));
+                Epoch epoch = read_epoch(row);
+                std::uint64_t key = lock_key(epoch.community);
+                epochs.emplace(key, std::move(epoch));
             });
         known.epochs = std::move(epochs);
         known.changes_loaded = changes;
@@ -100,14 +106,14 @@ bool ended_after(FullTransactionId transaction, Snapshot snapshot) {
         .with_hint("Retry the transaction.");
 }
 
-void refuse_if_stale(const std::string &community, const Epoch &epoch) {
+void refuse_if_stale(const Epoch &epoch) {
     if (TransactionIdIsCurrentTransactionId(XidFromFullTransactionId(epoch.transaction)))
         return;
     if (ActiveSnapshotSet() && ended_after(epoch.transaction, GetActiveSnapshot()))
-        refuse(community, "this statement's snapshot was taken");
+        refuse(epoch.community, "this statement's snapshot was taken");
     // A restore that waited for another one began before it, but reads all it goes by after its lock.
-    if (epoch.stale_in == known.transaction && !is_restored_here(community))
-        refuse(community, "this transaction began");
+    if (epoch.stale_in == known.transaction && !is_restored_here(epoch.community))
+        refuse(epoch.community, "this transaction began");
 }
 
 } // namespace
@@ -117,19 +123,18 @@ void watch_restores() {
     hear_of_transaction_ends(note_transaction_end);
 }
 
-void refuse_stale_write(const std::string &community) {
+void refuse_stale_write(const WrittenCommunity &community) {
     load_epochs();
-    if (known.epochs.empty())
-        return;
-    auto found = known.epochs.find(community);
-    if (found != known.epochs.end())
-        refuse_if_stale(found->first, found->second);
+    auto [found, end] = known.epochs.equal_range(community.key());
+    for (; found != end; ++found)
+        if (found->second.community == community.name())
+            refuse_if_stale(found->second);
 }
 
 void refuse_stale_write_to_any() {
     load_epochs();
-    for (const auto &[community, epoch] : known.epochs)
-        refuse_if_stale(community, epoch);
+    for (const auto &[key, epoch] : known.epochs)
+        refuse_if_stale(epoch);
 }
 
 void advance_restore_epoch(const std::string &community) {

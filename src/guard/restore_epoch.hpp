@@ -2,6 +2,8 @@
 // When each community was last restored, so that nobody writes back what they read before.
 #include <string>
 
+#include "guard/community_name.hpp"
+
 namespace snapback {
 
 /// Note that this transaction restores the community: every session hears of it when it commits. The last thing to do
@@ -10,7 +12,7 @@ void advance_restore_epoch(const std::string &community);
 
 /// Raise 40001 if the community was restored after the active snapshot was taken or after this transaction began,
 /// unless by this transaction itself. The caller holds the community's lock for writing.
-void refuse_stale_write(const std::string &community);
+void refuse_stale_write(const WrittenCommunity &community);
 /// The same for every community.
 void refuse_stale_write_to_any();
 

@@ -1,7 +1,5 @@
 #include "guard/row_community.hpp"
 
-#include "postgres/heavy_lock.hpp"
-
 extern "C" {
 #include "utils/datum.h"
 }
@@ -10,62 +8,56 @@ namespace snapback {
 
 namespace {
 
+/// Read a column of the row that a trigger was called for: its tuple is at hand, so that nothing here can fail.
 Value read_column(const PathColumn &column, TupleTableSlot *row) {
     Value value;
     value.type = column.type;
-    value.datum = call([&] { return slot_getattr(row, column.number, &value.null); });
+    value.datum = slot_getattr(row, column.number, &value.null);
     return value;
 }
 
-/// The bytes of a value: what is equal in them is the same value. Points into the datum or at its detoasted copy.
-std::string_view bytes_of(const PathColumn &column, Datum &datum) {
-    if (column.by_value)
-        return {reinterpret_cast<const char *>(&datum), sizeof(datum)};
-    if (column.length > 0)
-        return {DatumGetPointer(datum), static_cast<std::size_t>(column.length)};
-    auto *value = reinterpret_cast<varlena *>(DatumGetPointer(datum));
-    if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value))
-        value = call([&] { return pg_detoast_datum_packed(value); });
-    return {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
+bool has_null(std::span<const Value> values) {
+    for (const Value &value : values)
+        if (value.null)
+            return true;
+    return false;
+}
+
+/// Take one step from a foreign key's values: append what each parent's row holds; return how many there are.
+std::size_t take(const ParentStep &step, std::span<const Value> key, std::vector<Value> &found) {
+    if (const auto *lookup = std::get_if<KeyLookup>(&step))
+        return lookup->find(key, found);
+    Query query;
+    return std::get<SavedPlan>(step).fetch_latest_row(key, found);
+}
+
+/// Follow the path from a step on.
+void follow(const GuardedPath &path, std::size_t step, std::span<const Value> key, const CommunityVisitor &visit) {
+    if (has_null(key))
+        return;
+    if (step == path.steps.size()) {
+        visit(path.name->of(key.front().datum));
+        return;
+    }
+    std::vector<Value> found;
+    std::size_t rows = take(path.steps[step], key, found);
+    for (std::size_t row = 0, width = rows ? found.size() / rows : 0; row < rows; row++)
+        follow(path, step + 1, std::span(found).subspan(row * width, width), visit);
 }
 
 } // namespace
 
-const LockedCommunity *community_in_column(GuardedPath &path, TupleTableSlot *row) {
-    const PathColumn &column = path.columns.front();
-    Value value = read_column(column, row);
-    if (value.null)
-        return nullptr;
-    std::string_view bytes = bytes_of(column, value.datum);
-    if (!path.community || path.last_value != bytes) {
-        std::string name = (*path.cast)(value.datum);
-        path.community = LockedCommunity{name, lock_key(name)};
-        path.last_value = bytes;
-    }
-    return &*path.community;
+void visit_community_in_column(const GuardedPath &path, TupleTableSlot *row, const CommunityVisitor &visit) {
+    Value value = read_column(path.columns.front(), row);
+    if (!value.null)
+        visit(path.name->of(value.datum));
 }
 
-std::optional<LockedCommunity> community_through_chain(const GuardedPath &path, TupleTableSlot *row) {
+void visit_communities_through_chain(const GuardedPath &path, TupleTableSlot *row, const CommunityVisitor &visit) {
     std::vector<Value> key;
-    for (const PathColumn &column : path.columns) {
+    for (const PathColumn &column : path.columns)
         key.push_back(read_column(column, row));
-        if (key.back().null)
-            return std::nullopt;
-    }
-    Query query;
-    for (std::size_t step = 0;; step++) {
-        Rows found = path.steps[step].fetch_latest_row(key);
-        if (found.empty())
-            return std::nullopt;
-        if (step + 1 == path.steps.size()) {
-            std::optional<std::string> name = found[0].optional_text(1);
-            return name ? std::optional(LockedCommunity{*name, lock_key(*name)}) : std::nullopt;
-        }
-        key = found.values(0);
-        for (const Value &value : key)
-            if (value.null)
-                return std::nullopt;
-    }
+    follow(path, 0, key, visit);
 }
 
 bool same_start(const GuardedPath &path, TupleTableSlot *one, TupleTableSlot *other) {
@@ -74,8 +66,9 @@ bool same_start(const GuardedPath &path, TupleTableSlot *one, TupleTableSlot *ot
         Value right = read_column(column, other);
         if (left.null != right.null)
             return false;
-        if (!left.null &&
-            !call([&] { return datum_image_eq(left.datum, right.datum, column.by_value, column.length); }))
+        if (left.null || (column.by_value && left.datum == right.datum))
+            continue;
+        if (!call([&] { return datum_image_eq(left.datum, right.datum, column.by_value, column.length); }))
             return false;
     }
     return true;

@@ -12,10 +12,10 @@ namespace snapback {
 
 namespace {
 
-void guard(const LockedCommunity &community) {
+void guard(const WrittenCommunity &community) {
     if (lock_for_write(community))
         accept_invalidations(); // of a restore that ended just before
-    refuse_stale_write(community.name);
+    refuse_stale_write(community);
 }
 
 void guard_all_communities() {
@@ -25,17 +25,15 @@ void guard_all_communities() {
 }
 
 /// Guard one version of a row.
-void guard_row(GuardedPath &path, TupleTableSlot *row) {
+void guard_row(const GuardedPath &path, TupleTableSlot *row) {
     switch (path.kind) {
     case GuardedPath::Kind::none:
         return;
     case GuardedPath::Kind::column:
-        if (const LockedCommunity *community = community_in_column(path, row))
-            guard(*community);
+        visit_community_in_column(path, row, guard);
         return;
     case GuardedPath::Kind::chain:
-        if (auto community = community_through_chain(path, row))
-            guard(*community);
+        visit_communities_through_chain(path, row, guard);
         return;
     case GuardedPath::Kind::fixed:
         guard(*path.community);

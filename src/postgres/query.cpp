@@ -103,17 +103,6 @@ std::uint64_t Query::into(DestReceiver *receiver, const std::string &sql, std::s
     return affected_ = SPI_processed;
 }
 
-std::vector<Value> Rows::values(std::uint64_t row) const {
-    std::vector<Value> values;
-    for (int column = 1; column <= table_->tupdesc->natts; column++) {
-        Value value;
-        value.type = call([&] { return SPI_gettypeid(table_->tupdesc, column); });
-        value.datum = (*this)[row].datum(column, &value.null);
-        values.push_back(value);
-    }
-    return values;
-}
-
 Datum Row::datum(int column, bool *null) const {
     return call([&] { return SPI_getbinval(tuple_, shape_, column, null); });
 }

@@ -36,9 +36,6 @@ public:
     std::uint64_t size() const { return count_; }
     bool empty() const { return count_ == 0; }
     Row operator[](std::uint64_t i) const { return Row(table_->vals[i], table_->tupdesc); }
-    /// The columns of a row as parameters for a further query.
-    std::vector<Value> values(std::uint64_t row) const;
-
     class iterator {
     public:
         iterator(const Rows &rows, std::uint64_t at) : rows_(rows), at_(at) {}

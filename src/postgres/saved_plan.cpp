@@ -23,6 +23,21 @@ private:
     int context_before_;
 };
 
+/// Append the columns of the row that SPI has fetched, copied to where they outlive it.
+void append_columns(std::vector<Value> &found) {
+    TupleDesc shape = SPI_tuptable->tupdesc;
+    for (int column = 1; column <= shape->natts; column++) {
+        Form_pg_attribute attribute = TupleDescAttr(shape, column - 1);
+        Value value{attribute->atttypid, 0, true};
+        call([&] {
+            value.datum = SPI_getbinval(SPI_tuptable->vals[0], shape, column, &value.null);
+            if (!value.null)
+                value.datum = SPI_datumTransfer(value.datum, attribute->attbyval, attribute->attlen);
+        });
+        found.push_back(value);
+    }
+}
+
 } // namespace
 
 SavedPlan::SavedPlan(Oid owner, const std::string &sql, std::span<const Oid> parameter_types)
@@ -45,7 +60,7 @@ SavedPlan::~SavedPlan() {
         call_noexcept([this] { SPI_freeplan(plan_); });
 }
 
-Rows SavedPlan::fetch_latest_row(std::span<const Value> parameters) const {
+std::size_t SavedPlan::fetch_latest_row(std::span<const Value> parameters, std::vector<Value> &found) const {
     std::vector<Datum> datums;
     std::string nulls;
     for (const Value &parameter : parameters) {
@@ -63,7 +78,9 @@ Rows SavedPlan::fetch_latest_row(std::span<const Value> parameters) const {
     });
     if (code != SPI_OK_SELECT)
         throw Error(sqlstate::internal_error, std::string("saved query failed: ") + SPI_result_code_string(code));
-    return Rows(SPI_tuptable, SPI_processed);
+    if (SPI_processed > 0)
+        append_columns(found);
+    return SPI_processed;
 }
 
 } // namespace snapback

@@ -13,9 +13,9 @@ public:
         : owner_(other.owner_), fixed_settings_(other.fixed_settings_), plan_(std::exchange(other.plan_, nullptr)) {}
     SavedPlan &operator=(SavedPlan &&) = delete;
 
-    /// Fetch at most one row as it is committed now or written by this transaction; policies do not hide it.
-    /// The row lives as long as the Query that is open.
-    Rows fetch_latest_row(std::span<const Value> parameters) const;
+    /// Append the columns of at most one row, as it is committed now or written by this transaction; policies do not
+    /// hide it. Return how many rows there are. Needs an open Query, which the values outlive.
+    std::size_t fetch_latest_row(std::span<const Value> parameters, std::vector<Value> &found) const;
 
     /// Have each run under fixed settings too: where it calls functions that are not Postgres's own.
     void fix_settings() { fixed_settings_ = true; }

@@ -1,11 +1,45 @@
 #include "postgres/text_cast.hpp"
 
 extern "C" {
+#include "access/transam.h"
 #include "catalog/pg_collation.h"
 #include "parser/parse_coerce.h"
 }
 
 namespace snapback {
+
+namespace {
+
+/// Whether a value's text is the same at all times and under all settings; an enum's label, for one, may be renamed.
+bool has_one_text(Oid type) {
+    switch (type) {
+    case BOOLOID:
+    case CHAROID:
+    case NAMEOID:
+    case INT2OID:
+    case INT4OID:
+    case INT8OID:
+    case OIDOID:
+    case NUMERICOID:
+    case TEXTOID:
+    case VARCHAROID:
+    case BPCHAROID:
+    case UUIDOID:
+    case INETOID:
+    case CIDROID:
+    case MACADDROID:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/// Whether a function is Postgres's own; others are code of a user's.
+bool is_built_in(Oid function) {
+    return function < FirstNormalObjectId;
+}
+
+} // namespace
 
 TextCast::TextCast(Oid type) : type_(type) {
     Oid function = InvalidOid;
@@ -20,11 +54,21 @@ TextCast::TextCast(Oid type) : type_(type) {
         function_ = function;
         arguments_ = call([&] { return get_func_nargs(function); });
     }
+    plain_ = is_built_in(function_) && has_one_text(type_);
+    if (plain_ && !is_text_ && !OidIsValid(function_))
+        call([&] {
+            Oid output;
+            bool is_varlena;
+            getTypeOutputInfo(type_, &output, &is_varlena);
+            fmgr_info_cxt(output, &output_, TopMemoryContext);
+        });
 }
 
 std::string TextCast::operator()(Datum datum) const {
     if (is_text_)
         return string_from_varlena(datum);
+    if (OidIsValid(output_.fn_oid))
+        return call([&] { return OutputFunctionCall(&output_, datum); });
     if (!OidIsValid(function_))
         return text_from_datum(datum, type_);
     return string_from_varlena(call([&] {
