@@ -112,7 +112,6 @@ SELECT fails(format('SELECT snapback.undo_restore(%L)', :'first'));
 ROLLBACK;
 BEGIN;
 SELECT snapback.unprotect('member');
-SELECT snapback.protect('member', 'x.two');
 SELECT fails(format('SELECT snapback.undo_restore(%L)', :'first'));
 ROLLBACK;
 -- The other community was never touched.

@@ -46,7 +46,8 @@ private:
 
 /// What goes on beside a transfer. libcurl waits for the answer to a whole message in one call; its progress callback
 /// is the way to be called meanwhile. An exception must not cross libcurl, so it is kept until that has returned; by
-/// then libcurl has cut the connection, which it would else take leave of first, however long the server takes for that.
+/// then libcurl has cut the connection, which it would else take leave of first, however long the server takes for
+/// that.
 struct Breath {
     const std::function<void()> &breathe;
     const SignalsBlocked *blocked = nullptr;

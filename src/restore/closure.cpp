@@ -74,7 +74,8 @@ void Closure::run() {
             clear_references(key);
     for (const ForeignKey &key : keys())
         refuse_lost_values(key);
-    note_what_was_done();
+    gather_what_was_taken();
+    write_notes();
 }
 
 Closure::Tally &Closure::tally(const ForeignKey &key) {
@@ -160,7 +161,6 @@ bool Closure::keep_held_rows(const ForeignKey &key) {
     keep_those_of(held_by);
     if (child)
         keep_those_of(child->written_rows() + " c WHERE true");
-    tally(key).kept += parent->kept.size() - before;
     return parent->kept.size() > before;
 }
 
@@ -233,7 +233,7 @@ void Closure::find_orphans(const ForeignKey &key, const TablePlan &child, TupleS
 std::string Closure::reaches_community(const ForeignKey &key, const TablePlan &child) const {
     if (child.table.via != key.name)
         return "";
-    CommunityPath path = community_path(child.table);
+    JoinedPath path = joined_path(child.table);
     return " AND EXISTS (SELECT FROM (VALUES (0)) v (one)" + path.joins + " WHERE " + path.column + " = CAST(" +
            quote_text(plan_.community()) + " AS " + path.type_name + "))";
 }
@@ -312,7 +312,7 @@ void Closure::refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint6
                     .text(1);
     }
     child.obstacles.push_back(
-        Error(sqlstate::foreign_key_violation, std::to_string(orphans) + " rows of " + child.live.name +
+        Error(sqlstate::foreign_key_violation, rows_in_words(orphans) + " of " + child.live.name +
                                                    " cannot be restored: the rows of " + qualified_name(key.parent) +
                                                    " that they refer to " + why)
             .with_detail("Foreign key " + key.name + "; the first of these rows has the key " + first + ".")
@@ -344,7 +344,7 @@ void Closure::refuse_lost_values(const ForeignKey &key) {
                 .bigint(1);
         if (held > 0)
             parent->obstacles.push_back(Error(sqlstate::foreign_key_violation,
-                                              std::to_string(held) + " rows of " + parent->live.name +
+                                              rows_in_words(held) + " of " + parent->live.name +
                                                   " cannot be restored: rows of " + qualified_name(key.child) +
                                                   ", which are not restored, refer to the value that they would lose")
                                             .with_detail("Foreign key " + key.name + ".")
@@ -370,8 +370,8 @@ void Closure::drop_idle_updates() {
                                         images_differ(plan->columns("u"), plan->columns("p")));
 }
 
-/// Count what was taken, and say in words what the foreign keys have asked for.
-void Closure::note_what_was_done() {
+/// Count what was taken from beyond the selection.
+void Closure::gather_what_was_taken() {
     for (const auto &table : plan_.tables()) {
         std::string taken = all_rows(*table, "remove") + " s WHERE true" + not_in(*table, "added", "s");
         if (!follows() || table->remove.size() == 0)
@@ -380,11 +380,30 @@ void Closure::note_what_was_done() {
         table->outside.fill(query_, all_rows(*table, "outside") + " UNION ALL " + taken);
         table->taken += table->outside.size() - before;
     }
+}
+
+/// How many of the rows that stay have rows of this key's child that refer to them.
+std::uint64_t Closure::held_by(const ForeignKey &key, const TablePlan &parent) {
+    const TablePlan *child = plan_.table(key.child);
+    std::string holders_of_k = " EXISTS (SELECT FROM " + holders(key, child) + " AND " + key.refers("k", "c") + ")";
+    if (child)
+        holders_of_k += " OR EXISTS (SELECT FROM " + child->written_rows() + " c WHERE " + key.refers("k", "c") + ")";
+    AsOwner owner(readable(key.child).owner);
+    Rows rows = query_.run("SELECT pg_catalog.count(*) FROM " + parent.see("kept") + " k WHERE" + holders_of_k);
+    return static_cast<std::uint64_t>(rows[0].bigint(1));
+}
+
+/// Say in words what the foreign keys have asked for.
+void Closure::write_notes() {
+    for (const ForeignKey &key : keys()) {
+        TablePlan *parent = plan_.table(key.parent);
+        std::uint64_t kept = parent && parent->kept.size() > 0 ? held_by(key, *parent) : 0;
+        if (kept > 0)
+            parent->notes.push_back(kept_note(key, kept, plan_.order().options));
+    }
     for (const auto &[name, tally] : tallies_) {
         TablePlan *parent = plan_.table(tally.key.parent);
         TablePlan *child = plan_.table(tally.key.child);
-        if (parent && tally.kept > 0)
-            parent->notes.push_back(kept_note(tally.key, tally.kept, plan_.order().options));
         if (parent && tally.returned > 0)
             parent->notes.push_back(returned_note(tally.key, tally.returned));
         if (child && tally.unlinked > 0)

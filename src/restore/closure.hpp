@@ -17,7 +17,6 @@ private:
     /// What a foreign key has asked for.
     struct Tally {
         ForeignKey key;
-        std::uint64_t kept = 0;     // rows of the parent
         std::uint64_t returned = 0; // rows of the parent
         std::uint64_t unlinked = 0; // rows of the child
         std::uint64_t taken = 0;    // rows of the child
@@ -46,7 +45,9 @@ private:
 
     bool leave_conflicts();
     void drop_idle_updates();
-    void note_what_was_done();
+    void gather_what_was_taken();
+    std::uint64_t held_by(const ForeignKey &key, const TablePlan &parent);
+    void write_notes();
 
     Query &query_;
     Plan &plan_;

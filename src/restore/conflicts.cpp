@@ -2,6 +2,7 @@
 #include "restore/conflicts.hpp"
 
 #include "postgres/as_owner.hpp"
+#include "restore/notes.hpp"
 #include "restore/whole_rows.hpp"
 
 namespace snapback {
@@ -67,7 +68,7 @@ void find_conflicts(Query &query, TablePlan &plan) {
             query.run("SELECT count(*) OVER (), (SELECT pg_catalog.string_agg(v, ', ' ORDER BY k COLLATE \"C\")"
                       " FROM pg_catalog.jsonb_each_text(\"the row\") e (k, v) WHERE k LIKE 'key %')"
                       " FROM (" +
-                      rows + ") c LIMIT " + std::to_string(conflicts_named));
+                      rows + ") c ORDER BY 2 LIMIT " + std::to_string(conflicts_named));
         if (found.empty())
             continue;
         std::string values;
@@ -76,7 +77,7 @@ void find_conflicts(Query &query, TablePlan &plan) {
         std::int64_t more = found[0].bigint(1) - static_cast<std::int64_t>(found.size());
         plan.obstacles.push_back(
             Error(uniqueness.unique ? sqlstate::unique_violation : sqlstate::exclusion_violation,
-                  std::to_string(found[0].bigint(1)) + " rows of " + plan.live.name +
+                  rows_in_words(static_cast<std::uint64_t>(found[0].bigint(1))) + " of " + plan.live.name +
                       " cannot be restored: other rows hold their value of " + uniqueness.name + " now")
                 .with_detail("(" + uniqueness.columns + ") = " + values +
                              (more > 0 ? " and " + std::to_string(more) + " more" : "") + ".")

@@ -6,7 +6,7 @@ namespace {
 
 /// "1 row added since stays", "7 rows added since stay".
 std::string rows_that(std::uint64_t rows, const std::string &which, const char *one, const char *many) {
-    return std::to_string(rows) + (rows == 1 ? " row " : " rows ") + which + (rows == 1 ? one : many);
+    return rows_in_words(rows) + " " + which + (rows == 1 ? one : many);
 }
 
 std::string through(const ForeignKey &key) {
@@ -14,7 +14,7 @@ std::string through(const ForeignKey &key) {
 }
 
 /// What would free rows that rows of this table hold.
-std::string way_out(Oid holder, const std::vector<std::string> &chosen) {
+std::string way_out(Oid holder, const std::vector<std::string> &chosen, const std::string &them) {
     Query query;
     Row row = query.run("SELECT count(*) > 0, pg_catalog.string_agg(v.option, ' or ' ORDER BY v.option)"
                         "  FILTER (WHERE v.option <> ALL ($2))"
@@ -23,17 +23,22 @@ std::string way_out(Oid holder, const std::vector<std::string> &chosen) {
                         " WHERE p.relation = c.oid OR p.relation_name = c.relname",
                         {Value::regclass(holder), Value::text_array(chosen)})[0];
     if (!row.boolean(1))
-        return "that table is not protected, so they cannot be removed here";
+        return "that table is not protected, so nothing here removes " + them;
     if (std::optional<std::string> options = row.optional_text(2))
-        return "restore " + *options + " as well to remove them";
+        return "restore " + *options + " as well to remove " + them;
     return "those rows stay as well";
 }
 
 } // namespace
 
+std::string rows_in_words(std::uint64_t rows) {
+    return std::to_string(rows) + (rows == 1 ? " row" : " rows");
+}
+
 std::string kept_note(const ForeignKey &key, std::uint64_t rows, const std::vector<std::string> &chosen) {
+    std::string them = rows == 1 ? "it" : "them";
     return rows_that(rows, "added since ", "stays", "stay") + ", because rows of " + qualified_name(key.child) +
-           " refer to " + (rows == 1 ? "it" : "them") + through(key) + "; " + way_out(key.child, chosen);
+           " refer to " + them + through(key) + "; " + way_out(key.child, chosen, them);
 }
 
 std::string returned_note(const ForeignKey &key, std::uint64_t rows) {

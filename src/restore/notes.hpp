@@ -6,6 +6,9 @@ namespace snapback {
 
 // What an owner should know of a plan, in words. No value of any row is in them.
 
+/// "1 row", "7 rows".
+std::string rows_in_words(std::uint64_t rows);
+
 /// Rows added since stay, because rows of the key's child refer to them.
 std::string kept_note(const ForeignKey &key, std::uint64_t rows, const std::vector<std::string> &chosen);
 /// Rows come back beyond the selection, because restored rows refer to them.

@@ -6,6 +6,7 @@
 #include "postgres/as_owner.hpp"
 #include "restore/apply.hpp"
 #include "restore/checks.hpp"
+#include "restore/conflicts.hpp"
 #include "restore/previewed_plan.hpp"
 #include "restore/progress.hpp"
 #include "restore/sequences.hpp"
@@ -87,6 +88,22 @@ void report(Query &query, const Run &run, const Plan &plan, const std::string &b
               {Value::uuid(run.id), Value::uuid(before)});
 }
 
+/// Write what the plan says. Where rows meet values that others hold, tell of all those values, and not of the first.
+void write(Query &query, const Plan &plan) {
+    try {
+        Subtransaction attempt;
+        apply(query, plan);
+        attempt.commit();
+    } catch (const Error &error) {
+        if (error.sqlstate != sqlstate::unique_violation && error.sqlstate != sqlstate::exclusion_violation)
+            throw;
+        for (const auto &table : plan.tables())
+            find_conflicts(query, *table);
+        plan.require_no_obstacle();
+        throw;
+    }
+}
+
 /// Lock, keep what is there, plan, write, prove.
 void perform(const Run &run) {
     Progress progress(run.id);
@@ -104,7 +121,7 @@ void perform(const Run &run) {
     require_guards(plan);
     std::string before = current.finish();
     progress.at("writing");
-    apply(query, plan);
+    write(query, plan);
     check_constraints(query, plan);
     raise_sequences(query, plan);
     progress.at("checking");
