@@ -110,9 +110,11 @@ BEGIN
         INSERT INTO snapback.known_columns (relation, names) VALUES (changed.relation, changed.names)
         ON CONFLICT (relation) DO UPDATE SET names = EXCLUDED.names;
     END LOOP;
+    PERFORM snapback.note_labels(ARRAY(SELECT DISTINCT e.type FROM unnest(note_columns.relations) r(relation)
+                                       CROSS JOIN LATERAL snapback.enum_columns(r.relation) e));
 END $$;
 COMMENT ON FUNCTION snapback.note_columns(oid[]) IS
-    'Notes what the columns of these relations are called now, and which of them were renamed since they were noted last. The caller '
+    'Notes what the columns of these relations, and the labels of enums in them, are called now, and which of them were renamed since they were noted last. The caller '
     'keeps the relations locked. Internal.';
 
 CREATE FUNCTION snapback.forget_columns(relations oid[]) RETURNS void
@@ -130,11 +132,13 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock
 AS $$
 DECLARE
     renamed oid[];
+    enums   oid[];
 BEGIN
     -- Of most statements nothing more is asked.
-    SELECT array_agg(c.objid) INTO renamed FROM pg_event_trigger_ddl_commands() c
-    WHERE c.classid = 'pg_class'::regclass AND c.objsubid > 0;
-    IF renamed IS NULL THEN
+    SELECT array_agg(c.objid) FILTER (WHERE c.classid = 'pg_class'::regclass AND c.objsubid > 0),
+           array_agg(c.objid) FILTER (WHERE c.classid = 'pg_type'::regclass)
+    INTO renamed, enums FROM pg_event_trigger_ddl_commands() c;
+    IF num_nonnulls(renamed, enums) = 0 THEN
         RETURN;
     END IF;
     BEGIN
@@ -149,12 +153,13 @@ BEGIN
         SELECT array_agg(k.relation) INTO renamed
         FROM touched t JOIN snapback.known_columns k ON k.relation = t.relation;
         PERFORM snapback.note_columns(renamed);
+        PERFORM snapback.note_labels(ARRAY(SELECT k.type FROM snapback.known_labels k WHERE k.type = ANY (enums)));
     EXCEPTION WHEN OTHERS THEN
         -- Nobody's statement fails for this: the next capture or restore notices the rename as well.
-        RAISE WARNING 'pg_snapback could not note a renamed column yet: %', SQLERRM;
+        RAISE WARNING 'pg_snapback could not note yet what was renamed: %', SQLERRM;
     END;
 END $$;
 COMMENT ON FUNCTION snapback.note_renamed_columns() IS
-    'Internal, an event trigger: notes which columns of protected tables a statement has renamed. Never keeps a statement from being carried out';
+    'Internal, an event trigger: notes which columns of protected tables, and labels of enums in them, a statement has renamed. Never keeps a statement from being carried out';
 CREATE EVENT TRIGGER snapback_note_renamed_columns ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE')
     EXECUTE FUNCTION snapback.note_renamed_columns();

@@ -1,5 +1,7 @@
 #include "catalog/relation_shape.hpp"
 
+#include <algorithm>
+
 #include "postgres/setting_scope.hpp"
 
 extern "C" {
@@ -82,7 +84,8 @@ void read_key(Query &query, RelationShape &shape) {
         {Value::regclass(shape.relation)});
     if (rows.empty())
         throw Error(sqlstate::feature_not_supported, shape.name + " has no key that names a row")
-            .with_hint("Give it a primary key, or a unique index over columns that are NOT NULL; it must not be deferrable.");
+            .with_hint(
+                "Give it a primary key, or a unique index over columns that are NOT NULL; it must not be deferrable.");
     for (Row row : rows) {
         std::size_t column = shape.column_named(row.text(1));
         shape.key.push_back({column, row.text(2)});
@@ -97,6 +100,27 @@ void read_renames(Query &query, RelationShape &shape) {
         shape.renames.push_back({row.bigint(1), row.text_array(2), row.text_array(3)});
     if (!shape.renames.empty())
         shape.stored.renames = shape.renames.back().number;
+}
+
+/// The renames that labels of enums in the table's columns have gone through, noted or not.
+void read_label_renames(Query &query, RelationShape &shape) {
+    for (Row row :
+         query.run("SELECT column_name::text, form, labels::text[], number, old_labels::text[], new_labels::text[]"
+                   " FROM snapback.label_renames_of($1)",
+                   {Value::regclass(shape.relation)})) {
+        std::size_t column = shape.column_named(row.text(1));
+        if (column == shape.columns.size())
+            continue; // generated
+        using Form = LabelledColumn::Form;
+        Form form = row.text(2) == "value" ? Form::value : row.text(2) == "array" ? Form::array : Form::nested;
+        if (shape.labelled.empty() || shape.labelled.back().column != column)
+            shape.labelled.push_back({column, form, {}, {}});
+        LabelledColumn &labelled = shape.labelled.back();
+        for (std::string &label : row.text_array(3))
+            labelled.labels.push_back(std::move(label));
+        labelled.renames.push_back({row.bigint(4), row.text_array(5), row.text_array(6)});
+        shape.stored.label_renames = std::max(shape.stored.label_renames, row.bigint(4));
+    }
 }
 
 } // namespace
@@ -168,6 +192,7 @@ RelationShape relation_shape(Oid relation) {
     RelationShape shape = read_relation(query, relation);
     read_columns(query, shape);
     read_renames(query, shape);
+    read_label_renames(query, shape);
     read_key(query, shape);
     return shape;
 }

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "core/column_renames.hpp"
+#include "core/renames.hpp"
 #include "core/shape.hpp"
 #include "postgres/query.hpp"
 
@@ -25,6 +25,15 @@ struct KeyColumn {
     std::string equals; // OPERATOR(schema.=)
 };
 
+/// A column whose values name labels of an enum that were renamed.
+struct LabelledColumn {
+    enum class Form { value, array, nested };
+    std::size_t column;
+    Form form;
+    std::vector<Renames> renames;
+    std::vector<std::string> labels; // of the enum, or the enums, as they are now
+};
+
 /// A live table, seen as stored rows are made of it: its plain columns (generated ones are computed, never stored) and
 /// the key that names a row.
 struct RelationShape {
@@ -34,7 +43,8 @@ struct RelationShape {
     std::string name; // qualified and quoted
     std::vector<LiveColumn> columns;
     std::vector<KeyColumn> key;
-    std::vector<ColumnRenames> renames; // of its columns, oldest first
+    std::vector<Renames> renames;         // of its columns, oldest first
+    std::vector<LabelledColumn> labelled; // where there were renames
     Shape stored;
 
     /// The relation as a query reads it: ONLY itself, or with its partitions.

@@ -13,10 +13,12 @@ BEGIN
                 WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'S') ORDER BY c.oid
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(kept, CASE
-            WHEN kept IN ('snapback.restore_epoch'::regclass, 'snapback.known_columns'::regclass)
+            WHEN kept IN ('snapback.restore_epoch'::regclass, 'snapback.known_columns'::regclass, 'snapback.known_labels'::regclass)
                 THEN 'WHERE false'
             WHEN kept IN ('snapback.directory'::regclass, 'snapback.column_rename'::regclass)
                 THEN 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)'
+            WHEN kept = 'snapback.label_rename'::regclass
+                THEN 'WHERE EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = type)'
             WHEN kept = 'snapback.protected_table'::regclass
                 THEN 'WHERE relation IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)'
             WHEN kept = 'snapback.coverage'::regclass

@@ -107,6 +107,8 @@ std::string Shape::to_text() const {
     out.append("table\t").append(escape(schema)).append("\t").append(escape(table)).append("\n");
     if (renames > 0)
         out.append("renames\t").append(std::to_string(renames)).append("\n");
+    if (label_renames > 0)
+        out.append("label renames\t").append(std::to_string(label_renames)).append("\n");
     for (const ShapeColumn &column : columns)
         out.append("column\t")
             .append(escape(column.name))
@@ -147,6 +149,8 @@ Shape Shape::from_text(std::string_view text) {
             shape.table = unescape(fields[2]);
         } else if (kind == "renames" && fields.size() == 2) {
             shape.renames = whole_number<std::int64_t>(fields[1], "renames");
+        } else if (kind == "label renames" && fields.size() == 2) {
+            shape.label_renames = whole_number<std::int64_t>(fields[1], "label renames");
         } else if (kind == "generated" && fields.size() == 2) {
             shape.generated.push_back(unescape(fields[1]));
         } else if (kind == "column" && fields.size() == 4) {

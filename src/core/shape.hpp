@@ -37,6 +37,7 @@ struct Shape {
     std::vector<std::size_t> key;       ///< indexes into columns, in the key's order
     std::vector<std::string> generated; ///< columns that are computed, and so not stored
     std::int64_t renames = 0;           ///< the last renames of columns (by number) that the names here are after
+    std::int64_t label_renames = 0;     ///< the last renames of enum labels that the rows' values are after
     bool operator==(const Shape &) const = default;
 
     /// Write the shape as text: a line each for version, byte order, encoding, table, renames, columns and key,

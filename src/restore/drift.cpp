@@ -6,6 +6,7 @@
 #include "postgres/arguments.hpp"
 #include "postgres/result_set.hpp"
 #include "postgres/row_filter.hpp"
+#include "snapshot/renamed_labels.hpp"
 
 namespace snapback {
 
@@ -39,6 +40,8 @@ public:
             note_stored_column(stored_.columns[i], followed_[i]);
         for (const ShapeColumn &now : live_.stored.columns)
             note_live_column(now);
+        for (const LabelledColumn &labelled : live_.labelled)
+            note_labels(live_.columns[labelled.column].name, RenamedLabels(labelled, stored_.label_renames));
         note_key();
         return std::move(notes_);
     }
@@ -65,6 +68,13 @@ private:
         if (then.type != type)
             notes_.push_back(column(followed.name) + " was " + then.type + ", is " + type +
                              " now: values go through text");
+    }
+
+    void note_labels(const std::string &name, const RenamedLabels &labels) {
+        for (const Renames &step : labels.renames())
+            for (std::size_t i = 0; i < step.from.size(); i++)
+                notes_.push_back("label \"" + step.from[i] + "\" in " + column(name) + " is called \"" + step.to[i] +
+                                 "\" now");
     }
 
     void note_live_column(const ShapeColumn &now) {

@@ -8,7 +8,7 @@ AS $$
     UNION ALL
     SELECT 'schema', e.evtname, 'this event trigger of the extension does not fire',
            format('run ALTER EVENT TRIGGER %I ENABLE; until then %s', e.evtname,
-                  CASE e.evtname WHEN 'snapback_note_renamed_columns' THEN 'renamed columns are noticed at the next capture only'
+                  CASE e.evtname WHEN 'snapback_note_renamed_columns' THEN 'renamed columns and enum labels are noticed at the next capture only'
                                  ELSE 'new partitions are not guarded against TRUNCATE: run SELECT snapback.install_guards()' END)
     FROM pg_event_trigger e JOIN pg_proc p ON p.oid = e.evtfoid
     WHERE p.pronamespace = 'snapback'::regnamespace AND e.evtenabled NOT IN ('O', 'A')

@@ -27,6 +27,8 @@ BEGIN
     chunks := snapback.sweep(communities);
     PERFORM snapback.forget_columns(ARRAY(SELECT k.relation FROM snapback.known_columns k
                                           WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = k.relation)));
+    DELETE FROM snapback.known_labels k WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = k.type);
+    DELETE FROM snapback.label_rename r WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = r.type);
     DELETE FROM snapback.capture_failure f WHERE f.failed_at + snapback.retention() <= clock_timestamp();
     PERFORM snapback.prune_record();
 END

@@ -97,6 +97,25 @@ RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live)
                                                       column.type + ", which does not exist any more")
                 .with_hint("Make that type again while this is restored, or restore other options.");
     }
+    for (const LabelledColumn &column : live.labelled)
+        if (source_[column.column] >= 0)
+            follow_labels(column, stored.label_renames);
+}
+
+/// Prepare a column whose enum's labels may have been renamed. What lies deeper than in an array keeps its old label,
+/// which the enum will refuse: unless it is another label by now, which nobody would notice.
+void RowDecoder::follow_labels(const LabelledColumn &column, std::int64_t seen) {
+    Field &field = fields_[column.column];
+    field.labels = RenamedLabels(column, seen);
+    if (field.labels.empty())
+        return;
+    if (column.form == LabelledColumn::Form::nested && field.labels.would_mislead(column.labels))
+        throw Error(
+            sqlstate::schema_changed,
+            "column \"" + field.name + "\" of " + table_ +
+                " holds enum labels within other values, of which some were renamed and the old names used again")
+            .with_hint("Restore other options.");
+    stores_alike_ = false;
 }
 
 RowDecoder::~RowDecoder() {
@@ -114,6 +133,17 @@ Datum RowDecoder::value(Field &field, const char *bytes, std::size_t size) {
     return InputFunctionCall(&field.input, pnstrdup(bytes, size), field.parameter, field.modifier);
 }
 
+/// Change labels to what they are called now.
+void RowDecoder::relabel() {
+    for (std::size_t i = 0; i < fields_.size(); i++) {
+        Field &field = fields_[i];
+        if (nulls_[i] || field.labels.empty() || field.form != FieldForm::text)
+            continue;
+        field.relabelled = field.labels.now(std::string(*stored_[source_[i]]), row_memory_);
+        stored_[source_[i]] = field.relabelled;
+    }
+}
+
 void RowDecoder::decode(std::string_view row) {
     read_fields(row, stored_columns_, stored_);
     for (std::size_t i = 0; i < source_.size(); i++) {
@@ -121,9 +151,10 @@ void RowDecoder::decode(std::string_view row) {
         if (!nulls_[i] && !fits(fields_[i].form, stored_[source_[i]]->size()))
             throw Error(sqlstate::data_corrupted, "a stored value has the wrong size for its type");
     }
+    call([&] { MemoryContextReset(row_memory_); });
+    relabel();
     try {
         call([&] {
-            MemoryContextReset(row_memory_);
             MemoryContext before = MemoryContextSwitchTo(row_memory_);
             for (at_ = 0; at_ < source_.size(); at_++) {
                 if (!nulls_[at_])

@@ -3,6 +3,7 @@
 
 #include "catalog/relation_shape.hpp"
 #include "postgres/tuple_store.hpp"
+#include "snapshot/renamed_labels.hpp"
 
 namespace snapback {
 
@@ -34,7 +35,11 @@ private:
         FmgrInfo input;    // of the live type
         Oid parameter;
         std::int32_t modifier;
+        RenamedLabels labels;
+        std::string relabelled; // the value that is being decoded
     };
+    void follow_labels(const LabelledColumn &column, std::int64_t seen);
+    void relabel();
     Datum value(Field &field, const char *bytes, std::size_t size);
 
     std::string table_;

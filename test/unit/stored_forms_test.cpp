@@ -11,7 +11,7 @@ namespace {
 Shape example() {
     return {
         "odd\tschema", "a\nb\\c", "UTF8", {{"id", "uuid", FieldForm::fixed16}, {"x\ty", "app.mood", FieldForm::text}},
-        {1, 0},        {"sum\t"}, 7};
+        {1, 0},        {"sum\t"}, 7,      9};
 }
 } // namespace
 
