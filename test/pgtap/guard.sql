@@ -75,7 +75,7 @@ SELECT is(snapback.guard_state('"Odd Schema"."Log"'), 'enabled', 'and all is gua
 
 -- ---- who is refused while a restore has a community; another session writes
 
-SELECT dblink_connect('other', format('host=%s port=%s dbname=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database())) AS _ \gset
+SELECT dblink_connect('other', format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database(), session_user)) AS _ \gset
 SELECT dblink_exec('other', 'SET snapback.lock_timeout = ''1ms''') AS _ \gset
 CREATE FUNCTION pg_temp.elsewhere(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
