@@ -233,7 +233,7 @@ void Closure::find_orphans(const ForeignKey &key, const TablePlan &child, TupleS
 std::string Closure::reaches_community(const ForeignKey &key, const TablePlan &child) const {
     if (child.table.via != key.name)
         return "";
-    CommunityPath path = community_path(child.table);
+    JoinedPath path = joined_path(child.table);
     return " AND EXISTS (SELECT FROM (VALUES (0)) v (one)" + path.joins + " WHERE " + path.column + " = CAST(" +
            quote_text(plan_.community()) + " AS " + path.type_name + "))";
 }
