@@ -51,7 +51,7 @@ Manifest hold_snapshot(const Run &run) {
 
 /// Note the rows beyond the chosen options that were touched, by key: going back takes them back as well.
 void note_rows_outside(Query &query, const Run &run, const TablePlan &plan) {
-    if (plan.outside.size() + plan.also.size() == 0)
+    if (plan.outside.size() + plan.also.size() + plan.children.size() == 0)
         return;
     std::string pairs;
     for (const KeyColumn &part : plan.live.key) {
@@ -63,7 +63,7 @@ void note_rows_outside(Query &query, const Run &run, const TablePlan &plan) {
     {
         AsOwner owner(plan.live.owner);
         keys.fill(query, "SELECT pg_catalog.jsonb_build_object(" + pairs + ") FROM " +
-                             plan.all_of({"outside", "also"}) + " s");
+                             plan.all_of({"outside", "also", "children"}) + " s");
     }
     query.run("INSERT INTO snapback.restore_row (restore, table_id, key) SELECT DISTINCT $1, $2, k.key FROM " +
                   keys.name() + " k",

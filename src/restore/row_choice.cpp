@@ -33,11 +33,20 @@ std::string key_is_in(const TablePlan &plan, const TupleStore &store) {
     });
 }
 
-std::string refers_into(const ForeignKey &key, const TupleStore &store) {
+/// All rows that are chosen one by one: a subquery.
+std::string chosen_rows(const TablePlan &plan) {
+    return plan.all_of({"only", "children"});
+}
+
+bool has_chosen_rows(const TablePlan *plan) {
+    return plan && plan->only.size() + plan->children.size() > 0;
+}
+
+std::string refers_into(const ForeignKey &key, const TablePlan &parent) {
     std::vector<std::string> columns;
     for (const ForeignKey::Pair &pair : key.pairs)
         columns.push_back(pair.parent_column);
-    return is_in(store.name(), columns, [&](std::size_t i, const std::string &name) {
+    return is_in(chosen_rows(parent), columns, [&](std::size_t i, const std::string &name) {
         return key.refers(key.pairs[i], name, quote_name(key.pairs[i].child_column));
     });
 }
@@ -72,23 +81,26 @@ void fill_by_key(Query &query, TablePlan &plan, TupleStore &store, const std::st
 /// Take in the children of one table's chosen rows by one foreign key; true where there were more.
 bool choose_children_by(Query &query, Plan &plan, const ForeignKey &key) {
     TablePlan *parent = plan.table(key.parent);
-    if (!parent || parent->only.size() == 0)
+    if (!has_chosen_rows(parent))
         return false;
     TablePlan *child = plan.join(key.child, Extent::all);
-    if (!child || (child->only.size() == 0 && !child->selection.empty()))
-        return false; // not in the snapshot, or chosen as a whole
-    std::uint64_t before = child->only.size();
+    if (!child)
+        return false; // not in the snapshot
+    std::uint64_t before = child->children.size();
+    if (before == 0 && child->selection.only.empty() && !child->selection.empty())
+        return false; // chosen as a whole
     AsOwner owner(child->live.owner);
-    child->only.fill(query, both_sides(*child, "(" + key_is_in(*child, child->only) + " OR " +
-                                                   refers_into(key, parent->only) + ")"));
-    child->selection.rows = key_is_in(*child, child->only);
-    return child->only.size() > before;
+    child->children.fill(
+        query, both_sides(*child, "(" + key_is_in(*child, child->children) + " OR " + refers_into(key, *parent) + ")"));
+    if (before == 0 && child->children.size() > 0)
+        child->selection.widen(key_is_in(*child, child->children));
+    return child->children.size() > before;
 }
 
 /// Take in the references that were set to NULL, by those columns alone.
 void choose_references(Plan &plan, const ForeignKey &key) {
     TablePlan *parent = plan.table(key.parent);
-    if (!parent || parent->only.size() == 0)
+    if (!has_chosen_rows(parent))
         return;
     TablePlan *child = plan.join(key.child);
     if (!child)
@@ -96,7 +108,7 @@ void choose_references(Plan &plan, const ForeignKey &key) {
     std::vector<std::string> columns;
     for (const ForeignKey::Pair &pair : key.pairs)
         columns.push_back(pair.child_column);
-    child->selection.parts.push_back({std::move(columns), refers_into(key, parent->only)});
+    child->selection.parts.push_back({std::move(columns), refers_into(key, *parent)});
 }
 
 bool is_cleared(const ForeignKey &key) {

@@ -15,9 +15,9 @@ TablePlan::TablePlan(Query &query, const ProtectedTable &protected_table, Relati
       update(see("update"), row_type(live)), reinsert(see("reinsert"), row_type(live)),
       added(see("added"), row_type(live)), kept(see("kept"), row_type(live)), remove(see("remove"), row_type(live)),
       outside(see("outside"), row_type(live)), left_out(see("left_out"), row_type(live)),
-      only(see("only"), row_type(live)), also(see("also"), row_type(live)) {
-    for (TupleStore *store :
-         {&wanted, &present, &insert, &update, &reinsert, &added, &kept, &remove, &outside, &left_out, &only, &also})
+      only(see("only"), row_type(live)), children(see("children"), row_type(live)), also(see("also"), row_type(live)) {
+    for (TupleStore *store : {&wanted, &present, &insert, &update, &reinsert, &added, &kept, &remove, &outside,
+                              &left_out, &only, &children, &also})
         store->show_to(query);
 }
 

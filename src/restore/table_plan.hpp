@@ -55,6 +55,7 @@ struct TablePlan {
     TupleStore outside;  // rows beyond the selection that are inserted, changed or deleted, as they are where they are
     TupleStore left_out; // rows that are not restored, since another row holds a unique value of theirs
     TupleStore only;     // the selection's chosen rows, as they were and as they are
+    TupleStore children; // rows that refer to chosen rows and are chosen with them, likewise
     TupleStore also;     // the selection's further rows, likewise
 
     std::vector<Error> obstacles;   // what keeps the restore from being done
