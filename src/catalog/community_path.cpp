@@ -189,7 +189,7 @@ CommunityPath trace_path(const ProtectedTable &table) {
 JoinedPath joined_path(const ProtectedTable &table) {
     CommunityPath path = trace_path(table);
     if (std::optional<Error> fault = fault_of(path))
-        throw *fault;
+        throw Error(*fault);
     JoinedPath joined{};
     std::string alias = "t";
     for (std::size_t i = 0; i < path.keys.size(); i++) {

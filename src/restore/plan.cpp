@@ -89,7 +89,7 @@ bool Plan::is_protected(Oid relation) const {
 void Plan::require_no_obstacle() const {
     for (const auto &plan : tables_)
         if (!plan->obstacles.empty())
-            throw plan->obstacles.front();
+            throw Error(plan->obstacles.front());
 }
 
 void Plan::find_foreign_keys() {

@@ -21,7 +21,7 @@ std::string is_in(const std::string &store, const std::vector<std::string> &colu
         names += (i ? ", " : "") + name;
         condition += (i ? " AND " : "") + equals(i, "k." + name);
     }
-    return "EXISTS (SELECT FROM (SELECT " + list + " FROM " + store + ") k (" + names + ") WHERE " + condition + ")";
+    return "EXISTS (SELECT FROM (SELECT " + list + " FROM " + store + " s) k (" + names + ") WHERE " + condition + ")";
 }
 
 std::string key_is_in(const TablePlan &plan, const TupleStore &store) {
