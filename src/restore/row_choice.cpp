@@ -21,7 +21,7 @@ std::string is_in(const std::string &store, const std::vector<std::string> &colu
         names += (i ? ", " : "") + name;
         condition += (i ? " AND " : "") + equals(i, "k." + name);
     }
-    return "EXISTS (SELECT FROM (SELECT " + list + " FROM " + store + ") k (" + names + ") WHERE " + condition + ")";
+    return "EXISTS (SELECT FROM (SELECT " + list + " FROM " + store + " s) k (" + names + ") WHERE " + condition + ")";
 }
 
 std::string key_is_in(const TablePlan &plan, const TupleStore &store) {
@@ -87,7 +87,7 @@ bool choose_children_by(Query &query, Plan &plan, const ForeignKey &key) {
     if (!child)
         return false; // not in the snapshot
     std::uint64_t before = child->children.size();
-    if (before == 0 && child->selection.only.empty() && !child->selection.empty())
+    if (child->selection.only.empty() && !child->selection.options.empty())
         return false; // chosen as a whole
     AsOwner owner(child->live.owner);
     child->children.fill(
