@@ -103,7 +103,7 @@ SELECT snapback.unprotect('part'), snapback.unprotect('unit'); DELETE FROM watch
 
 -- A row named under an option of columns keeps its other ones, also where rows that refer to it come with it.
 CREATE TABLE page (id int PRIMARY KEY, cid text NOT NULL, title text, body text, above int REFERENCES page);
-INSERT INTO page VALUES (1, 'a', 't1', 'b1'), (2, 'a', 't2', 'b2', 1);
+INSERT INTO page VALUES (1, 'a', 't1', 'b1', NULL), (2, 'a', 't2', 'b2', 1);
 SELECT snapback.protect('page', 'x.three', community_column => 'cid', columns => '{title}');
 DELETE FROM snapback.snapshot;
 SELECT snapback.capture('a') IS NOT NULL;

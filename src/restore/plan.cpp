@@ -32,8 +32,6 @@ void Plan::add_selected_tables() {
         if (selection == selections.end())
             continue;
         const ManifestTable *stored = order_.manifest.table(table.id);
-        if (!stored && order_.manifest.kind == "before_restore")
-            continue; // that restore was of named rows, and could not change this table
         if (!stored)
             throw Error(sqlstate::option_not_in_snapshot,
                         qualified_name(relation_of(table, community())) + " is not in snapshot " + order_.manifest.id)

@@ -87,7 +87,7 @@ bool choose_children_by(Query &query, Plan &plan, const ForeignKey &key) {
     if (!child)
         return false; // not in the snapshot
     std::uint64_t before = child->children.size();
-    if (before == 0 && child->selection.only.empty() && !child->selection.empty())
+    if (child->selection.only.empty() && !child->selection.options.empty())
         return false; // chosen as a whole
     AsOwner owner(child->live.owner);
     child->children.fill(

@@ -85,11 +85,12 @@ AS $$
                        AND NOT EXISTS (SELECT FROM snapback.snapshot_table m
                                        WHERE m.snapshot = snapshot_options.snapshot AND m.table_id = v.table_id))
            OR EXISTS (SELECT FROM snapback.restore_run r
-                      WHERE r.before_snapshot = snapshot_options.snapshot AND o.option = ANY (r.options)))
+                      WHERE r.before_snapshot = snapshot_options.snapshot AND o.option = ANY (r.options)
+                        AND r.switches ? 'rows'))
 $$;
 COMMENT ON FUNCTION snapback.snapshot_options(uuid) IS
-    'The options that can be restored from a snapshot: those whose tables it holds, all of them; and those of the restore that it was taken before, '
-    'of which it holds every table that the restore could change';
+    'The options that can be restored from a snapshot: those whose tables it holds, all of them; and, where it was taken before a '
+    'restore of named rows, the options of that: it holds every table that the restore could change, and naming the same rows goes back';
 
 CREATE FUNCTION snapback.contents_of(snapshot uuid)
     RETURNS TABLE (option text, label text, tables bigint, rows bigint, bytes bigint)
