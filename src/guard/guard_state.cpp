@@ -1,6 +1,7 @@
 #include "guard/guard_state.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "postgres/inheritance.hpp"
 

@@ -5,10 +5,10 @@
 #include "core/bytes.hpp"
 #include "core/chunk.hpp"
 #include "postgres/as_owner.hpp"
+#include "postgres/type_name.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
-#include "parser/parse_type.h"
 }
 
 namespace snapback {
@@ -83,9 +83,7 @@ RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live)
             fmgr_info(function, &field.input);
             if (!field.through_text)
                 return false;
-            Oid type = InvalidOid;
-            int32 modifier;
-            parseTypeString(column.type.c_str(), &type, &modifier, true);
+            Oid type = type_named(column.type.c_str());
             if (!OidIsValid(type))
                 return true;
             getTypeOutputInfo(type, &function, &is_varlena);

@@ -57,7 +57,7 @@ is "$(sql app 'SELECT job, at, command FROM snapback.schedule()')" \
 is "$(jobs_in_cron app)" "$(jobs_of app '0 3 * * *' postgres)" 'the jobs are in the database of pg_cron'
 is "$(sql app "SELECT count(*) FROM snapback.schedule('30 2 * * 1')")" 3 'scheduling again succeeds'
 is "$(jobs_in_cron app)" "$(jobs_of app '30 2 * * 1' postgres)" 'scheduling again changes the jobs and adds none'
-is "$(sql app "SELECT snapback.schedule('every night')")" 'ERROR:  22023: invalid schedule: every night' \
+is "$(sql app "SELECT snapback.schedule('every night')" | head -n 1)" 'ERROR:  22023: invalid schedule: every night' \
     'a wrong schedule is an error'
 is "$(sql app 'SELECT snapback.schedule(NULL)' | head -n 1)" 'ERROR:  22023: the time of the capture is missing' \
     'a missing schedule is an error'
