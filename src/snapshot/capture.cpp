@@ -51,7 +51,7 @@ void Capture::begin_manifests() {
     TimestampTz now = GetCurrentTimestamp();
     for (const std::string &community : order_.communities) {
         std::string id = text_from_datum(call([] { return DirectFunctionCall1(gen_random_uuid, 0); }), UUIDOID);
-        manifests_.push_back({std::move(id), community, now, order_.kind, {}});
+        manifests_.push_back({std::move(id), community, now, order_.kind, order_.label, {}});
     }
 }
 
@@ -114,7 +114,7 @@ std::vector<Manifest> Capture::run() {
             capture_own(table);
     }
     chunks_.flush();
-    write_manifests(manifests_, shapes_, order_.label);
+    write_manifests(manifests_, shapes_);
     return std::move(manifests_);
 }
 
