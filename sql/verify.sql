@@ -47,8 +47,8 @@ BEGIN
 END $$;
 SELECT damage('SELECT 1');
 
--- Every bit of a small chunk. Those that are not found mean nothing to zstd: what they decompress to is whole.
-SELECT (f).verify LIKE 'app.note: chunk <id> of community a is%' OR (f).verify LIKE 'app.note: a chunk%' AS found, (f).restore, (f).changed, (f).whole, count(*) > 250 AS most
+-- Every bit of a small chunk, even of those that zstd reads over.
+SELECT (f).verify LIKE 'app.note: a chunk does not have the checksum%' AS found, (f).restore, (f).changed, (f).whole, count(*) > 250 AS most
 FROM (SELECT length(data) AS size, sha256 FROM snapback.chunk c WHERE community = 'a' AND length(data) < 200) c,
      generate_series(0, c.size * 8 - 1) n, damage(format('UPDATE snapback.chunk SET data = set_bit(data, %s, 1 - get_bit(data, %s)) WHERE sha256 = %L', n, n, c.sha256)) f
 GROUP BY 1, 2, 3, 4 ORDER BY 1 DESC;
@@ -79,6 +79,7 @@ SELECT damage(format(s, :'snapshot')) FROM unnest(ARRAY[
     'UPDATE snapback.snapshot_table SET shape = (SELECT min(sha256::text)::bytea FROM snapback.shape) WHERE snapshot = %L',
     'UPDATE snapback.snapshot SET captured_at = captured_at - interval ''1 microsecond'' WHERE id = %L',
     'UPDATE snapback.snapshot SET kind = ''manual'' WHERE id = %L',
+    'UPDATE snapback.snapshot SET label = ''night'' WHERE id = %L',
     'UPDATE snapback.snapshot SET manifest_sha256 = set_byte(manifest_sha256, 31, get_byte(manifest_sha256, 31) # 1) WHERE id = %L']) s;
 -- One community's rows are not put under another's name.
 SELECT damage(format('UPDATE snapback.snapshot SET community = ''a'', captured_at = captured_at + interval ''1 second'' WHERE id = %L', id)) FROM snapback.snapshot WHERE community = 'b';

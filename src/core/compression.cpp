@@ -4,6 +4,7 @@
 
 #include <new>
 
+#include "core/digest.hpp"
 #include "core/error.hpp"
 
 namespace snapback {
@@ -14,7 +15,23 @@ namespace {
 constexpr int level = 2;
 // What one bytea can hold; a frame that claims more is damaged.
 constexpr unsigned long long largest_content = 1ULL << 30;
+constexpr std::size_t seal_size = 8;
 } // namespace
+
+std::string seal(std::string &&frame) {
+    Digest digest = sha256(frame);
+    frame.append(digest.view().substr(0, seal_size));
+    return std::move(frame);
+}
+
+std::string_view unseal(std::string_view stored) {
+    if (stored.size() < seal_size)
+        throw Error(sqlstate::data_corrupted, "a chunk is shorter than its checksum");
+    std::string_view frame = stored.substr(0, stored.size() - seal_size);
+    if (sha256(frame).view().substr(0, seal_size) != stored.substr(frame.size()))
+        throw Error(sqlstate::data_corrupted, "a chunk does not have the checksum that was stored with it");
+    return frame;
+}
 
 struct Compressor::Contexts {
     ZSTD_CCtx *compress = ZSTD_createCCtx();
@@ -42,12 +59,14 @@ std::string Compressor::compress(std::string_view content) {
         throw Error(sqlstate::internal_error,
                     std::string("zstd could not compress a chunk: ") + ZSTD_getErrorName(size));
     frame.resize(size);
+    frame = seal(std::move(frame));
     if (decompress(frame) != content)
         throw Error(sqlstate::internal_error, "a compressed chunk does not decompress to what it was made from");
     return frame;
 }
 
-std::string Compressor::decompress(std::string_view frame) {
+std::string Compressor::decompress(std::string_view stored) {
+    std::string_view frame = unseal(stored);
     unsigned long long size = ZSTD_getFrameContentSize(frame.data(), frame.size());
     if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > largest_content)
         throw Error(sqlstate::data_corrupted, "a chunk is not a zstd frame of known size");

@@ -48,7 +48,7 @@ Capture::Capture(CaptureOrder order)
     note_pending_renames();
     TimestampTz now = GetCurrentTimestamp();
     for (const std::string &community : order_.communities)
-        manifests_.push_back({new_uuid(), community, now, order_.kind, {}});
+        manifests_.push_back({new_uuid(), community, now, order_.kind, order_.label, {}});
 }
 
 Digest Capture::remember(const Shape &shape) {
@@ -113,7 +113,7 @@ std::vector<Manifest> Capture::finish() {
     for (Manifest &manifest : manifests_)
         std::sort(manifest.tables.begin(), manifest.tables.end(),
                   [](const ManifestTable &a, const ManifestTable &b) { return a.table_id < b.table_id; });
-    write_manifests(manifests_, shapes_, order_.label);
+    write_manifests(manifests_, shapes_);
     return std::move(manifests_);
 }
 

@@ -13,6 +13,12 @@ void append_text(std::string &out, std::string_view text) {
     out.append(text);
 }
 
+/// Append a text as a row keeps a field: none differs from an empty one.
+void append_optional_text(std::string &out, const std::optional<std::string> &text) {
+    append_varint(out, text ? text->size() + 1 : 0);
+    out.append(text.value_or(""));
+}
+
 } // namespace
 
 const ManifestTable *Manifest::table(std::int32_t wanted) const {
@@ -29,6 +35,7 @@ Digest Manifest::digest() const {
     append_text(form, community);
     append_little_endian(form, static_cast<std::uint64_t>(captured_at), 8);
     append_text(form, kind);
+    append_optional_text(form, label);
     append_varint(form, tables.size());
     for (const ManifestTable &table : tables) {
         append_varint(form, static_cast<std::uint64_t>(table.table_id));
@@ -40,14 +47,13 @@ Digest Manifest::digest() const {
     return sha256(form);
 }
 
-void write_manifests(std::span<const Manifest> manifests, const std::map<Digest, Shape> &shapes,
-                     const std::optional<std::string> &label) {
+void write_manifests(std::span<const Manifest> manifests, const std::map<Digest, Shape> &shapes) {
     std::vector<std::string> shape_digests, definitions;
     for (const auto &[digest, shape] : shapes) {
         shape_digests.emplace_back(digest.view());
         definitions.push_back(shape.to_text());
     }
-    std::vector<std::string> ids, communities, kinds, digests;
+    std::vector<std::string> ids, communities, kinds, labels, digests;
     std::vector<std::int64_t> instants;
     std::vector<std::string> owners, table_shapes, chunks; // per table: its snapshot, shape and chunks
     std::vector<std::int32_t> table_ids;
@@ -56,6 +62,7 @@ void write_manifests(std::span<const Manifest> manifests, const std::map<Digest,
         ids.push_back(manifest.id);
         communities.push_back(manifest.community);
         kinds.push_back(manifest.kind);
+        labels.push_back(manifest.label.value_or(""));
         instants.push_back(manifest.captured_at);
         digests.emplace_back(manifest.digest().view());
         for (const ManifestTable &table : manifest.tables) {
@@ -73,11 +80,12 @@ void write_manifests(std::span<const Manifest> manifests, const std::map<Digest,
               "NOTHING",
               {Value::bytea_array(shape_digests), Value::text_array(definitions)});
     query.run("INSERT INTO snapback.snapshot (id, community, captured_at, kind, label, manifest_sha256)"
-              " SELECT id::uuid, community, at, kind, $6, digest"
+              " SELECT id::uuid, community, at, kind, NULLIF(label, ''), digest"
               " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
-              "pg_catalog.unnest($4), pg_catalog.unnest($5)) AS s(id, community, at, kind, digest)",
+              "pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6))"
+              " AS s(id, community, at, kind, label, digest)",
               {Value::text_array(ids), Value::text_array(communities), Value::timestamptz_array(instants),
-               Value::text_array(kinds), Value::bytea_array(digests), Value::text(label)});
+               Value::text_array(kinds), Value::text_array(labels), Value::bytea_array(digests)});
     query.run(
         "INSERT INTO snapback.snapshot_table (snapshot, table_id, shape, rows, bytes, chunks)"
         " SELECT snapshot::uuid, table_id, shape, rows, bytes, chunks"
@@ -89,14 +97,15 @@ void write_manifests(std::span<const Manifest> manifests, const std::map<Digest,
 
 Manifest read_manifest(const std::string &snapshot) {
     Query query;
-    Rows head =
-        query.run("SELECT id, community, captured_at, kind, manifest_sha256 FROM snapback.snapshot WHERE id = $1",
-                  {Value::uuid(snapshot)});
+    Rows head = query.run("SELECT id, community, captured_at, kind, label, manifest_sha256 FROM snapback.snapshot"
+                          " WHERE id = $1",
+                          {Value::uuid(snapshot)});
     if (head.empty())
         throw Error(sqlstate::unknown_snapshot, "snapshot " + snapshot + " does not exist")
             .with_hint("snapback.list_snapshots() lists the snapshots of a community.");
-    Manifest manifest{head[0].text(1), head[0].text(2), head[0].timestamptz(3), head[0].text(4), {}};
-    Digest expected = Digest::from_bytes(head[0].bytes(5));
+    Manifest manifest{head[0].text(1), head[0].text(2),          head[0].timestamptz(3),
+                      head[0].text(4), head[0].optional_text(5), {}};
+    Digest expected = Digest::from_bytes(head[0].bytes(6));
     for (Row row : query.run("SELECT table_id, shape, rows, bytes, chunks FROM snapback.snapshot_table"
                              " WHERE snapshot = $1 ORDER BY table_id",
                              {Value::uuid(snapshot)}))

@@ -27,6 +27,7 @@ struct Manifest {
     std::string community{};
     TimestampTz captured_at = 0; // microseconds since 2000-01-01 00:00 UTC
     std::string kind{};
+    std::optional<std::string> label{};
     std::vector<ManifestTable> tables{}; // by table_id
 
     const ManifestTable *table(std::int32_t id) const;
@@ -35,8 +36,7 @@ struct Manifest {
 };
 
 /// Store the manifests of complete snapshots and the shapes they name.
-void write_manifests(std::span<const Manifest> manifests, const std::map<Digest, Shape> &shapes,
-                     const std::optional<std::string> &label);
+void write_manifests(std::span<const Manifest> manifests, const std::map<Digest, Shape> &shapes);
 
 /// Read a manifest back; throws Error (SB008 unknown, XX001 where it does not have the hash stored with it).
 Manifest read_manifest(const std::string &snapshot);

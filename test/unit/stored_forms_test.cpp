@@ -68,6 +68,38 @@ TEST(Compressor, RefusesDamage) {
     EXPECT_THROW(compressor.decompress("not a frame"), Error);
     for (std::size_t length = 0; length < frame.size(); length++)
         EXPECT_THROW(compressor.decompress(std::string_view(frame).substr(0, length)), Error);
+    for (std::size_t bit = 0; bit < frame.size() * 8; bit++) {
+        std::string damaged = frame;
+        damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ 1 << bit % 8);
+        EXPECT_THROW(compressor.decompress(damaged), Error) << bit;
+    }
+}
+
+TEST(Compressor, RefusesFramesThatWereNeverRight) {
+    Compressor compressor;
+    auto message = [&](std::string frame) {
+        try {
+            compressor.decompress(seal(std::move(frame)));
+        } catch (const Error &error) {
+            EXPECT_EQ(error.sqlstate, sqlstate::data_corrupted);
+            return std::string(error.what());
+        }
+        return std::string("none");
+    };
+    std::string frame(unseal(compressor.compress(std::string(1000, 'x') + "end")));
+    EXPECT_EQ(message(frame), "none");
+    EXPECT_EQ(message(""), "a chunk is not a zstd frame of known size");
+    EXPECT_EQ(message("not a frame"), "a chunk is not a zstd frame of known size");
+    EXPECT_EQ(message(frame.substr(0, frame.size() - 1)), "a chunk does not decompress: Src size is incorrect");
+    // A frame without blocks that claims two GiB.
+    EXPECT_EQ(message(std::string("\x28\xb5\x2f\xfd\xa0\x00\x00\x00\x80\x01\x00\x00", 12)),
+              "a chunk is not a zstd frame of known size");
+    // Whatever zstd lets through, it is not longer or shorter than the frame says.
+    for (std::size_t bit = 0; bit < frame.size() * 8; bit++) {
+        std::string damaged = frame;
+        damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ 1 << bit % 8);
+        message(damaged);
+    }
 }
 
 TEST(Bytes, VarintsReadBack) {
