@@ -294,7 +294,18 @@ SELECT snapback.install_guard('base'), snapback.guard_state('base');
 -- The guard fires after the application's own triggers: what they make of a row is what is guarded.
 CREATE FUNCTION reassign() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.cid := ''own''; RETURN NEW; END';
 CREATE TRIGGER zz_last BEFORE INSERT ON base FOR EACH ROW EXECUTE FUNCTION reassign();
-SELECT locks_of($$INSERT INTO base VALUES (1, 'fixed')$$);
+SELECT locks_of($$INSERT INTO base VALUES (1, 'fixed')$$), snapback.guard_state('base');
+-- One that fires after it is seen, whatever it is for, unless it cannot change what is written.
+CREATE TRIGGER "~~" BEFORE INSERT ON base FOR EACH ROW EXECUTE FUNCTION reassign();
+SELECT snapback.guard_state('base');
+ALTER TABLE base DISABLE TRIGGER "~~";
+SELECT snapback.guard_state('base');
+CREATE OR REPLACE TRIGGER "~~" AFTER UPDATE ON base FOR EACH ROW EXECUTE FUNCTION reassign();
+CREATE TRIGGER "~~~" BEFORE DELETE ON base FOR EACH ROW EXECUTE FUNCTION reassign();
+SELECT snapback.guard_state('base');
+CREATE OR REPLACE TRIGGER "~~" BEFORE UPDATE OF id ON heir FOR EACH ROW EXECUTE FUNCTION reassign();
+SELECT snapback.guard_state('base'), snapback.guard_state('heir');
+DROP TRIGGER "~~" ON heir;
 
 -- A schema for each community.
 CREATE SCHEMA acme;

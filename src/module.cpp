@@ -1,4 +1,5 @@
 // The module's face towards the server: the magic block and what happens when the library is loaded.
+#include "guard/awaited_parents.hpp"
 #include "guard/community_lock.hpp"
 #include "guard/guarded_path.hpp"
 #include "guard/restore_epoch.hpp"
@@ -16,6 +17,7 @@ void _PG_init(void) {
         snapback::watch_community_locks();
         snapback::watch_restores();
         snapback::watch_guarded_paths();
+        snapback::watch_awaited_parents();
     });
 }
 }

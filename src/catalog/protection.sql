@@ -102,6 +102,7 @@ BEGIN
     END IF;
     status := CASE guard WHEN 'enabled' THEN 'protected' ELSE 'guard ' || guard END;
     problem := CASE guard WHEN 'enabled' THEN NULL
+                          WHEN 'overtaken' THEN 'a BEFORE trigger fires after the guard, and may change rows behind it; rename that trigger'
                           ELSE 'writes are not refused while a community is restored; SELECT snapback.install_guards()' END;
 END $$;
 COMMENT ON FUNCTION snapback.table_status(snapback.protected_table, regclass, text) IS
@@ -128,7 +129,7 @@ DECLARE
 BEGIN
     FOR unguarded IN
         SELECT p.relation FROM snapback.protected_relations() p JOIN pg_class c ON c.oid = p.relation
-        WHERE c.relkind IN ('r', 'p') AND snapback.guard_state(p.relation) <> 'enabled'
+        WHERE c.relkind IN ('r', 'p') AND snapback.guard_state(p.relation) IN ('disabled', 'missing')
         ORDER BY p.relation::text COLLATE "C"
     LOOP
         PERFORM snapback.install_guard(unguarded);
@@ -160,7 +161,7 @@ SELECT u.relation, '{}', NULL, snapback.key_columns(u.relation), snapback.guard_
 FROM snapback.unprotected_tables() u;
 COMMENT ON VIEW snapback.protection IS
     'Every table whose rows belong to communities, protected or not: its options, its path to the community, the columns of '
-    'its key, the state of its guard, and a status: protected; guard missing or guard disabled; option broken (a column or '
+    'its key, the state of its guard, and a status: protected; guard missing, disabled or overtaken; option broken (a column or '
     'a filter no longer fits); not capturable (the table changed its kind or lost its key); path broken; relation gone; '
     'unprotected. problem says what is wrong';
 

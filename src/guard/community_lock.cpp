@@ -14,10 +14,10 @@ namespace snapback {
 
 namespace {
 
-// A community's lock: ShareLock for its writers, ExclusiveLock for its restore. The lock on all communities: ShareLock
-// for writers to more than a few, RowExclusiveLock for restores, which so do not exclude each other but do exclude such
-// writers.
-// The lock table is of one size for all sessions; a single UPDATE of every community must not fill it.
+// A community's lock: ShareLock for its writers, RowExclusiveLock for those among them who bear no others,
+// ExclusiveLock for its restore. The lock on all communities: ShareLock for writers to more than a few,
+// RowExclusiveLock for restores, which so do not exclude each other but do exclude such writers. The lock table is of
+// one size for all sessions; a single UPDATE of every community must not fill it.
 constexpr int most_communities_locked = 32;
 
 /// Communities locked by this transaction; too high after a rollback to a savepoint, which only brings the lock on all
@@ -56,6 +56,19 @@ LOCKTAG tag_of_all() {
 
 constexpr const char *retry_hint = "Retry the transaction in a moment.";
 
+/// Say why a community's lock is not to be had for writing.
+Error refusal(const WrittenCommunity &community) {
+    LOCKTAG tag = tag_of(community.key());
+    if (conflicting_holders(tag, RowShareLock).empty() && !conflicting_holders(tag, ShareLock).empty())
+        return Error(sqlstate::lock_not_available,
+                     "rows that others belong to are being moved out of community \"" + community.name() + "\"")
+            .with_detail("Nothing else can write to it until the transaction that moves them has ended.")
+            .with_hint(retry_hint);
+    return Error(sqlstate::lock_not_available, "community \"" + community.name() + "\" is being restored")
+        .with_detail("Nothing else can write to it until its restore has ended.")
+        .with_hint(retry_hint);
+}
+
 } // namespace
 
 void watch_community_locks() {
@@ -70,9 +83,7 @@ bool lock_for_write(const WrittenCommunity &community) {
     if (grant == Grant::refused && holds_lock(tag_of(community.key()), ExclusiveLock))
         return false;
     if (grant == Grant::refused)
-        throw Error(sqlstate::lock_not_available, "community \"" + community.name() + "\" is being restored")
-            .with_detail("Nothing else can write to it until its restore has ended.")
-            .with_hint(retry_hint);
+        throw refusal(community);
     if (grant == Grant::fresh && ++communities_locked > most_communities_locked)
         lock_all_for_write();
     return grant == Grant::fresh;
@@ -86,6 +97,16 @@ bool lock_all_for_write() {
                          " communities, or to all rows of a table at once, which excludes every restore.")
             .with_hint(retry_hint);
     return grant == Grant::fresh;
+}
+
+void exclude_other_writers(const WrittenCommunity &community) {
+    if (communities_locked > most_communities_locked)
+        return; // the lock on all communities excludes restores, if not writers: see README.md
+    if (try_lock(tag_of(community.key()), RowExclusiveLock) == Grant::refused)
+        throw Error(sqlstate::lock_not_available, "others are writing to community \"" + community.name() +
+                                                      "\", and a row is to leave it with all that belongs to it")
+            .with_detail("Who writes to what belongs to the row goes by the community that it is in now.")
+            .with_hint(retry_hint);
 }
 
 namespace {
@@ -158,7 +179,7 @@ bool is_restored_here(const std::string &community) {
 }
 
 bool is_being_restored(const std::string &community) {
-    return is_restored_here(community) || !conflicting_holders(tag_of(lock_key(community)), ShareLock).empty();
+    return is_restored_here(community) || !conflicting_holders(tag_of(lock_key(community)), RowShareLock).empty();
 }
 
 } // namespace snapback

@@ -9,6 +9,9 @@ namespace snapback {
 bool lock_for_write(const WrittenCommunity &community);
 /// The same for a writer whose communities are all of them, or unknown: excludes every restore.
 bool lock_all_for_write();
+/// Be a community's only writer until the transaction ends, since rows leave it that others lead through. Raises 55P03
+/// where somebody else is writing to it. The caller has its lock for writing.
+void exclude_other_writers(const WrittenCommunity &community);
 
 /// Have the community alone until the transaction ends. Waits for its writers up to snapback.lock_timeout, then raises
 /// 55P03 naming who is in the way. Raises 25001 above READ COMMITTED, where the snapshot would be older than the lock.

@@ -54,7 +54,8 @@ ALTER TABLE snapback.directory ENABLE ALWAYS TRIGGER forget_guarded_paths;
 CREATE FUNCTION snapback.guard_state(relation regclass) RETURNS text
     LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_guard_state';
 COMMENT ON FUNCTION snapback.guard_state(regclass) IS
-    'enabled: every write to the table, its partitions and children is guarded; disabled: a guard is there but does not always fire; missing: a guard is not there, or is not as install_guard() makes it';
+    'enabled: every write to the table, its partitions and children is guarded; overtaken: a BEFORE trigger whose name sorts '
+    'after the guard''s may change rows behind it, and is to be renamed; disabled: a guard is there but does not always fire; missing: a guard is not there, or is not as install_guard() makes it';
 
 CREATE FUNCTION snapback.guard_members(relation regclass) RETURNS TABLE (member regclass, depth integer)
     LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$

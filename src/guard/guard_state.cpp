@@ -47,6 +47,20 @@ GuardState state_of_trigger(Relation relation, const GuardTrigger &guard) {
     return GuardState::missing;
 }
 
+/// Whether some trigger gets hold of a row after the guard; a Postgres call.
+bool is_overtaken(Relation relation) {
+    constexpr std::int16_t changes_rows = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE;
+    const TriggerDesc *triggers = relation->trigdesc;
+    for (int i = 0; triggers && i < triggers->numtriggers; i++) {
+        const Trigger &trigger = triggers->triggers[i];
+        if (strcmp(trigger.tgname, row_trigger.name) > 0 && TRIGGER_FOR_ROW(trigger.tgtype) &&
+            TRIGGER_FOR_BEFORE(trigger.tgtype) && (trigger.tgtype & changes_rows) &&
+            trigger.tgenabled != TRIGGER_DISABLED)
+            return true;
+    }
+    return false;
+}
+
 /// Look at one relation alone.
 GuardState state_of_relation(Oid oid) {
     return call([&] {
@@ -54,7 +68,8 @@ GuardState state_of_relation(Oid oid) {
         if (!relation)
             return GuardState::missing;
         GuardState state =
-            std::max(state_of_trigger(relation, row_trigger), state_of_trigger(relation, truncate_trigger));
+            std::max({state_of_trigger(relation, row_trigger), state_of_trigger(relation, truncate_trigger),
+                      is_overtaken(relation) ? GuardState::overtaken : GuardState::enabled});
         relation_close(relation, AccessShareLock);
         return state;
     });
@@ -75,6 +90,8 @@ SNAPBACK_FUNCTION(snapback_guard_state) {
     switch (snapback::guard_state(PG_GETARG_OID(0))) {
     case snapback::GuardState::enabled:
         return CStringGetTextDatum("enabled");
+    case snapback::GuardState::overtaken:
+        return CStringGetTextDatum("overtaken");
     case snapback::GuardState::disabled:
         return CStringGetTextDatum("disabled");
     default:

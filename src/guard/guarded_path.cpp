@@ -16,20 +16,16 @@ namespace snapback {
 
 namespace {
 
-struct CachedPath {
-    std::shared_ptr<GuardedPath> path;
-    bool valid;
-};
-std::unordered_map<Oid, CachedPath> cache;
+std::unordered_map<Oid, std::shared_ptr<GuardedPath>> cache;
 std::uint64_t changes = 0; // heard of so far
 
 /// Mark what hangs on the changed relation; freeing it has to wait until nobody uses it.
 void note_change(Oid relation) noexcept {
     changes++;
-    for (auto &[guarded, cached] : cache) {
-        const std::vector<Oid> &relations = cached.path->relations;
+    for (auto &[guarded, path] : cache) {
+        const std::vector<Oid> &relations = path->relations;
         if (!OidIsValid(relation) || std::find(relations.begin(), relations.end(), relation) != relations.end())
-            cached.valid = false;
+            path->current = false;
     }
 }
 
@@ -45,11 +41,12 @@ void forget_guarded_paths() {
 }
 
 std::shared_ptr<GuardedPath> guarded_path(Oid relation) {
-    if (auto found = cache.find(relation); found != cache.end() && found->second.valid)
-        return found->second.path;
+    if (auto found = cache.find(relation); found != cache.end() && found->second->current && found->second->lasting)
+        return found->second;
     std::uint64_t changes_before = changes;
     auto path = std::make_shared<GuardedPath>(build_path(relation));
-    cache.insert_or_assign(relation, CachedPath{path, path->lasting && changes == changes_before});
+    path->current = changes == changes_before;
+    cache.insert_or_assign(relation, path);
     return path;
 }
 

@@ -38,6 +38,8 @@ struct GuardedPath {
     std::optional<WrittenCommunity> community; // for `fixed`
     std::vector<Oid> relations;                // whose change makes the path void
     bool lasting = true;                       // false: it may change without any of these changing
+    bool current = true;                       // false: something has changed since, so it is to be followed anew
+    std::optional<bool> leads_children; // whether other tables' paths lead through the relation; found out when asked
 };
 
 /// The relation's path; rebuilt after any change of the relations on it or of the registration.

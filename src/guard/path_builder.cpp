@@ -1,5 +1,7 @@
 #include "guard/path_builder.hpp"
 
+#include <algorithm>
+
 #include "catalog/community_path.hpp"
 #include "postgres/as_owner.hpp"
 #include "postgres/inheritance.hpp"
@@ -168,6 +170,19 @@ GuardedPath build_path(Oid relation) {
     else
         path.kind = ChainBuilder(path).add(relation, traced);
     return path;
+}
+
+bool leads_children(Oid relation, GuardedPath &path) {
+    if (!path.leads_children) {
+        std::vector<Oid> led = with_ancestors(relation);
+        auto leads = [&](const ForeignKey &key) { return std::find(led.begin(), led.end(), key.parent) != led.end(); };
+        std::vector<ProtectedTable> tables = protected_tables();
+        path.leads_children = std::any_of(tables.begin(), tables.end(), [&](const ProtectedTable &table) {
+            CommunityPath traced = trace_path(table);
+            return std::any_of(traced.keys.begin(), traced.keys.end(), leads);
+        });
+    }
+    return *path.leads_children;
 }
 
 } // namespace snapback

@@ -7,4 +7,7 @@ namespace snapback {
 /// partition or child of.
 GuardedPath build_path(Oid relation);
 
+/// Whether rows of other tables come to their community through rows of this relation, whose path this is.
+bool leads_children(Oid relation, GuardedPath &path);
+
 } // namespace snapback

@@ -31,18 +31,20 @@ std::size_t take(const ParentStep &step, std::span<const Value> key, std::vector
     return std::get<SavedPlan>(step).fetch_latest_row(key, found);
 }
 
-/// Follow the path from a step on.
-void follow(const GuardedPath &path, std::size_t step, std::span<const Value> key, const CommunityVisitor &visit) {
+/// Follow the path from a step on; return whether no parent is missing.
+bool follow(const GuardedPath &path, std::size_t step, std::span<const Value> key, const CommunityVisitor &visit) {
     if (has_null(key))
-        return;
+        return true;
     if (step == path.steps.size()) {
         visit(path.name->of(key.front().datum));
-        return;
+        return true;
     }
     std::vector<Value> found;
     std::size_t rows = take(path.steps[step], key, found);
+    bool complete = rows > 0;
     for (std::size_t row = 0, width = rows ? found.size() / rows : 0; row < rows; row++)
-        follow(path, step + 1, std::span(found).subspan(row * width, width), visit);
+        complete = follow(path, step + 1, std::span(found).subspan(row * width, width), visit) && complete;
+    return complete;
 }
 
 } // namespace
@@ -53,11 +55,16 @@ void visit_community_in_column(const GuardedPath &path, TupleTableSlot *row, con
         visit(path.name->of(value.datum));
 }
 
-void visit_communities_through_chain(const GuardedPath &path, TupleTableSlot *row, const CommunityVisitor &visit) {
+std::vector<Value> start_key(const GuardedPath &path, TupleTableSlot *row) {
     std::vector<Value> key;
+    key.reserve(path.columns.size());
     for (const PathColumn &column : path.columns)
         key.push_back(read_column(column, row));
-    follow(path, 0, key, visit);
+    return key;
+}
+
+bool visit_communities_of_key(const GuardedPath &path, std::span<const Value> key, const CommunityVisitor &visit) {
+    return follow(path, 0, key, visit);
 }
 
 bool same_start(const GuardedPath &path, TupleTableSlot *one, TupleTableSlot *other) {

@@ -1,8 +1,11 @@
 // The trigger on every protected table: refuses writes to a community that is being restored, and writes by those who
 // may have read it before its restore.
-#include "guard/restore_epoch.hpp"
+#include <set>
+
+#include "guard/admit_writer.hpp"
+#include "guard/awaited_parents.hpp"
+#include "guard/path_builder.hpp"
 #include "guard/row_community.hpp"
-#include "postgres/invalidation.hpp"
 
 extern "C" {
 #include "commands/trigger.h"
@@ -12,47 +15,71 @@ namespace snapback {
 
 namespace {
 
-void guard(const WrittenCommunity &community) {
-    if (lock_for_write(community))
-        accept_invalidations(); // of a restore that ended just before
-    refuse_stale_write(community);
-}
-
-void guard_all_communities() {
-    if (lock_all_for_write())
-        accept_invalidations();
-    refuse_stale_write_to_any();
-}
-
-/// Guard one version of a row.
-void guard_row(const GuardedPath &path, TupleTableSlot *row) {
+/// Visit the communities that one version of a row belongs to; of no use where the path is of kind `unknown`. Return
+/// whether no parent on the way is missing.
+bool visit_communities(const GuardedPath &path, TupleTableSlot *row, const CommunityVisitor &visit) {
     switch (path.kind) {
-    case GuardedPath::Kind::none:
-        return;
     case GuardedPath::Kind::column:
-        visit_community_in_column(path, row, guard);
-        return;
+        visit_community_in_column(path, row, visit);
+        return true;
     case GuardedPath::Kind::chain:
-        visit_communities_through_chain(path, row, guard);
-        return;
+        return visit_communities_of_key(path, start_key(path, row), visit);
     case GuardedPath::Kind::fixed:
-        guard(*path.community);
-        return;
-    case GuardedPath::Kind::unknown:
-        guard_all_communities();
-        return;
+        visit(*path.community);
+        return true;
+    default:
+        return true;
     }
+}
+
+/// Guard one version of a row; return whether no parent on the way is missing.
+bool guard_row(const GuardedPath &path, TupleTableSlot *row) {
+    if (path.kind == GuardedPath::Kind::unknown)
+        admit_writer_to_all();
+    return visit_communities(path, row, admit_writer);
+}
+
+/// Guard a version that is to be there afterwards: its parent may be yet to come.
+void guard_new_row(Oid relation, const GuardedPath &path, TupleTableSlot *row) {
+    if (!guard_row(path, row))
+        await_parent(relation, path, start_key(path, row));
+}
+
+/// Guard those who are not there: where other rows come to their community through this one, they move along with it,
+/// and whoever writes to them went by where they were.
+void guard_children(Oid relation, GuardedPath &path, const TriggerData &event) {
+    std::set<std::uint64_t> stays;
+    visit_communities(path, event.tg_newslot,
+                      [&](const WrittenCommunity &community) { stays.insert(community.key()); });
+    visit_communities(path, event.tg_trigslot, [&](const WrittenCommunity &community) {
+        if (stays.contains(community.key()) || !leads_children(relation, path))
+            return;
+        exclude_other_writers(community);
+        forget_guarded_paths(); // those who have followed a path, but have no lock yet, follow it anew
+    });
+}
+
+/// Guard all that is written: the row as it was, as it will be, and what moves along.
+void guard_versions(Oid relation, GuardedPath &path, const TriggerData &event) {
+    if (TRIGGER_FIRED_BY_INSERT(event.tg_event))
+        return guard_new_row(relation, path, event.tg_trigslot);
+    guard_row(path, event.tg_trigslot);
+    if (!TRIGGER_FIRED_BY_UPDATE(event.tg_event) || same_start(path, event.tg_trigslot, event.tg_newslot))
+        return;
+    guard_new_row(relation, path, event.tg_newslot);
+    guard_children(relation, path, event);
 }
 
 /// Guard what a row trigger was called for; return the row to be written, as it came.
 Datum guard_written_row(const TriggerData &event) {
-    std::shared_ptr<GuardedPath> path = guarded_path(RelationGetRelid(event.tg_relation));
-    guard_row(*path, event.tg_trigslot);
-    if (!TRIGGER_FIRED_BY_UPDATE(event.tg_event))
-        return PointerGetDatum(event.tg_trigtuple);
-    if (!same_start(*path, event.tg_trigslot, event.tg_newslot))
-        guard_row(*path, event.tg_newslot); // into another community: neither may be under restore
-    return PointerGetDatum(event.tg_newtuple);
+    Oid relation = RelationGetRelid(event.tg_relation);
+    // With a lock that is new come messages: the path, or a parent on it, may have changed after it was followed.
+    std::shared_ptr<GuardedPath> path;
+    do {
+        path = guarded_path(relation);
+        guard_versions(relation, *path, event);
+    } while (!path->current);
+    return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(event.tg_event) ? event.tg_newtuple : event.tg_trigtuple);
 }
 
 } // namespace
@@ -71,6 +98,6 @@ SNAPBACK_FUNCTION(snapback_write_guard) {
             .with_hint("Have snapback.install_guard() make the triggers.");
     if (TRIGGER_FIRED_FOR_ROW(event.tg_event))
         return guard_written_row(event);
-    guard_all_communities();
+    admit_writer_to_all();
     return PointerGetDatum(nullptr);
 }

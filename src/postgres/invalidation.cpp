@@ -17,6 +17,11 @@ void transaction_event(XactEvent event, void *listener) {
         reinterpret_cast<TransactionListener>(listener)();
 }
 
+void before_commit(XactEvent event, void *listener) {
+    if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
+        entry([&] { reinterpret_cast<CommitListener>(listener)(); });
+}
+
 } // namespace
 
 void hear_of_relations(RelationListener listener) {
@@ -25,6 +30,10 @@ void hear_of_relations(RelationListener listener) {
 
 void hear_of_transaction_ends(TransactionListener listener) {
     call([&] { RegisterXactCallback(transaction_event, reinterpret_cast<void *>(listener)); });
+}
+
+void hear_of_commits(CommitListener listener) {
+    call([&] { RegisterXactCallback(before_commit, reinterpret_cast<void *>(listener)); });
 }
 
 void accept_invalidations() {

@@ -14,6 +14,11 @@ void hear_of_relations(RelationListener listener);
 using TransactionListener = void (*)() noexcept;
 void hear_of_transaction_ends(TransactionListener listener);
 
+/// Called before each transaction commits or is prepared, when nothing is left to be done but that; may throw, and then
+/// it does not commit.
+using CommitListener = void (*)();
+void hear_of_commits(CommitListener listener);
+
 /// Take in what other sessions have reported since; cheap when there is nothing.
 void accept_invalidations();
 /// Have every session told, once this transaction commits, that the relation changed; this one at its next command.

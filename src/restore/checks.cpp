@@ -93,10 +93,12 @@ void check_deferrable_constraints(Query &query, const TablePlan &plan) {
 
 void require_guards(const Plan &plan) {
     for (const auto &table : plan.tables())
-        if (guard_state(table->live.relation) != GuardState::enabled)
+        if (GuardState state = guard_state(table->live.relation); state != GuardState::enabled)
             throw Error(sqlstate::object_not_in_state,
                         table->live.name + " is not guarded: others could write to it during the restore")
-                .with_hint("Call snapback.install_guard('" + table->live.name + "').");
+                .with_hint(state == GuardState::overtaken
+                               ? "A BEFORE trigger of it fires after the guard: rename that trigger."
+                               : "Call snapback.install_guard('" + table->live.name + "').");
 }
 
 void check_constraints(Query &query, const Plan &plan) {

@@ -1,0 +1,21 @@
+#include "guard/admit_writer.hpp"
+
+#include "guard/community_lock.hpp"
+#include "guard/restore_epoch.hpp"
+#include "postgres/invalidation.hpp"
+
+namespace snapback {
+
+void admit_writer(const WrittenCommunity &community) {
+    if (lock_for_write(community))
+        accept_invalidations(); // of a restore that ended just before
+    refuse_stale_write(community);
+}
+
+void admit_writer_to_all() {
+    if (lock_all_for_write())
+        accept_invalidations();
+    refuse_stale_write_to_any();
+}
+
+} // namespace snapback
