@@ -69,7 +69,8 @@ $$;
 SELECT pg_temp.mint(:'first', 'a') AS token, pg_temp.mint(:'first', 'b') AS token2 \gset
 SELECT results_eq(format('SELECT request, community, name, requested_by, snapshot, state, name_required FROM snapback.describe_request(%L)', :'token'),
     format($$ VALUES (%L::uuid, '1', 'One', 'ann', %L::uuid, 'pending', false) $$, :'first', :'one'), 'the approval page is told of it');
-SELECT results_eq(format('SELECT options FROM snapback.describe_request(%L)', :'token2'),
+SELECT results_eq(format($$SELECT jsonb_agg(jsonb_build_object('option', o -> 'option', 'label', o -> 'label', 'rows', o -> 'rows') ORDER BY n)
+             FROM snapback.describe_request(%L), jsonb_array_elements(options) WITH ORDINALITY e (o, n)$$, :'token2'),
     $$ VALUES ('[{"option": "odd.weird", "label": "Weird", "rows": 10}, {"option": "odd.children", "label": "Children", "rows": 20}, {"option": "even.plain", "label": "Plain", "rows": 5}]'::jsonb) $$,
     'by each of its secrets');
 SELECT is_empty(format('SELECT * FROM snapback.describe_request(%L)', t), format('but not by %L', left(t, 50))) FROM unnest(ARRAY[repeat('c', 43), '', NULL, repeat('a', 42), repeat('a', 44), repeat('a', 42) || '=',

@@ -23,7 +23,7 @@ INSERT INTO contract VALUES
     ('grant_backend', 'role regrole', 'void', 'volatile', false),
     ('revoke_backend', 'role regrole', 'void', 'volatile', false),
     ('capture', 'community text, label text DEFAULT NULL::text', 'uuid', 'volatile', false),
-    ('list_snapshots', 'community text',
+    ('list_snapshots', 'community text DEFAULT NULL::text',
         'TABLE(id uuid, captured_at timestamp with time zone, expires_at timestamp with time zone, kind text, label text, status text, rows bigint, size bigint, restores bigint)', 'stable', true),
     ('snapshot_contents', 'snapshot uuid', 'TABLE(option text, label text, tables bigint, rows bigint, bytes bigint)', 'volatile', true),
     ('snapshot_rows', 'snapshot uuid, relation regclass', 'SETOF jsonb', 'volatile', false),
@@ -41,7 +41,7 @@ INSERT INTO contract VALUES
 
 -- A trigger, an event trigger: Postgres calls them, so nobody else has to run them with the extension's rights.
 CREATE TEMP TABLE definers AS SELECT name FROM contract WHERE definer
-    UNION ALL VALUES ('diff_rows'), ('date_restore_epoch'), ('guard_new_partition'), ('note_renamed_columns');
+    UNION ALL VALUES ('diff_rows'), ('undo_restore'), ('date_restore_epoch'), ('guard_new_partition'), ('note_renamed_columns');
 
 SELECT plan(31 * 4 + 66);
 
@@ -109,7 +109,7 @@ CREATE VIEW pg_temp.dumped AS
 SELECT c.oid::regclass AS relation, e.extcondition[array_position(e.extconfig, c.oid)] AS condition
 FROM pg_class c CROSS JOIN pg_extension e WHERE e.extname = 'pg_snapback' AND c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'S');
 SELECT is_empty('SELECT relation FROM pg_temp.dumped WHERE condition IS NULL', 'every table and sequence is marked for dumps');
-SELECT set_eq('SELECT relation::text FROM pg_temp.dumped WHERE condition = ''WHERE false''', ARRAY['snapback.restore_epoch', 'snapback.known_columns'],
+SELECT set_eq('SELECT relation::text FROM pg_temp.dumped WHERE condition = ''WHERE false''', ARRAY['snapback.restore_epoch', 'snapback.known_columns', 'snapback.known_labels'],
               'but for what names this cluster''s transactions and OIDs, all are dumped');
 SELECT lives_ok((SELECT string_agg(format('SELECT FROM %s %s', relation, condition), '; ') FROM pg_temp.dumped), 'the conditions of dumps are valid SQL');
 SELECT is_empty($$ SELECT a.attrelid::regclass, a.attname FROM pg_attribute a JOIN pg_temp.dumped d ON d.relation = a.attrelid

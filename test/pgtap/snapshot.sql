@@ -28,7 +28,7 @@ SELECT throws_ok(format($$ SELECT snapback.snapshot_rows(%L, '"Odd Schema"."Tena
 SELECT throws_ok($$ SELECT snapback.snapshot_rows('00000000-0000-0000-0000-000000000000', '"Odd Schema".plain') $$, 'SB008', NULL, 'nor has a snapshot that there is not');
 SELECT is_empty($$ SELECT * FROM snapback.snapshot_contents('00000000-0000-0000-0000-000000000000') $$, 'of which there are no contents');
 SELECT is_empty($$ SELECT * FROM snapback.list_snapshots('99') $$, 'an unknown community has no snapshot');
-SELECT is_empty($$ SELECT * FROM snapback.list_snapshots(NULL) $$, 'nor has none');
+SELECT throws_ok($$ SELECT * FROM snapback.list_snapshots(NULL) $$, '22023', 'no community is given', 'none is no community');
 
 -- ---- what is the same is kept once
 

@@ -5,7 +5,7 @@ import threading
 
 from live_server import connect, eventually, psycopg2, sql, write
 
-TAKEN = "a row of cms.page cannot be restored: another row holds its value of page_address_key now"
+TAKEN = "1 row of cms.page cannot be restored: other rows hold their value of page_address_key now"
 
 
 def take_address(connection):

@@ -148,16 +148,16 @@ def announced(listener, asked, restore, token):
 
 def test_failure():
     damage(database)
+    asked, token = request_with_secret()
     take_address(database)
     keep_address(database)
-    asked, token = request_with_secret()
     restore = approve(token)[2]
     eventually(lambda: state_of(restore) == "failed")
     equal(sql(database, "SELECT state, sqlstate, message FROM snapback.restores WHERE restore = %s", restore),
           [("failed", "23505", TAKEN)], "a restore that meets a page with the same address fails, and says so")
     equal((request_state(asked), pages()), ("pending", 7), "nothing has changed, and the request is pending again")
     text = told(asked, restore)
-    ok(text.startswith("Restore failed: Blue Harbour RP") and "Reason: a row of cms.page" in text and "may be used again until" in text,
+    ok(text.startswith("Restore failed: Blue Harbour RP") and "Reason: 1 row of cms.page" in text and "may be used again until" in text,
        "the owner is told why, and that the link still works", text)
     give_address_back(database)
     take_address(database)
