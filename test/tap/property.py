@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 
-from live_server import connect, end, fresh_extension, ok
+from live_server import end, fresh_extension, ok
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "property"))
 from generator import Generator  # noqa: E402
