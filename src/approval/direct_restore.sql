@@ -77,5 +77,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback.undo_restore(uuid) IS
     'For DBAs: put back what a restore replaced, from the before_restore snapshot it kept: the same options and, where it was of chosen rows only, the same rows; returns what was '
-    'changed, table by table. It is a restore itself, and can be undone. Errors: 42704 unknown restore, 55000 it has not restored anything, SB004 that snapshot has expired, SB005 an option '
-    'has been protected anew since, and whatever keeps a restore from being done';
+    'changed, table by table. It is a restore itself, and can be undone. Errors: 42704 unknown restore, 55000 it has not restored anything, SB004 that snapshot has expired, SB005 a table of '
+    'these options is no longer protected, and whatever keeps a restore from being done';
