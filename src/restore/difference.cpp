@@ -2,10 +2,11 @@
 #include "restore/difference.hpp"
 
 #include <algorithm>
-#include <unordered_set>
 
+#include "core/row_merge.hpp"
 #include "postgres/as_owner.hpp"
 #include "snapshot/row_decoder.hpp"
+#include "snapshot/row_encoder.hpp"
 
 namespace snapback {
 
@@ -109,34 +110,66 @@ void require_key(const TablePlan &plan) {
                 .with_hint("Choose a snapshot that was taken since, or other options.");
 }
 
+/// Reads both sides of one table into its plan's stores.
+class Sides {
+public:
+    Sides(TablePlan &plan, const std::string &community, CurrentRows &current)
+        : plan_(plan), current_(current), chunks_(community), stored_(read_shape(plan.stored.shape)),
+          from_snapshot_(stored_, plan.live), from_live_(plan.live.stored, plan.live) {
+        plan_.mapped.clear();
+        for (std::size_t i = 0; i < plan_.live.columns.size(); i++)
+            plan_.mapped.push_back(from_snapshot_.mapped(i));
+    }
+
+    /// Whether equal bytes mean equal rows, and both sides are in the same order.
+    bool are_comparable() const { return from_snapshot_.stores_alike() && stored_.key == plan_.live.stored.key; }
+
+    void load_all() {
+        plan_.live_rows = current_.visit(
+            plan_.table, plan_.live,
+            [this](const Digest &, const std::function<std::string()> &content) { add_present(content()); });
+        for (std::size_t i = 0; i < plan_.stored.chunk_count(); i++)
+            add_wanted(chunks_.get(plan_.stored.chunk(i)));
+    }
+
+    void load_differing() {
+        // Chunks again, since decoding them one by one costs less than row by row.
+        ChunkCutter wanted([this](std::string &&content, std::uint32_t) { add_wanted(content); });
+        ChunkCutter present([this](std::string &&content, std::uint32_t) { add_present(content); });
+        RowMerge merge(
+            {plan_.stored.all_chunks(), [this](const Digest &digest) { return chunks_.get(digest); }},
+            plan_.live.columns.size(), key_order(plan_.live), [&wanted](std::string_view row) { wanted.add("", row); },
+            [&present](std::string_view row) { present.add("", row); });
+        plan_.live_rows = current_.visit(plan_.table, plan_.live,
+                                         [&merge](const Digest &digest, const std::function<std::string()> &content) {
+                                             merge.add(digest, content);
+                                         });
+        merge.finish();
+        wanted.finish();
+        present.finish();
+    }
+
+private:
+    void add_wanted(std::string_view rows) { decode_chunk(rows, from_snapshot_, plan_.live.owner, plan_.wanted); }
+    void add_present(std::string_view rows) { decode_chunk(rows, from_live_, plan_.live.owner, plan_.present); }
+
+    TablePlan &plan_;
+    CurrentRows &current_;
+    ChunkReader chunks_;
+    Shape stored_;
+    RowDecoder from_snapshot_;
+    RowDecoder from_live_;
+};
+
 } // namespace
 
 void load_difference(TablePlan &plan, const std::string &community, CurrentRows &current, Extent extent) {
-    Shape stored_shape = read_shape(plan.stored.shape);
-    RowDecoder from_snapshot(stored_shape, plan.live);
-    RowDecoder from_live(plan.live.stored, plan.live);
-    plan.mapped.clear();
-    for (std::size_t i = 0; i < plan.live.columns.size(); i++)
-        plan.mapped.push_back(from_snapshot.mapped(i));
+    Sides sides(plan, community, current);
     require_key(plan);
-
-    // Chunks of unlike columns are not comparable, whatever their bytes.
-    std::unordered_set<Digest> target;
-    if (extent == Extent::differing && from_snapshot.stores_alike())
-        for (std::size_t i = 0; i < plan.stored.chunk_count(); i++)
-            target.insert(plan.stored.chunk(i));
-    std::unordered_set<Digest> same;
-    plan.live_rows =
-        current.visit(plan.table, plan.live, [&](const Digest &digest, const std::function<std::string()> &content) {
-            if (target.contains(digest))
-                same.insert(digest);
-            else
-                decode_chunk(content(), from_live, plan.live.owner, plan.present);
-        });
-    ChunkReader chunks(community);
-    for (std::size_t i = 0; i < plan.stored.chunk_count(); i++)
-        if (Digest digest = plan.stored.chunk(i); !same.contains(digest))
-            decode_chunk(chunks.get(digest), from_snapshot, plan.live.owner, plan.wanted);
+    if (extent == Extent::differing && sides.are_comparable())
+        sides.load_differing();
+    else
+        sides.load_all();
     plan.wanted.recount();
     plan.present.recount();
 }

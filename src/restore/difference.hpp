@@ -5,7 +5,7 @@
 namespace snapback {
 
 /// Compare the snapshot with the live rows of one community: chunk by chunk first, and row by row where chunks differ.
-/// Fills `wanted` and `present`.
+/// Fills `wanted` and `present` with what differs, or with everything.
 void load_difference(TablePlan &plan, const std::string &community, CurrentRows &current, Extent extent);
 
 /// Work out, from `wanted` and `present`, what the plan's selection asks for, as far as the terms let it: fills insert,

@@ -13,7 +13,7 @@ namespace snapback {
 /// The condition that two rows, given as lists of columns, differ in some byte of some value.
 std::string images_differ(const std::string &a, const std::string &b);
 
-/// Which rows of a table are looked at: those of chunks that differ, or all of them.
+/// Which rows of a table are looked at: those that differ, or all of them.
 enum class Extent { differing, all };
 
 /// What a restore will do to one table. The stores hold rows of the live table's plain columns; queries of the
@@ -44,8 +44,8 @@ struct TablePlan {
     Selection selection;
     std::vector<bool> mapped; // per live column: the snapshot has it
 
-    TupleStore wanted;   // rows as in the snapshot, of chunks that differ
-    TupleStore present;  // rows as they are, of chunks that differ
+    TupleStore wanted;   // rows as in the snapshot, where they differ
+    TupleStore present;  // rows as they are, where they differ
     TupleStore insert;   // missing rows
     TupleStore update;   // changed rows, as they will be
     TupleStore reinsert; // changed rows that cannot be updated in place

@@ -19,6 +19,12 @@ struct ManifestTable {
     Digest chunk(std::size_t i) const {
         return Digest::from_bytes(std::string_view(chunks).substr(i * Digest::size, Digest::size));
     }
+    std::vector<Digest> all_chunks() const {
+        std::vector<Digest> all;
+        for (std::size_t i = 0; i < chunk_count(); i++)
+            all.push_back(chunk(i));
+        return all;
+    }
 };
 
 /// A snapshot's identity and everything it holds.

@@ -2,8 +2,7 @@
 
 namespace snapback {
 
-FieldEncoder::FieldEncoder(Oid type, FieldForm form)
-    : form_(form), is_signed_(type != BOOLOID && type != CHAROID && type != PG_LSNOID) {
+FieldEncoder::FieldEncoder(Oid type, FieldForm form) : form_(form) {
     if (form == FieldForm::text)
         call([&] {
             Oid output;
@@ -35,32 +34,23 @@ std::string_view FieldEncoder::bytes(Datum prepared, std::string &scratch) const
     return scratch;
 }
 
-void FieldEncoder::append_sortable(std::string &key, std::string_view bytes) const {
-    if (int width = static_cast<int>(word_width(form_))) {
-        std::uint64_t sign = is_signed_ ? std::uint64_t{1} << (width * 8 - 1) : 0;
-        append_big_endian(key, little_endian(bytes) ^ sign, width);
-    } else if (form_ == FieldForm::fixed16) {
-        key.append(bytes);
-    } else {
-        // A zero byte is written as 00 ff and the end as 00 00, so that a shorter value sorts before its extensions.
-        for (char c : bytes) {
-            key.push_back(c);
-            if (c == '\0')
-                key.push_back('\xff');
-        }
-        key.append(2, '\0');
+std::vector<KeyPart> key_order(const RelationShape &shape) {
+    std::vector<KeyPart> parts;
+    for (const KeyColumn &part : shape.key) {
+        const LiveColumn &column = shape.columns[part.column];
+        bool is_signed = column.type != BOOLOID && column.type != CHAROID && column.type != PG_LSNOID;
+        parts.push_back({part.column, column.form, is_signed});
     }
+    return parts;
 }
 
 RowEncoder::RowEncoder(const RelationShape &shape, int first)
     : first_(first),
       row_memory_(
           call([] { return AllocSetContextCreate(CurrentMemoryContext, "snapback row", ALLOCSET_DEFAULT_SIZES); })),
-      prepared_(shape.columns.size()) {
+      key_parts_(key_order(shape)), prepared_(shape.columns.size()) {
     for (const LiveColumn &column : shape.columns)
         fields_.emplace_back(column.type, column.form);
-    for (const KeyColumn &part : shape.key)
-        key_columns_.push_back(part.column);
 }
 
 RowEncoder::~RowEncoder() {
@@ -85,8 +75,8 @@ void RowEncoder::encode(TupleTableSlot *slot) {
             row_.field(fields_[i].bytes(prepared_[i], scratch_));
     }
     key_.clear();
-    for (std::size_t i : key_columns_)
-        fields_[i].append_sortable(key_, fields_[i].bytes(prepared_[i], scratch_));
+    for (const KeyPart &part : key_parts_)
+        append_sortable(key_, part, fields_[part.column].bytes(prepared_[part.column], scratch_));
 }
 
 } // namespace snapback

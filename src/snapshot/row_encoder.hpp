@@ -1,6 +1,7 @@
 #pragma once
 #include "catalog/relation_shape.hpp"
 #include "core/chunk.hpp"
+#include "core/sortable_key.hpp"
 
 namespace snapback {
 
@@ -14,14 +15,14 @@ public:
     bool is_prepared() const { return form_ != FieldForm::payload && form_ != FieldForm::text; }
     /// The stored bytes of a prepared value; views into it, or into `scratch` for numbers.
     std::string_view bytes(Datum prepared, std::string &scratch) const;
-    /// Append the value so that values sort as unsigned bytes, and none is a prefix of another.
-    void append_sortable(std::string &key, std::string_view bytes) const;
 
 private:
     FieldForm form_;
-    bool is_signed_;
     mutable FmgrInfo output_{};
 };
+
+/// The order in which a table's rows are captured: its key's columns, among the stored ones.
+std::vector<KeyPart> key_order(const RelationShape &shape);
 
 /// Encodes the rows that a query over one table returns: the stored row, and its key in sortable form.
 class RowEncoder {
@@ -39,7 +40,7 @@ private:
     int first_;
     MemoryContext row_memory_; // detoasted values and text forms of one row
     std::vector<FieldEncoder> fields_;
-    std::vector<std::size_t> key_columns_;
+    std::vector<KeyPart> key_parts_;
     std::vector<Datum> prepared_;
     RowWriter row_;
     std::string key_;

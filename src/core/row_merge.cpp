@@ -1,0 +1,111 @@
+#include "core/row_merge.hpp"
+
+#include "core/chunk.hpp"
+
+namespace snapback {
+
+RowMerge::RowMerge(Then then, std::size_t columns, std::vector<KeyPart> key, Visit only_then, Visit only_now)
+    : then_(std::move(then)), columns_(columns), key_parts_(std::move(key)), only_then_(std::move(only_then)),
+      only_now_(std::move(only_now)) {
+    for (std::size_t i = 0; i < then_.chunks.size(); i++)
+        places_.emplace(then_.chunks[i], i);
+}
+
+void RowMerge::add(const Digest &chunk, const std::function<std::string()> &content) {
+    if (pass(chunk))
+        return;
+    std::string rows = content();
+    for_each_row(rows, [&](std::string_view row) { compare(row); });
+}
+
+/// Step over a chunk that both sides have, with all that comes before it; false where it is not to come any more.
+bool RowMerge::pass(const Digest &chunk) {
+    auto place = places_.find(chunk);
+    if (place == places_.end())
+        return false;
+    bool is_open = place->second + 1 == next_ && at_ == 0 && !rows_.empty();
+    if (place->second < next_ && !is_open)
+        return false;
+    if (is_open) {
+        rows_.clear();
+        key_.clear();
+        return true;
+    }
+    pass_rows();
+    for (std::size_t before = next_; before < place->second; before++) {
+        open(before);
+        pass_rows();
+    }
+    next_ = place->second + 1;
+    return true;
+}
+
+/// Hand on what is left of the open chunk.
+void RowMerge::pass_rows() {
+    for (; at_ < rows_.size(); at_++)
+        only_then_(rows_[at_]);
+    rows_.clear();
+    at_ = 0;
+    key_.clear();
+}
+
+void RowMerge::open(std::size_t chunk) {
+    rows_.clear();
+    content_ = then_.content(then_.chunks[chunk]);
+    for_each_row(content_, [&](std::string_view row) { rows_.push_back(row); });
+    at_ = 0;
+    key_.clear();
+    next_ = chunk + 1;
+}
+
+/// Whether there is a row to come, of this chunk or of a later one.
+bool RowMerge::has_row() {
+    while (at_ == rows_.size()) {
+        if (next_ == then_.chunks.size())
+            return false;
+        open(next_);
+    }
+    return true;
+}
+
+void RowMerge::step() {
+    at_++;
+    key_.clear();
+}
+
+/// Find the row's place among those as they were. Most are the same bytes, which takes no key to see.
+void RowMerge::compare(std::string_view now) {
+    now_key_.clear();
+    while (has_row()) {
+        if (rows_[at_] == now) {
+            step();
+            return;
+        }
+        read_key(now, now_key_);
+        read_key(rows_[at_], key_);
+        if (key_ > now_key_)
+            break;
+        bool is_same_key = key_ == now_key_;
+        only_then_(rows_[at_]);
+        step();
+        if (is_same_key)
+            break;
+    }
+    only_now_(now);
+}
+
+/// Make a row's key, unless it has been made.
+void RowMerge::read_key(std::string_view row, std::string &key) {
+    if (!key.empty())
+        return;
+    read_fields(row, columns_, fields_);
+    for (const KeyPart &part : key_parts_)
+        append_sortable(key, part, fields_[part.column].value_or(std::string_view()));
+}
+
+void RowMerge::finish() {
+    while (has_row())
+        pass_rows();
+}
+
+} // namespace snapback

@@ -1,0 +1,24 @@
+#include "core/sortable_key.hpp"
+
+#include "core/bytes.hpp"
+
+namespace snapback {
+
+void append_sortable(std::string &key, const KeyPart &part, std::string_view value) {
+    if (int width = static_cast<int>(word_width(part.form))) {
+        std::uint64_t sign = part.is_signed ? std::uint64_t{1} << (width * 8 - 1) : 0;
+        append_big_endian(key, little_endian(value) ^ sign, width);
+    } else if (part.form == FieldForm::fixed16) {
+        key.append(value);
+    } else {
+        // A zero byte is written as 00 ff and the end as 00 00, so that a shorter value sorts before its extensions.
+        for (char c : value) {
+            key.push_back(c);
+            if (c == '\0')
+                key.push_back('\xff');
+        }
+        key.append(2, '\0');
+    }
+}
+
+} // namespace snapback
