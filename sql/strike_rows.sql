@@ -25,6 +25,20 @@ DELETE FROM person WHERE cid = 'a' AND name IN ('person 8', 'person 1999');
 SELECT restored();
 SELECT name FROM person WHERE cid = 'a' AND name IN ('person 7', 'person 8', 'person 1999');
 SELECT fails($$SELECT snapback.strike_rows('a', 'tag', '[{"id": "x"}]')$$);
+-- Nor does the record keep what they were called: the keys that a restore touched beyond its options, and what was in the way of a strict one.
+CREATE TABLE pen (id int PRIMARY KEY, cid text NOT NULL, holder text, FOREIGN KEY (cid, holder) REFERENCES person);
+INSERT INTO pen VALUES (1, 'a', 'person 5'), (2, 'a', 'person 6');
+SELECT snapback.protect('pen', 'x.two', community_column => 'cid');
+CALL snapback.capture_all();
+DELETE FROM pen; DELETE FROM person WHERE name IN ('person 5', 'person 6') AND cid = 'a';
+SELECT relation, inserted, returned FROM snapback.restore('{x.two}', NULL, 'a') WHERE inserted > 0;
+UPDATE snapback.restore_run SET changed = '{"obstacle": "person 5"}';
+SELECT key FROM snapback.restore_row ORDER BY key;
+SELECT snapback.strike_rows('a', 'person', '[{"name": "person 5", "cid": "a"}]');
+SELECT key FROM snapback.restore_row ORDER BY key;
+SELECT changed FROM snapback.restore_run;
+SELECT snapback.unprotect('pen');
+DROP TABLE pen;
 -- All rows of a table, and a table that was empty at the time.
 SELECT snapback.strike_rows('a', 'tag', '[{"id": 1}, {"id": 2}, {"id": 3}]');
 SELECT count(*) FROM snapback.verify();

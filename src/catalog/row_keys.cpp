@@ -30,6 +30,16 @@ std::string same_key(const RelationShape &shape, const std::string &a, const std
     return condition;
 }
 
+std::string key_as_text(const RelationShape &shape, const std::string &alias) {
+    std::string pairs;
+    for (const KeyColumn &part : shape.key) {
+        const std::string &name = shape.columns[part.column].name;
+        pairs += (pairs.empty() ? "" : ", ") + quote_text(name) + ", CAST(" + alias + "." + quote_name(name) +
+                 " AS pg_catalog.text)";
+    }
+    return "pg_catalog.jsonb_build_object(" + pairs + ")";
+}
+
 std::string keys_as_rows(const RelationShape &shape) {
     std::string list;
     for (const KeyColumn &part : shape.key) {

@@ -53,16 +53,11 @@ Manifest hold_snapshot(const Run &run) {
 void note_rows_outside(Query &query, const Run &run, const TablePlan &plan) {
     if (plan.outside.size() + plan.also.size() + plan.children.size() == 0)
         return;
-    std::string pairs;
-    for (const KeyColumn &part : plan.live.key) {
-        const std::string &name = plan.live.columns[part.column].name;
-        pairs += (pairs.empty() ? "" : ", ") + quote_text(name) + ", CAST(s." + quote_name(name) + " AS text)";
-    }
     TupleStore keys("keys_outside", one_column("key", JSONBOID));
     keys.show_to(query);
     {
         AsOwner owner(plan.live.owner);
-        keys.fill(query, "SELECT pg_catalog.jsonb_build_object(" + pairs + ") FROM " +
+        keys.fill(query, "SELECT " + key_as_text(plan.live, "s") + " FROM " +
                              plan.all_of({"outside", "also", "children"}) + " s");
     }
     query.run("INSERT INTO snapback.restore_row (restore, table_id, key) SELECT DISTINCT $1, $2, k.key FROM " +

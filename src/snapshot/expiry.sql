@@ -105,10 +105,13 @@ BEGIN
     PERFORM snapback.lock_store(true);
     struck := snapback.strike(strike_rows.community, snapback.protected_table_id(relation), keys::text);
     PERFORM snapback.sweep(ARRAY[strike_rows.community]);
+    -- What a strict request was refused for may name values that were in the way.
+    UPDATE snapback.restore_run r SET changed = NULL WHERE r.community = strike_rows.community AND r.changed IS NOT NULL;
     RETURN struck;
 END
 $$;
 COMMENT ON FUNCTION snapback.strike_rows(text, regclass, jsonb) IS
     'Erase single rows from every snapshot of a community, so that no restore brings them back: [{"key column": value}, …]. Waits for captures and restores to end. '
-    'Returns how many rows went, counted in each snapshot; rows that a snapshot does not hold are passed over. The live rows are not touched. '
+    'Returns how many rows went, counted in each snapshot; rows that a snapshot does not hold are passed over. The keys that restores have noted of them go too, and the plans that strict requests were refused for. '
+    'The live rows are not touched, nor the switches of requests that named rows by key. '
     'Errors: 42704 not a protected table, 22023 no keys of it, SB009 its key has changed since a snapshot, XX001 damaged';

@@ -31,6 +31,7 @@ public:
                                  {Value::text(community_), Value::integer(table_id)}))
             struck += strike(read_manifest(row.text(1)), table_id);
         writer_.flush();
+        strike_from_record(table_id);
         return struck;
     }
 
@@ -52,6 +53,24 @@ private:
                 return before - table.rows;
             }
         return 0;
+    }
+
+    /// Forget the keys of these rows where restores have noted them, to be taken back with the rest.
+    void strike_from_record(std::int32_t table_id) {
+        Query query;
+        TupleStore struck("struck_keys", one_column("key", JSONBOID));
+        struck.show_to(query);
+        {
+            AsOwner owner(live_.owner);
+            Value keys = Value::text(keys_);
+            struck.fill(query, "SELECT " + key_as_text(live_, "k") + " FROM " + keys_as_rows(live_) + " k",
+                        std::span<const Value>(&keys, 1));
+        }
+        query.run("DELETE FROM snapback.restore_row r USING snapback.restore_run u"
+                  " WHERE u.id = r.restore AND u.community = $1 AND r.table_id = $2"
+                  "   AND r.key IN (SELECT s.key FROM struck_keys s)",
+                  {Value::text(community_), Value::integer(table_id)});
+        struck.hide();
     }
 
     void rewrite(ManifestTable &table) {
