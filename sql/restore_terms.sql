@@ -151,6 +151,41 @@ SELECT id, name FROM unit WHERE id IN (6, 8, 10) ORDER BY id;
 SELECT * FROM member WHERE id = 60;
 SELECT * FROM try('{x}');
 
+-- What goes with a row may be just as it was: it names the row by a value that has moved to another one.
+CREATE TABLE shelf (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, code text UNIQUE);
+CREATE TABLE book (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, shelf text CONSTRAINT book_shelf REFERENCES shelf (code) ON DELETE CASCADE);
+INSERT INTO shelf SELECT n, 'a', 'S' || n FROM generate_series(1, 3) n;
+INSERT INTO book SELECT n, 'a', 'S' || n FROM generate_series(1, 3) n;
+SELECT snapback.protect('shelf', 'x.three'), snapback.protect('book', 'x.three'), watch('shelf'), watch('book');
+SELECT snapback.capture('a') IS NOT NULL AS captured;
+UPDATE shelf SET id = 12 WHERE id = 2;
+SELECT preview('{x.three}');
+SELECT preview('{x.three}', '{"actions": ["delete"]}');
+SELECT preview('{x.three}', '{"actions": ["delete"], "held": "follow"}');
+BEGIN;
+SELECT * FROM snapback.restore('{x.three}', NULL, 'a', '{"actions": ["delete"], "held": "follow"}') WHERE deleted > 0;
+TABLE shelf ORDER BY id;
+TABLE book ORDER BY id;
+ROLLBACK;
+-- Rows of one restore that would have the same value: the option restores that column of some rows only, or the value must be unique only now.
+SELECT snapback.unprotect('book', 'x.three'), snapback.protect('shelf', 'x.two', columns => '{code}', filter => 'id < 3');
+DELETE FROM watched WHERE relation = 'book'::regclass; DROP TABLE book;
+UPDATE shelf SET id = 2 WHERE id = 12;
+SELECT snapback.capture('a') IS NOT NULL AS captured;
+UPDATE shelf SET code = 'S9' WHERE id = 1;
+UPDATE shelf SET code = 'S1' WHERE id = 3;
+SELECT preview('{x.two}');
+SELECT preview('{x.two}', '{"conflicts": "leave"}');
+ALTER TABLE shelf DROP CONSTRAINT shelf_code_key;
+UPDATE shelf SET code = 'same';
+SELECT snapback.capture('a') IS NOT NULL AS captured;
+UPDATE shelf SET code = 'S' || id;
+ALTER TABLE shelf ADD UNIQUE (code);
+SELECT preview('{x.three}');
+SELECT fails($$SELECT * FROM snapback.restore('{x.three}', NULL, 'a')$$);
+SELECT * FROM try('{x.three}', '{"conflicts": "leave"}');
+TABLE shelf ORDER BY id;
+
 DROP EXTENSION pg_snapback CASCADE;
 SET client_min_messages = warning;
 DROP SCHEMA app CASCADE;

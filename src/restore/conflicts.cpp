@@ -11,6 +11,10 @@ namespace {
 
 constexpr int conflicts_named = 5;
 
+// Rows are compared pair by pair where nothing but that finds those that clash; beyond so many it would take too long,
+// and the constraint itself has the last word.
+constexpr std::uint64_t most_rows_paired = 3000;
+
 } // namespace
 
 std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
@@ -18,6 +22,7 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
     std::vector<Uniqueness> all;
     for (Row row :
          query.run("SELECT r.relname::text, c.contype IS DISTINCT FROM 'x', coalesce(c.condeferrable, false),"
+                   " c.contype IS DISTINCT FROM 'x' AND NOT i.indnullsnotdistinct,"
                    " pg_catalog.string_agg(pg_catalog.pg_get_indexdef(i.indexrelid, k, false), ', ' ORDER BY k),"
                    " pg_catalog.string_agg(pg_catalog.format('(%s) AS \"key %s\"',"
                    "   pg_catalog.pg_get_indexdef(i.indexrelid, k, false), k), ', ' ORDER BY k),"
@@ -41,21 +46,26 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
                    " GROUP BY i.indexrelid, r.relname, c.oid, c.contype, c.condeferrable, i.indpred, i.indrelid"
                    " ORDER BY r.relname",
                    {Value::regclass(relation)}))
-        all.push_back(
-            {row.text(1), row.boolean(2), row.boolean(3), row.text(4), row.text(5), row.text(6), row.text(7)});
+        all.push_back({row.text(1), row.boolean(2), row.boolean(3), row.boolean(4), row.text(5), row.text(6),
+                       row.text(7), row.text(8)});
     return all;
 }
 
 std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const Uniqueness &uniqueness) {
-    std::string written = WholeRows(query, plan).query(false);
-    auto keyed = [&](const std::string &rows) {
-        return "(SELECT *, " + uniqueness.values + " FROM " + rows + " r WHERE (" + uniqueness.where + "))";
-    };
-    std::string untouched = "NOT EXISTS (SELECT FROM " + plan.all_of({"remove", "update", "reinsert"}) + " x WHERE " +
-                            plan.same_key("x", "t") + ")";
-    return "SELECT " + plan.columns("s") + ", pg_catalog.to_jsonb(s) AS \"the row\" FROM " + keyed(written) +
-           " s WHERE EXISTS (SELECT FROM " + keyed(plan.live.from()) + " t WHERE " + uniqueness.clash + " AND " +
-           untouched + ")";
+    std::string touched = plan.all_of({"remove", "update", "reinsert"});
+    std::string among_themselves;
+    if (uniqueness.by_equality || plan.written() <= most_rows_paired)
+        among_themselves = " UNION ALL SELECT s.\"the number\" FROM written s JOIN written t ON " + uniqueness.clash +
+                           " WHERE s.\"the number\" <> t.\"the number\"";
+    // First whom they meet, which an index tells; then whether those stay.
+    return "WITH written AS MATERIALIZED (SELECT *, " + uniqueness.values +
+           ", pg_catalog.row_number() OVER () AS \"the number\" FROM " + WholeRows(query, plan).query(false) +
+           " r WHERE (" + uniqueness.where + ")), met AS MATERIALIZED (SELECT s.\"the number\", " + plan.columns("t") +
+           " FROM written s JOIN (SELECT *, " + uniqueness.values + " FROM " + plan.live.from() + " r WHERE (" +
+           uniqueness.where + ")) t ON " + uniqueness.clash + ") SELECT " + plan.columns("s") +
+           ", pg_catalog.to_jsonb(s) AS \"the row\" FROM written s WHERE s.\"the number\" IN ("
+           "SELECT t.\"the number\" FROM met t WHERE NOT EXISTS (SELECT FROM " +
+           touched + " x WHERE " + plan.same_key("x", "t") + ")" + among_themselves + ")";
 }
 
 void find_conflicts(Query &query, TablePlan &plan) {

@@ -51,7 +51,8 @@ TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &sto
     tables_.push_back(std::make_unique<TablePlan>(query_, table, shape_to_restore(table, community(), stored), stored));
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
-    load_difference(plan, community(), current_, extent);
+    // What goes with a row that is deleted may be just as it was.
+    load_difference(plan, community(), current_, order_.terms.held == Terms::Held::follow ? Extent::all : extent);
     require_distinct_keys(query_, plan);
     return plan;
 }
