@@ -1,0 +1,79 @@
+// Whatever bytes the store gives back, they are read as rows or refused as damaged.
+#include <cstdlib>
+
+#include "core/chunk.hpp"
+#include "core/compression.hpp"
+#include "core/row_merge.hpp"
+#include "core/shape.hpp"
+
+using namespace snapback;
+
+namespace {
+
+void require(bool truth) {
+    if (!truth)
+        std::abort();
+}
+
+/// Run a reader; all that it may throw is that what it reads is damaged or of another make.
+template <class Read> void read(const Read &reader) {
+    try {
+        reader();
+    } catch (const Error &error) {
+        require(error.sqlstate == sqlstate::data_corrupted || error.sqlstate == sqlstate::feature_not_supported);
+    }
+}
+
+std::vector<std::string> rows_of(std::string_view chunk) {
+    std::vector<std::string> rows;
+    for_each_row(chunk, [&](std::string_view row) { rows.emplace_back(row); });
+    return rows;
+}
+
+/// A chunk less no row has the same rows, and less all of them none.
+void read_chunk(std::string_view chunk) {
+    std::vector<std::string> rows = rows_of(chunk);
+    ReducedChunk same = without_rows(chunk, [](std::size_t) { return false; });
+    require(same.struck == 0 && (rows.empty() ? same.content.empty() : rows_of(same.content) == rows));
+    ReducedChunk none = without_rows(chunk, [](std::size_t) { return true; });
+    require(none.struck == rows.size() && none.content.empty());
+    std::vector<std::optional<std::string_view>> fields;
+    for (const std::string &row : rows)
+        read([&] { read_fields(row, 3, fields); });
+}
+
+void read_shape(std::string_view text) {
+    Shape shape = Shape::from_text(text);
+    require(Shape::from_text(shape.to_text()) == shape);
+}
+
+/// Rows that are on both sides are on neither list, and no row gets lost: what is handed on, with what both sides have,
+/// is all.
+void merge(std::string_view then, std::string_view now) {
+    std::size_t only_then = 0;
+    std::size_t only_now = 0;
+    RowMerge merge(
+        {{sha256(then)}, [&](const Digest &) { return std::string(then); }}, 2,
+        {{0, FieldForm::payload, false}, {1, FieldForm::word4, true}}, [&](std::string_view) { only_then++; },
+        [&](std::string_view) { only_now++; });
+    merge.add(sha256(now), [&] { return std::string(now); });
+    merge.finish();
+    if (then != now)
+        require(rows_of(then).size() + only_now == rows_of(now).size() + only_then);
+    else
+        require(only_then + only_now == 0);
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char *data, std::size_t size) {
+    std::string_view bytes(reinterpret_cast<const char *>(data), size);
+    read([&] { read_chunk(bytes); });
+    read([&] { read_shape(bytes); });
+    read([&] { Compressor().decompress(bytes); });
+    read([&] { Compressor().decompress(seal(std::string(bytes))); });
+    std::size_t half = size / 2;
+    read([&] { merge(bytes.substr(0, half), bytes.substr(half)); });
+    read([&] { merge(bytes, bytes); });
+    return 0;
+}
