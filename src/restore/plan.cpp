@@ -77,11 +77,12 @@ TablePlan *Plan::join(Oid relation, Extent extent) {
     return nullptr;
 }
 
-bool Plan::is_protected(Oid relation) const {
+const ProtectedTable *Plan::protected_table(Oid relation) const {
     for (const ProtectedTable &table : protected_)
         if (table.relation == relation)
-            return true;
-    return this->table(relation) != nullptr;
+            return &table;
+    const TablePlan *plan = this->table(relation);
+    return plan ? &plan->table : nullptr;
 }
 
 void Plan::require_no_obstacle() const {

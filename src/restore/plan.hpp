@@ -27,8 +27,8 @@ public:
     TablePlan *table(Oid relation) const;
     /// The same; a table that is in the snapshot joins the plan with nothing selected. Null for any other.
     TablePlan *join(Oid relation, Extent extent = Extent::differing);
-    /// Whether writes to the relation are guarded, in the plan or not.
-    bool is_protected(Oid relation) const;
+    /// The protected table that this relation is, for this community, in the plan or not; null for any other.
+    const ProtectedTable *protected_table(Oid relation) const;
     /// Throw the first thing that keeps the restore from being done, if any does.
     void require_no_obstacle() const;
 
