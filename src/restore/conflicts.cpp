@@ -10,6 +10,25 @@ namespace snapback {
 namespace {
 
 constexpr int conflicts_named = 5;
+constexpr std::uint64_t most_rows_excluded = 1000;
+
+/// "… s WHERE …": of the written rows, with their keys beside them, those that clash with one another. Empty where none
+/// can, or, for exclusion constraints over very many rows, where it would take longer to ask than to find out.
+std::string clashing_among(const TablePlan &plan, const Uniqueness &uniqueness, const std::string &written) {
+    std::string key;
+    for (const KeyColumn &part : plan.live.key)
+        key += (key.empty() ? "" : ", ") + quote_name(plan.live.columns[part.column].name);
+    if (uniqueness.columns == key)
+        return ""; // which tells rows apart
+    if (uniqueness.unique)
+        return "(SELECT *, pg_catalog.count(*) OVER (PARTITION BY " + uniqueness.keys + ") AS \"as many\" FROM " +
+               written + " k) s WHERE s.\"as many\" > 1" +
+               (uniqueness.nulls_clash ? "" : " AND ROW(" + uniqueness.keys + ") IS NOT NULL");
+    if (plan.written() > most_rows_excluded)
+        return "";
+    return written + " s WHERE EXISTS (SELECT FROM " + written + " t WHERE " + uniqueness.clash + " AND NOT (" +
+           plan.same_key("t", "s") + "))";
+}
 
 } // namespace
 
@@ -17,7 +36,7 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
     AsOwner owner(lock_and_get_owner(relation)); // expressions read as they are run: under the same settings
     std::vector<Uniqueness> all;
     for (Row row :
-         query.run("SELECT r.relname::text, c.contype IS DISTINCT FROM 'x', coalesce(c.condeferrable, false),"
+         query.run("SELECT r.relname::text, c.contype IS DISTINCT FROM 'x',"
                    " pg_catalog.string_agg(pg_catalog.pg_get_indexdef(i.indexrelid, k, false), ', ' ORDER BY k),"
                    " pg_catalog.string_agg(pg_catalog.format('(%s) AS \"key %s\"',"
                    "   pg_catalog.pg_get_indexdef(i.indexrelid, k, false), k), ', ' ORDER BY k),"
@@ -25,7 +44,8 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
                    "   CASE WHEN i.indnullsnotdistinct THEN 'IS NOT DISTINCT FROM'"
                    "        ELSE pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) END), ' AND ' ORDER BY k),"
                    " coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true')"
-                   "   || coalesce(' AND ' || pg_catalog.pg_get_partition_constraintdef(i.indrelid), '')"
+                   "   || coalesce(' AND ' || pg_catalog.pg_get_partition_constraintdef(i.indrelid), ''),"
+                   " pg_catalog.string_agg(pg_catalog.format('\"key %s\"', k), ', ' ORDER BY k), i.indnullsnotdistinct"
                    " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
                    " LEFT JOIN pg_catalog.pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x')"
                    " CROSS JOIN LATERAL pg_catalog.generate_series(1, i.indnkeyatts::int) AS k"
@@ -38,24 +58,29 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
                    " WHERE (i.indrelid = $1 OR NOT r.relispartition"
                    "        AND i.indrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1) p))"
                    "   AND i.indisvalid AND (i.indisunique OR i.indisexclusion)"
-                   " GROUP BY i.indexrelid, r.relname, c.oid, c.contype, c.condeferrable, i.indpred, i.indrelid"
+                   " GROUP BY i.indexrelid, r.relname, c.oid, c.contype, i.indpred, i.indrelid"
                    " ORDER BY r.relname",
                    {Value::regclass(relation)}))
-        all.push_back(
-            {row.text(1), row.boolean(2), row.boolean(3), row.text(4), row.text(5), row.text(6), row.text(7)});
+        all.push_back({row.text(1), row.boolean(2), row.text(3), row.text(4), row.text(7), row.text(5), row.text(6),
+                       row.boolean(8)});
     return all;
 }
 
 std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const Uniqueness &uniqueness) {
-    std::string written = WholeRows(query, plan).query(false);
     auto keyed = [&](const std::string &rows) {
         return "(SELECT *, " + uniqueness.values + " FROM " + rows + " r WHERE (" + uniqueness.where + "))";
     };
+    std::string written = keyed(WholeRows(query, plan).query(false));
     std::string untouched = "NOT EXISTS (SELECT FROM " + plan.all_of({"remove", "update", "reinsert"}) + " x WHERE " +
                             plan.same_key("x", "t") + ")";
-    return "SELECT " + plan.columns("s") + ", pg_catalog.to_jsonb(s) AS \"the row\" FROM " + keyed(written) +
-           " s WHERE EXISTS (SELECT FROM " + keyed(plan.live.from()) + " t WHERE " + uniqueness.clash + " AND " +
-           untouched + ")";
+    std::string held =
+        "EXISTS (SELECT FROM " + keyed(plan.live.from()) + " t WHERE " + uniqueness.clash + " AND " + untouched + ")";
+    std::string row = "SELECT " + plan.columns("s") + ", pg_catalog.to_jsonb(s) AS \"the row\" FROM ";
+    std::string found = row + written + " s WHERE " + held;
+    // One question at a time: joined by OR, they would be asked anew for every row.
+    if (std::string clashing = clashing_among(plan, uniqueness, written); !clashing.empty())
+        found += " UNION ALL " + row + clashing + " AND NOT " + held;
+    return found;
 }
 
 void find_conflicts(Query &query, TablePlan &plan) {
