@@ -109,6 +109,18 @@ void require_key(const TablePlan &plan) {
                 .with_hint("Choose a snapshot that was taken since, or other options.");
 }
 
+/// Decode the snapshot's rows, but for chunks that are the same now. A type or domain may refuse a value, and its
+/// owner's code fail in any way: what that leaves behind goes with the subtransaction.
+void load_wanted(TablePlan &plan, const std::string &community, RowDecoder &decoder,
+                 const std::unordered_set<Digest> &same) {
+    Subtransaction attempt;
+    ChunkReader chunks(community);
+    for (std::size_t i = 0; i < plan.stored.chunk_count(); i++)
+        if (Digest digest = plan.stored.chunk(i); !same.contains(digest))
+            decode_chunk(chunks.get(digest), decoder, plan.live.owner, plan.wanted);
+    attempt.commit();
+}
+
 } // namespace
 
 void load_difference(TablePlan &plan, const std::string &community, CurrentRows &current, Extent extent) {
@@ -118,7 +130,6 @@ void load_difference(TablePlan &plan, const std::string &community, CurrentRows 
     plan.mapped.clear();
     for (std::size_t i = 0; i < plan.live.columns.size(); i++)
         plan.mapped.push_back(from_snapshot.mapped(i));
-    require_key(plan);
 
     // Chunks of unlike columns are not comparable, whatever their bytes.
     std::unordered_set<Digest> target;
@@ -133,12 +144,10 @@ void load_difference(TablePlan &plan, const std::string &community, CurrentRows 
             else
                 decode_chunk(content(), from_live, plan.live.owner, plan.present);
         });
-    ChunkReader chunks(community);
-    for (std::size_t i = 0; i < plan.stored.chunk_count(); i++)
-        if (Digest digest = plan.stored.chunk(i); !same.contains(digest))
-            decode_chunk(chunks.get(digest), from_snapshot, plan.live.owner, plan.wanted);
-    plan.wanted.recount();
     plan.present.recount();
+    require_key(plan);
+    load_wanted(plan, community, from_snapshot, same);
+    plan.wanted.recount();
 }
 
 void work_out_changes(Query &query, TablePlan &plan, const Terms &terms) {

@@ -39,11 +39,26 @@ void Plan::add_selected_tables() {
         bool by_key = !selection->second.only.empty() || !selection->second.also.empty();
         TablePlan &plan =
             add_table(table, *stored, std::move(selection->second), by_key ? Extent::all : Extent::differing);
-        require_usable_options(query_, plan, order_.options);
+        if (!plan.obstacles.empty())
+            continue;
+        look_into(plan, [&] { require_usable_options(query_, plan, order_.options); });
         // Going back, a row that was named may be one that came and went.
         choose_rows(query_, plan, order_.rows_must_exist && order_.manifest.kind != "before_restore");
     }
     find_foreign_keys();
+}
+
+/// Take a step of a table's plan. Where the schema has changed too much for it, that is an obstacle, and nothing is
+/// planned for the table: the others can be planned without it, and shown.
+void Plan::look_into(TablePlan &plan, const std::function<void()> &step) {
+    try {
+        step();
+    } catch (const Error &error) {
+        if (error.sqlstate != sqlstate::schema_changed)
+            throw;
+        plan.obstacles.push_back(error);
+        plan.select_nothing(query_);
+    }
 }
 
 TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &stored, Selection selection,
@@ -51,8 +66,10 @@ TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &sto
     tables_.push_back(std::make_unique<TablePlan>(query_, table, shape_to_restore(table, community(), stored), stored));
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
-    load_difference(plan, community(), current_, extent);
-    require_distinct_keys(query_, plan);
+    look_into(plan, [&] {
+        load_difference(plan, community(), current_, extent);
+        require_distinct_keys(query_, plan);
+    });
     return plan;
 }
 

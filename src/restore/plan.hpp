@@ -34,6 +34,7 @@ public:
 
 private:
     void add_selected_tables();
+    void look_into(TablePlan &plan, const std::function<void()> &step);
     TablePlan &add_table(const ProtectedTable &table, const ManifestTable &stored, Selection selection, Extent extent);
     void find_foreign_keys();
 
