@@ -1,6 +1,8 @@
 // The plan: what differs, of what is selected, closed under the foreign keys that lead in and out of it.
 #include "restore/plan.hpp"
 
+#include <algorithm>
+
 #include "restore/closure.hpp"
 #include "restore/difference.hpp"
 #include "restore/drift.hpp"
@@ -92,6 +94,14 @@ TablePlan *Plan::join(Oid relation, Extent extent) {
         return &plan;
     }
     return nullptr;
+}
+
+std::vector<const TablePlan *> Plan::tables_by_name() const {
+    std::vector<const TablePlan *> tables;
+    for (const auto &plan : tables_)
+        tables.push_back(plan.get());
+    std::sort(tables.begin(), tables.end(), [](const auto *a, const auto *b) { return a->live.name < b->live.name; });
+    return tables;
 }
 
 const ProtectedTable *Plan::protected_table(Oid relation) const {

@@ -22,6 +22,8 @@ public:
     const RestoreOrder &order() const { return order_; }
     const std::string &community() const { return order_.manifest.community; }
     const std::vector<std::unique_ptr<TablePlan>> &tables() const { return tables_; }
+    /// The same in the order in which people are shown them: by name.
+    std::vector<const TablePlan *> tables_by_name() const;
     const std::vector<ForeignKey> &foreign_keys() const { return foreign_keys_; }
     /// The plan of the table with this OID, or null.
     TablePlan *table(Oid relation) const;
