@@ -10,7 +10,8 @@ CREATE FUNCTION refused() RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM app.witness;
     RETURN QUERY SELECT app.fails('SELECT app.restored()');
-    RETURN QUERY SELECT format('preview: %s: %s', p.relation, p.obstacles) FROM snapback.preview_restore('{x.one}', NULL, 'a') p WHERE p.obstacles <> '{}';
+    RETURN QUERY SELECT concat('preview: ', p.relation, ' +' || nullif(p.inserts, 0), ' ~' || nullif(p.updates, 0), ': ' || nullif(p.obstacles, '{}')::text)
+                 FROM snapback.preview_restore('{x}', NULL, 'a') p WHERE p.relation IS NOT NULL;
     RETURN QUERY SELECT 'other options: ' || r FROM app.restored('{x.two}') r;
 EXCEPTION WHEN OTHERS THEN
     RETURN NEXT 'no preview: ' || SQLERRM;
@@ -41,6 +42,26 @@ SELECT refused();
 ALTER TABLE fit ALTER fresh TYPE number, ALTER fresh DROP NOT NULL;
 SELECT refused();
 ALTER TABLE fit DROP fresh;
+-- Another type, which takes some of the values, by its own rules or by a domain's code, which may fail in any way.
+ALTER TABLE fit ALTER t TYPE int USING 0;
+SELECT refused();
+CREATE FUNCTION fails_on(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM FROM app.witness; RETURN 1 / ($1 - 4) IS NOT NULL; END $$;
+CREATE FUNCTION raises_on(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF $1 = 4 THEN RAISE 'not 4'; END IF; RETURN true; END $$;
+CREATE DOMAIN failing AS int CHECK (app.fails_on(VALUE));
+CREATE DOMAIN raising AS int CHECK (app.raises_on(VALUE));
+UPDATE fit SET other = 5;
+ALTER TABLE fit ALTER t TYPE text, ALTER other TYPE failing;
+SELECT refused();
+ALTER TABLE fit ALTER other TYPE raising;
+SELECT refused();
+SELECT relation, key, action FROM snapback.diff_rows(NULL, 'x', 'a');
+ALTER TABLE fit ALTER other TYPE int;
+-- What no longer takes a row is no matter where the snapshot holds no row.
+ALTER TABLE fit ALTER t TYPE int USING 0;
+SELECT relation, inserts, updates, deletes, obstacles FROM snapback.preview_restore('{x}', NULL, 'b');
+ALTER TABLE fit ALTER t TYPE text;
+TRUNCATE fit; INSERT INTO fit SELECT n, 'a', nullif(n, 2), 't' || n, n FROM generate_series(1, 4) n;
+CALL damage();
 -- A row that lives keeps what it has there.
 ALTER TABLE fit ALTER t SET NOT NULL, ADD fresh text NOT NULL DEFAULT 'live';
 ALTER TABLE fit ALTER fresh DROP DEFAULT;
@@ -89,6 +110,69 @@ SELECT refused();
 ALTER TABLE fit ALTER other DROP NOT NULL;
 BEGIN; SELECT restored(); SELECT id, other FROM fit ORDER BY id; ROLLBACK;
 ALTER TABLE fit DROP CONSTRAINT "to platform";
+-- A foreign key to what a snapshot has: what is missing there comes back as well.
+CREATE TABLE parent (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
+INSERT INTO parent SELECT n, 'a' FROM generate_series(1, 4) n;
+SELECT snapback.protect('parent', 'x.three');
+SELECT snapback.forget('a');
+TRUNCATE fit; INSERT INTO fit SELECT n, 'a', nullif(n, 2), 't' || n, n FROM generate_series(1, 4) n;
+CALL snapback.capture_all();
+CALL damage();
+DELETE FROM parent WHERE id < 3;
+ALTER TABLE fit ADD CONSTRAINT "to parent" FOREIGN KEY (other) REFERENCES parent;
+SELECT relation, inserts, returned, notes FROM snapback.preview_restore('{x.one}', NULL, 'a');
+SELECT restored('{x.one}');
+SELECT changed();
+ALTER TABLE fit DROP CONSTRAINT "to parent";
+SELECT snapback.unprotect('parent');
+-- What must be unique now, and is not among the snapshot's rows: by a column, an expression, NULLs, what is excluded, also where that can wait.
+CREATE TABLE alike (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, code text, n int, span int4range);
+INSERT INTO alike SELECT n, 'a', CASE WHEN n < 3 THEN 'Same' || n % 2 ELSE 'same0' END, nullif(n, 1), int4range(n, n + 2) FROM generate_series(1, 3) n;
+INSERT INTO alike SELECT n, 'a', 'x' || n, NULL FROM generate_series(4, 5) n;
+SELECT snapback.unprotect('fit');
+SELECT snapback.protect('alike', 'x.one');
+SELECT snapback.capture('a') IS NOT NULL;
+TRUNCATE alike;
+CREATE PROCEDURE try(what text, switches jsonb DEFAULT NULL) LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+    EXECUTE 'ALTER TABLE app.alike ADD CONSTRAINT since ' || what;
+    FOR line IN SELECT concat('preview +', p.inserts, ' left out ' || nullif(p.left_out, 0), ': ' || nullif(p.obstacles, '{}')::text) FROM snapback.preview_restore('{x.one}', NULL, 'a', switches) p
+                UNION ALL SELECT app.fails(format('SELECT snapback.restore(''{x.one}'', NULL, ''a'', %L)', switches)) LOOP
+        RAISE INFO '%', line;
+    END LOOP;
+    RAISE INFO '% rows', (SELECT count(*) FROM app.alike);
+    TRUNCATE app.alike;
+    ALTER TABLE app.alike DROP CONSTRAINT since;
+END $$;
+CALL try('UNIQUE (code)');
+CREATE UNIQUE INDEX since ON alike (lower(code)) WHERE id < 4;
+SELECT inserts, obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
+SELECT fails($$SELECT snapback.restore('{x.one}', NULL, 'a')$$);
+DROP INDEX since;
+CALL try('UNIQUE (n)');
+CALL try('UNIQUE NULLS NOT DISTINCT (n)');
+CALL try('UNIQUE NULLS NOT DISTINCT (n) DEFERRABLE INITIALLY DEFERRED');
+CALL try('UNIQUE NULLS NOT DISTINCT (n)', '{"conflicts": "leave"}');
+CALL try('EXCLUDE USING gist (span WITH &&)');
+CALL try('EXCLUDE USING gist (span WITH &&) DEFERRABLE');
+CALL try('EXCLUDE USING gist (span WITH &&)', '{"conflicts": "leave"}');
+SELECT snapback.unprotect('alike');
+-- The same where an option restores one of two columns, and the other was changed since.
+CREATE TABLE mixed (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, a int, b int, UNIQUE (a, b));
+INSERT INTO mixed VALUES (1, 'a', 1, 1), (2, 'a', 1, 2), (3, 'a', 2, 2);
+SELECT snapback.protect('mixed', 'x.one', columns => '{a}');
+SELECT snapback.capture('a') IS NOT NULL;
+UPDATE mixed SET a = 5 WHERE id = 1; UPDATE mixed SET a = 6, b = 1 WHERE id = 2; UPDATE mixed SET a = 7 WHERE id = 3;
+SELECT updates, obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
+SELECT split_part(fails($$SELECT restored('{x.one}')$$), E'\n', 1);
+SELECT updated, left_out FROM snapback.restore('{x.one}', NULL, 'a', '{"conflicts": "leave"}');
+TABLE mixed ORDER BY id;
+SELECT snapback.unprotect('mixed');
+SELECT snapback.protect('fit', 'x.one');
+TRUNCATE fit; INSERT INTO fit SELECT n, 'a', nullif(n, 2), 't' || n, n FROM generate_series(1, 4) n;
+SELECT snapback.capture('a') IS NOT NULL;
+CALL damage();
 -- The key is another one now: which the snapshot holds NULL in, or twice.
 ALTER TABLE fit DROP CONSTRAINT fit_pkey, ADD PRIMARY KEY (n);
 SELECT refused();

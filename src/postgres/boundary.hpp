@@ -27,6 +27,11 @@ public:
     const char *what() const noexcept override { return error_->message ? error_->message : "unknown error"; }
     const ErrorData &data() const noexcept { return *error_; }
     std::string sqlstate() const { return unpack_sql_state(error_->sqlerrcode); }
+    /// Whether a value or a definition is at fault, rather than the server's state or a user's wish to stop.
+    bool is_refusal() const {
+        std::string state_class = sqlstate().substr(0, 2);
+        return state_class == "22" || state_class == "23" || state_class == "42" || state_class == "P0";
+    }
 
 private:
     ErrorData *error_;

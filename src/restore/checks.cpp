@@ -3,7 +3,8 @@
 
 #include "guard/guard_state.hpp"
 #include "postgres/as_owner.hpp"
-#include "restore/conflicts.hpp"
+#include "postgres/deferrable_check.hpp"
+#include "postgres/snapshot_scope.hpp"
 
 namespace snapback {
 
@@ -16,6 +17,16 @@ namespace {
         .with_hint(hint);
 }
 
+/// "AND NOT EXISTS (…)": the row seen as t is not of the community that is restored, whose lock would keep others from
+/// it.
+std::string beyond_the_lock(const Plan &plan, const ProtectedTable *table) {
+    if (!table)
+        return "";
+    JoinedPath path = joined_path(*table);
+    return " AND NOT EXISTS (SELECT FROM (VALUES (0)) v (one)" + path.joins + " WHERE " + path.column + " = CAST(" +
+           quote_text(plan.community()) + " AS " + path.type_name + "))";
+}
+
 /// Every written row's parent must be there. A parent that is not under the community's lock is locked itself.
 void check_parents(Query &query, const Plan &plan, const ForeignKey &key) {
     const TablePlan *child = plan.table(key.child);
@@ -23,9 +34,10 @@ void check_parents(Query &query, const Plan &plan, const ForeignKey &key) {
         return;
     ReadableRelation parent = readable(key.parent);
     AsOwner owner(parent.owner);
-    if (!plan.is_protected(key.parent))
-        query.run("SELECT FROM " + parent.from + " p WHERE EXISTS (SELECT FROM " + child->written_rows() + " c WHERE " +
-                  key.refers("p", "c") + ") FOR KEY SHARE OF p");
+    const ProtectedTable *guarded = plan.protected_table(key.parent);
+    if (!guarded || guarded->relation_name.empty())
+        query.run("SELECT FROM " + parent.from + " t WHERE EXISTS (SELECT FROM " + child->written_rows() + " c WHERE " +
+                  key.refers("t", "c") + ")" + beyond_the_lock(plan, guarded) + " FOR KEY SHARE OF t");
     Rows broken =
         query.run("SELECT FROM " + child->written_rows() + " c WHERE " + key.refers_at_all("c") +
                   " AND NOT EXISTS (SELECT FROM " + parent.from + " p WHERE " + key.refers("p", "c") + ") LIMIT 1");
@@ -68,24 +80,53 @@ void check_children(Query &query, const Plan &plan, const ForeignKey &key) {
     gone.hide();
 }
 
-/// Unique and exclusion constraints that can be deferred are checked by a trigger, which was off.
+/// A deferrable unique or exclusion constraint, by its index; on a partition, that partition's share of it.
+struct Deferrable {
+    Oid index;
+    std::string name;
+    Oid table;
+    std::string where; // which rows it is about
+};
+
+std::vector<Deferrable> deferrable_constraints(Query &query, Oid relation) {
+    std::vector<Deferrable> found;
+    for (Row row : query.run("SELECT i.indexrelid, c.relname::text, i.indrelid,"
+                             " coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true')"
+                             " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+                             " WHERE NOT i.indimmediate AND c.relkind = 'i' AND (i.indrelid = $1"
+                             "   OR i.indrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1) p))"
+                             " ORDER BY c.relname",
+                             {Value::regclass(relation)}))
+        found.push_back({row.oid(1), row.text(2), row.oid(3), row.text(4)});
+    return found;
+}
+
+/// Check what a trigger checks otherwise, and triggers were off. Other sessions may be about to write the same values.
+void check_deferrable_constraint(Query &query, const TablePlan &plan, const Deferrable &constraint) {
+    DeferrableCheck check(constraint.table, constraint.index);
+    SnapshotScope written;
+    query.stream("SELECT l.ctid FROM ONLY " + qualified_name(constraint.table) + " l WHERE (" + constraint.where +
+                     ") AND EXISTS (SELECT FROM " + plan.written_rows() + " w WHERE " + plan.same_key("w", "l") + ")",
+                 {}, [&](TupleTableSlot *slot) {
+                     call([&] { slot_getallattrs(slot); });
+                     check(slot->tts_values[0]);
+                 });
+}
+
 void check_deferrable_constraints(Query &query, const TablePlan &plan) {
-    for (const Uniqueness &constraint : uniqueness_of(query, plan.live.relation)) {
-        if (!constraint.deferrable)
-            continue;
-        AsOwner owner(plan.live.owner);
-        // Both sides are read from the table: what was written lacks the generated columns.
-        std::string rows =
-            "SELECT *, " + constraint.values + " FROM " + plan.live.from() + " l WHERE (" + constraint.where + ")";
-        if (query
-                .run("SELECT FROM (" + rows + " AND EXISTS (SELECT FROM " + plan.written_rows() + " w WHERE " +
-                     plan.same_key("w", "l") + ")) s JOIN (" + rows + ") t ON " + constraint.clash + " WHERE NOT (" +
-                     plan.same_key("t", "s") + ") LIMIT 1")
-                .empty())
-            continue;
-        throw Error(constraint.unique ? sqlstate::unique_violation : sqlstate::exclusion_violation,
-                    "the restore would break constraint " + constraint.name + " of " + plan.live.name)
-            .with_hint("A row outside the chosen options, or of another community, holds the same value now.");
+    if (plan.written() == 0)
+        return;
+    AsOwner owner(plan.live.owner);
+    for (const Deferrable &constraint : deferrable_constraints(query, plan.live.relation)) {
+        try {
+            check_deferrable_constraint(query, plan, constraint);
+        } catch (const PostgresError &error) {
+            if (error.sqlstate() != sqlstate::unique_violation && error.sqlstate() != sqlstate::exclusion_violation)
+                throw;
+            throw Error(error.sqlstate(),
+                        "the restore would break constraint " + constraint.name + " of " + plan.live.name)
+                .with_hint("A row outside the chosen options, or of another community, holds the same value now.");
+        }
     }
 }
 
@@ -124,6 +165,7 @@ void check_result(const Plan &plan) {
                              std::to_string(table->changed()) + " differ, " + std::to_string(table->remove.size()) +
                              " are too many.")
                 .with_hint("A trigger that is ENABLE ALWAYS or REPLICA may have changed what was written.");
+    again.require_no_obstacle(); // a table that could not be planned proves nothing
 }
 
 } // namespace snapback

@@ -11,9 +11,26 @@ namespace {
 
 constexpr int conflicts_named = 5;
 
-// Rows are compared pair by pair where nothing but that finds those that clash; beyond so many it would take too long,
-// and the constraint itself has the last word.
-constexpr std::uint64_t most_rows_paired = 3000;
+// Beyond so many rows, comparing each with each takes longer than to let the constraint have the last word.
+constexpr std::uint64_t most_rows_paired = 1000;
+
+/// A query for the numbers of those rows of `written` that clash with one another; empty where none can, or where it is
+/// not asked.
+std::string clashing_among(const TablePlan &plan, const Uniqueness &uniqueness) {
+    std::string key;
+    for (const KeyColumn &part : plan.live.key)
+        key += (key.empty() ? "" : ", ") + quote_name(plan.live.columns[part.column].name);
+    if (uniqueness.columns == key)
+        return ""; // which tells rows apart
+    if (uniqueness.unique)
+        return "SELECT s.\"the number\" FROM (SELECT *, pg_catalog.count(*) OVER (PARTITION BY " + uniqueness.keys +
+               ") AS \"as many\" FROM written k) s WHERE s.\"as many\" > 1" +
+               (uniqueness.nulls_clash ? "" : " AND ROW(" + uniqueness.keys + ") IS NOT NULL");
+    if (plan.written() > most_rows_paired)
+        return "";
+    return "SELECT s.\"the number\" FROM written s JOIN written t ON " + uniqueness.clash +
+           " WHERE s.\"the number\" <> t.\"the number\"";
+}
 
 } // namespace
 
@@ -21,8 +38,7 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
     AsOwner owner(lock_and_get_owner(relation)); // expressions read as they are run: under the same settings
     std::vector<Uniqueness> all;
     for (Row row :
-         query.run("SELECT r.relname::text, c.contype IS DISTINCT FROM 'x', coalesce(c.condeferrable, false),"
-                   " c.contype IS DISTINCT FROM 'x' AND NOT i.indnullsnotdistinct,"
+         query.run("SELECT r.relname::text, c.contype IS DISTINCT FROM 'x',"
                    " pg_catalog.string_agg(pg_catalog.pg_get_indexdef(i.indexrelid, k, false), ', ' ORDER BY k),"
                    " pg_catalog.string_agg(pg_catalog.format('(%s) AS \"key %s\"',"
                    "   pg_catalog.pg_get_indexdef(i.indexrelid, k, false), k), ', ' ORDER BY k),"
@@ -30,7 +46,8 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
                    "   CASE WHEN i.indnullsnotdistinct THEN 'IS NOT DISTINCT FROM'"
                    "        ELSE pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) END), ' AND ' ORDER BY k),"
                    " coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true')"
-                   "   || coalesce(' AND ' || pg_catalog.pg_get_partition_constraintdef(i.indrelid), '')"
+                   "   || coalesce(' AND ' || pg_catalog.pg_get_partition_constraintdef(i.indrelid), ''),"
+                   " pg_catalog.string_agg(pg_catalog.format('\"key %s\"', k), ', ' ORDER BY k), i.indnullsnotdistinct"
                    " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
                    " LEFT JOIN pg_catalog.pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x')"
                    " CROSS JOIN LATERAL pg_catalog.generate_series(1, i.indnkeyatts::int) AS k"
@@ -43,29 +60,27 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
                    " WHERE (i.indrelid = $1 OR NOT r.relispartition"
                    "        AND i.indrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1) p))"
                    "   AND i.indisvalid AND (i.indisunique OR i.indisexclusion)"
-                   " GROUP BY i.indexrelid, r.relname, c.oid, c.contype, c.condeferrable, i.indpred, i.indrelid"
+                   " GROUP BY i.indexrelid, r.relname, c.oid, c.contype, i.indpred, i.indrelid"
                    " ORDER BY r.relname",
                    {Value::regclass(relation)}))
-        all.push_back({row.text(1), row.boolean(2), row.boolean(3), row.boolean(4), row.text(5), row.text(6),
-                       row.text(7), row.text(8)});
+        all.push_back({row.text(1), row.boolean(2), row.text(3), row.text(4), row.text(7), row.text(5), row.text(6),
+                       row.boolean(8)});
     return all;
 }
 
 std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const Uniqueness &uniqueness) {
-    std::string touched = plan.all_of({"remove", "update", "reinsert"});
-    std::string among_themselves;
-    if (uniqueness.by_equality || plan.written() <= most_rows_paired)
-        among_themselves = " UNION ALL SELECT s.\"the number\" FROM written s JOIN written t ON " + uniqueness.clash +
-                           " WHERE s.\"the number\" <> t.\"the number\"";
+    std::string keyed = "(SELECT *, " + uniqueness.values + " FROM ";
+    std::string where = " r WHERE (" + uniqueness.where + "))";
+    std::string among = clashing_among(plan, uniqueness);
     // First whom they meet, which an index tells; then whether those stay.
-    return "WITH written AS MATERIALIZED (SELECT *, " + uniqueness.values +
-           ", pg_catalog.row_number() OVER () AS \"the number\" FROM " + WholeRows(query, plan).query(false) +
-           " r WHERE (" + uniqueness.where + ")), met AS MATERIALIZED (SELECT s.\"the number\", " + plan.columns("t") +
-           " FROM written s JOIN (SELECT *, " + uniqueness.values + " FROM " + plan.live.from() + " r WHERE (" +
-           uniqueness.where + ")) t ON " + uniqueness.clash + ") SELECT " + plan.columns("s") +
+    return "WITH written AS MATERIALIZED (SELECT *, pg_catalog.row_number() OVER () AS \"the number\" FROM " + keyed +
+           WholeRows(query, plan).query(false) + where + " w), met AS MATERIALIZED (SELECT s.\"the number\", " +
+           plan.columns("t") + " FROM written s JOIN " + keyed + plan.live.from() + where + " t ON " +
+           uniqueness.clash + ") SELECT " + plan.columns("s") +
            ", pg_catalog.to_jsonb(s) AS \"the row\" FROM written s WHERE s.\"the number\" IN ("
            "SELECT t.\"the number\" FROM met t WHERE NOT EXISTS (SELECT FROM " +
-           touched + " x WHERE " + plan.same_key("x", "t") + ")" + among_themselves + ")";
+           plan.all_of({"remove", "update", "reinsert"}) + " x WHERE " + plan.same_key("x", "t") + ")" +
+           (among.empty() ? "" : " UNION ALL " + among) + ")";
 }
 
 void find_conflicts(Query &query, TablePlan &plan) {

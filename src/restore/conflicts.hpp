@@ -7,19 +7,20 @@ namespace snapback {
 struct Uniqueness {
     std::string name;
     bool unique; // else an exclusion constraint
-    bool deferrable;
-    bool by_equality;    // values clash where they are equal: hashing finds such rows
     std::string columns; // as a message names them
     std::string values;  // "(expression) AS "key 1", …" over the table
+    std::string keys;    // ""key 1", …"
     std::string clash;   // "s."key 1" OPERATOR(=) t."key 1" AND …"
     std::string where;   // which rows it is about
+    bool nulls_clash;    // a NULL is the same as another
 };
 
 /// Everything that must be unique in a table.
 std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation);
 
-/// A subquery: the rows that the plan writes whose unique value is held by a row that the plan does not touch, or by
-/// another one that it writes; "the row" tells which it is. Run it as the table's owner.
+/// A subquery: the rows that the plan writes, with their generated columns, whose unique value is held by a row that
+/// the plan does not touch, or by another that it writes: the constraint may be a new one, or over columns of which
+/// only some are restored. "the row" tells the value. Run it as the table's owner.
 std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const Uniqueness &uniqueness);
 
 /// Name what is in conflict: an obstacle for each unique value.

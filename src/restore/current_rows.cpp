@@ -1,12 +1,28 @@
 #include "restore/current_rows.hpp"
 
 #include "core/chunk.hpp"
+#include "postgres/inheritance.hpp"
 #include "postgres/snapshot_scope.hpp"
 #include "postgres/spill_file.hpp"
 #include "settings/settings.hpp"
 #include "snapshot/live_rows.hpp"
 
+extern "C" {
+#include "storage/lmgr.h"
+}
+
 namespace snapback {
+
+namespace {
+
+/// Keep a table's guard as it is until the transaction ends: who takes a trigger off or disables it needs a lock that
+/// this one excludes.
+void hold_guard(Oid relation) {
+    for (Oid member : with_descendants(relation))
+        call([&] { LockRelationOid(member, RowExclusiveLock); });
+}
+
+} // namespace
 
 std::uint64_t LiveRows::visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) {
     SnapshotScope snapshot;
@@ -28,7 +44,8 @@ std::uint64_t LiveRows::visit(const ProtectedTable &table, const RelationShape &
     return rows;
 }
 
-std::uint64_t BeforeRestore::visit(const ProtectedTable &table, const RelationShape &, const Visitor &visitor) {
+std::uint64_t BeforeRestore::visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) {
+    hold_guard(live.relation);
     {
         SnapshotScope snapshot;
         capture_.add(table);

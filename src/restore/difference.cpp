@@ -149,8 +149,28 @@ public:
         present.finish();
     }
 
+    /// Throw Error (SB009) where a row of the snapshot could not be decoded.
+    void require_fit() const {
+        if (refusal_)
+            throw Error(*refusal_);
+    }
+
 private:
-    void add_wanted(std::string_view rows) { decode_chunk(rows, from_snapshot_, plan_.live.owner, plan_.wanted); }
+    /// Decode rows of the snapshot. A type or domain may refuse a value, and its owner's code fail in any way: what
+    /// that leaves behind goes with the subtransaction. The live rows are gone through to their end nevertheless.
+    void add_wanted(std::string_view rows) {
+        if (refusal_)
+            return;
+        try {
+            Subtransaction attempt;
+            decode_chunk(rows, from_snapshot_, plan_.live.owner, plan_.wanted);
+            attempt.commit();
+        } catch (const Error &error) {
+            if (error.sqlstate != sqlstate::schema_changed)
+                throw;
+            refusal_ = error;
+        }
+    }
     void add_present(std::string_view rows) { decode_chunk(rows, from_live_, plan_.live.owner, plan_.present); }
 
     TablePlan &plan_;
@@ -159,19 +179,21 @@ private:
     Shape stored_;
     RowDecoder from_snapshot_;
     RowDecoder from_live_;
+    std::optional<Error> refusal_;
 };
 
 } // namespace
 
 void load_difference(TablePlan &plan, const std::string &community, CurrentRows &current, Extent extent) {
     Sides sides(plan, community, current);
-    require_key(plan);
     if (extent == Extent::differing && sides.are_comparable())
         sides.load_differing();
     else
         sides.load_all();
     plan.wanted.recount();
     plan.present.recount();
+    require_key(plan);
+    sides.require_fit();
 }
 
 void work_out_changes(Query &query, TablePlan &plan, const Terms &terms) {

@@ -137,6 +137,9 @@ void require_usable_options(Query &query, const TablePlan &plan, const std::vect
     Rows broken =
         query.run("SELECT snapback.coverage_problem(t, $2, $3) FROM snapback.protected_table t WHERE t.id = $1",
                   {Value::integer(plan.table.id), Value::regclass(plan.live.relation), Value::text_array(options)});
+    if (broken.empty())
+        throw Error(sqlstate::undefined_object, plan.live.name + " was just taken out of protection")
+            .with_hint("Restore other options, or protect it anew: what is captured from then on can be restored.");
     if (!broken[0].is_null(1))
         throw Error(sqlstate::schema_changed, broken[0].text(1))
             .with_hint("Call snapback.protect() again with columns and a filter that fit the table now.");

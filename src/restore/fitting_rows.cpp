@@ -109,6 +109,7 @@ private:
 
     void find_refused(const std::string &constraint, const std::string &condition, bool changed_only) {
         try {
+            Subtransaction attempt;
             Rows rows =
                 query_.run("SELECT pg_catalog.min(k), pg_catalog.count(*) FROM (SELECT " + key_text(plan_, "w") +
                            " AS k FROM (SELECT *, (" + condition + ") IS FALSE AS \"is refused\" FROM " +
@@ -117,10 +118,12 @@ private:
                 found_.push_back("constraint \"" + constraint + "\" refuses " +
                                  counted(rows[0].bigint(2), rows[0].text(1)) +
                                  " of the snapshot: change the constraint, or restore other options");
+            attempt.commit();
         } catch (const PostgresError &error) {
-            throw Error(error.sqlstate(), "constraint \"" + constraint + "\" of " + plan_.live.name +
-                                              " cannot be tried on rows of the snapshot: " + error.what())
-                .with_hint("Change the constraint, or restore other options.");
+            if (!error.is_refusal())
+                throw;
+            found_.push_back("constraint \"" + constraint + "\" cannot be tried on rows of the snapshot (" +
+                             error.what() + "): change the constraint, or restore other options");
         }
     }
 

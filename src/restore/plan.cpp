@@ -1,6 +1,8 @@
 // The plan: what differs, of what is selected, closed under the foreign keys that lead in and out of it.
 #include "restore/plan.hpp"
 
+#include <algorithm>
+
 #include "restore/closure.hpp"
 #include "restore/difference.hpp"
 #include "restore/drift.hpp"
@@ -39,11 +41,26 @@ void Plan::add_selected_tables() {
         bool by_key = !selection->second.only.empty() || !selection->second.also.empty();
         TablePlan &plan =
             add_table(table, *stored, std::move(selection->second), by_key ? Extent::all : Extent::differing);
-        require_usable_options(query_, plan, order_.options);
+        if (!plan.obstacles.empty())
+            continue;
+        look_into(plan, [&] { require_usable_options(query_, plan, order_.options); });
         // Going back, a row that was named may be one that came and went.
         choose_rows(query_, plan, order_.rows_must_exist && order_.manifest.kind != "before_restore");
     }
     find_foreign_keys();
+}
+
+/// Take a step of a table's plan. Where the schema has changed too much for it, that is an obstacle, and nothing is
+/// planned for the table: the others can be planned without it, and shown.
+void Plan::look_into(TablePlan &plan, const std::function<void()> &step) {
+    try {
+        step();
+    } catch (const Error &error) {
+        if (error.sqlstate != sqlstate::schema_changed)
+            throw;
+        plan.obstacles.push_back(error);
+        plan.select_nothing(query_);
+    }
 }
 
 TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &stored, Selection selection,
@@ -52,8 +69,11 @@ TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &sto
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
     // What goes with a row that is deleted may be just as it was.
-    load_difference(plan, community(), current_, order_.terms.held == Terms::Held::follow ? Extent::all : extent);
-    require_distinct_keys(query_, plan);
+    bool follows = order_.terms.held == Terms::Held::follow;
+    look_into(plan, [&] {
+        load_difference(plan, community(), current_, follows ? Extent::all : extent);
+        require_distinct_keys(query_, plan);
+    });
     return plan;
 }
 
@@ -78,11 +98,20 @@ TablePlan *Plan::join(Oid relation, Extent extent) {
     return nullptr;
 }
 
-bool Plan::is_protected(Oid relation) const {
+std::vector<const TablePlan *> Plan::tables_by_name() const {
+    std::vector<const TablePlan *> tables;
+    for (const auto &plan : tables_)
+        tables.push_back(plan.get());
+    std::sort(tables.begin(), tables.end(), [](const auto *a, const auto *b) { return a->live.name < b->live.name; });
+    return tables;
+}
+
+const ProtectedTable *Plan::protected_table(Oid relation) const {
     for (const ProtectedTable &table : protected_)
         if (table.relation == relation)
-            return true;
-    return this->table(relation) != nullptr;
+            return &table;
+    const TablePlan *plan = this->table(relation);
+    return plan ? &plan->table : nullptr;
 }
 
 void Plan::require_no_obstacle() const {

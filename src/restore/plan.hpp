@@ -22,18 +22,21 @@ public:
     const RestoreOrder &order() const { return order_; }
     const std::string &community() const { return order_.manifest.community; }
     const std::vector<std::unique_ptr<TablePlan>> &tables() const { return tables_; }
+    /// The same in the order in which people are shown them: by name.
+    std::vector<const TablePlan *> tables_by_name() const;
     const std::vector<ForeignKey> &foreign_keys() const { return foreign_keys_; }
     /// The plan of the table with this OID, or null.
     TablePlan *table(Oid relation) const;
     /// The same; a table that is in the snapshot joins the plan with nothing selected. Null for any other.
     TablePlan *join(Oid relation, Extent extent = Extent::differing);
-    /// Whether writes to the relation are guarded, in the plan or not.
-    bool is_protected(Oid relation) const;
+    /// The protected table that this relation is, for this community, in the plan or not; null for any other.
+    const ProtectedTable *protected_table(Oid relation) const;
     /// Throw the first thing that keeps the restore from being done, if any does.
     void require_no_obstacle() const;
 
 private:
     void add_selected_tables();
+    void look_into(TablePlan &plan, const std::function<void()> &step);
     TablePlan &add_table(const ProtectedTable &table, const ManifestTable &stored, Selection selection, Extent extent);
     void find_foreign_keys();
 

@@ -43,11 +43,11 @@ SNAPBACK_FUNCTION(snapback_plan_restore) {
     LiveRows current(order.manifest.community);
     Query query;
     Plan plan(query, order, current);
-    for (const auto &table : plan.tables()) {
-        if (order.terms.conflicts == Terms::Conflicts::refuse)
+    if (order.terms.conflicts == Terms::Conflicts::refuse)
+        for (const auto &table : plan.tables())
             find_conflicts(query, *table);
+    for (const TablePlan *table : plan.tables_by_name())
         show(query, *table, result);
-    }
     PG_RETURN_NULL();
 }
 
@@ -60,7 +60,7 @@ SNAPBACK_FUNCTION(snapback_plan_rows) {
     LiveRows current(order.manifest.community);
     Query query;
     Plan plan(query, order, current);
-    for (const auto &table : plan.tables())
+    for (const TablePlan *table : plan.tables_by_name())
         for_each_difference(query, *table, [&](const RowDifference &difference) {
             result.add({Value::text(table->live.name), difference.key, Value::text(difference.action),
                         difference.before, difference.after});

@@ -28,6 +28,13 @@ std::string TablePlan::all_of(std::initializer_list<const char *> kinds) const {
     return "(" + all + ")";
 }
 
+void TablePlan::select_nothing(Query &query) {
+    selection.rows.clear();
+    selection.parts.clear();
+    for (TupleStore *store : {&wanted, &present})
+        store->fill(query, "SELECT " + columns("") + " FROM " + store->name() + " WHERE false");
+}
+
 std::string TablePlan::columns(const std::string &alias) const {
     std::string list;
     for (const LiveColumn &column : live.columns)

@@ -35,6 +35,8 @@ struct TablePlan {
     std::uint64_t written() const { return insert.size() + changed(); }
     /// The rows of stores, all of them: a subquery.
     std::string all_of(std::initializer_list<const char *> kinds) const;
+    /// Forget what is selected, and the rows that it was to be compared with.
+    void select_nothing(Query &query);
     /// How many rows stay as they are.
     std::uint64_t left() const { return live_rows - changed() - remove.size(); }
 

@@ -41,12 +41,6 @@ Datum binary_datum(FieldForm form, const char *bytes, std::size_t size) {
     }
 }
 
-/// Whether a type, a domain's check or an object's absence has refused a value, and nothing else has gone wrong.
-bool is_refusal(const PostgresError &error) {
-    std::string state_class = error.sqlstate().substr(0, 2);
-    return state_class == "22" || state_class == "23" || state_class == "42";
-}
-
 /// Whether this many bytes can be a value of the form.
 bool fits(FieldForm form, std::size_t size) {
     std::size_t width = form == FieldForm::fixed16 ? 16 : word_width(form);
@@ -93,13 +87,19 @@ RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live)
             return false;
         });
         if (gone)
-            throw Error(sqlstate::schema_changed, "column \"" + column.name + "\" of " + live.name + " was of type " +
-                                                      column.type + ", which does not exist any more")
-                .with_hint("Make that type again while this is restored, or restore other options.");
+            refuse(Error(sqlstate::schema_changed, "column \"" + column.name + "\" of " + live.name + " was of type " +
+                                                       column.type + ", which does not exist any more")
+                       .with_hint("Make that type again while this is restored, or restore other options."));
     }
     for (const LabelledColumn &column : live.labelled)
         if (source_[column.column] >= 0)
             follow_labels(column, stored.label_renames);
+}
+
+/// Note why no row can be decoded: of a table without rows none need be.
+void RowDecoder::refuse(Error fault) {
+    if (!fault_)
+        fault_ = std::move(fault);
 }
 
 /// Prepare a column whose enum's labels may have been renamed. What lies deeper than in an array keeps its old label,
@@ -110,11 +110,10 @@ void RowDecoder::follow_labels(const LabelledColumn &column, std::int64_t seen) 
     if (field.labels.empty())
         return;
     if (column.form == LabelledColumn::Form::nested && field.labels.would_mislead(column.labels))
-        throw Error(
-            sqlstate::schema_changed,
-            "column \"" + field.name + "\" of " + table_ +
-                " holds enum labels within other values, of which some were renamed and the old names used again")
-            .with_hint("Restore other options.");
+        refuse(Error(sqlstate::schema_changed, "column \"" + field.name + "\" of " + table_ +
+                                                   " holds enum labels within other values, of which some were renamed "
+                                                   "and the old names used again")
+                   .with_hint("Restore other options."));
     stores_alike_ = false;
 }
 
@@ -145,6 +144,8 @@ void RowDecoder::relabel() {
 }
 
 void RowDecoder::decode(std::string_view row) {
+    if (fault_)
+        throw Error(*fault_);
     read_fields(row, stored_columns_, stored_);
     for (std::size_t i = 0; i < source_.size(); i++) {
         nulls_[i] = source_[i] < 0 || !stored_[source_[i]];
@@ -165,7 +166,7 @@ void RowDecoder::decode(std::string_view row) {
             MemoryContextSwitchTo(before);
         });
     } catch (const PostgresError &error) {
-        if (!is_refusal(error))
+        if (!error.is_refusal())
             throw;
         throw Error(sqlstate::schema_changed, "column \"" + fields_[at_].name + "\" of " + table_ +
                                                   " cannot take a value of the snapshot any more: " + error.what())

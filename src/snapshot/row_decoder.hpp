@@ -11,7 +11,7 @@ namespace snapback {
 ///
 /// Columns are matched by what they are called now. One that the snapshot does not have comes back as NULL and is not
 /// `mapped`; one whose type has changed goes through its text form. Decode as the table's owner: input functions may be
-/// his.
+/// his. A row that the columns cannot take any more raises Error (SB009).
 class RowDecoder {
 public:
     RowDecoder(const Shape &stored, const RelationShape &live);
@@ -38,11 +38,13 @@ private:
         RenamedLabels labels;
         std::string relabelled; // the value that is being decoded
     };
+    void refuse(Error fault);
     void follow_labels(const LabelledColumn &column, std::int64_t seen);
     void relabel();
     Datum value(Field &field, const char *bytes, std::size_t size);
 
     std::string table_;
+    std::optional<Error> fault_; // why no row can be decoded
     bool stores_alike_;
     std::size_t stored_columns_;
     MemoryContext row_memory_;
