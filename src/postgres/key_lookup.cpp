@@ -78,6 +78,15 @@ bool pin_again(Relation relation, const Trace &trace) {
 #endif
 }
 
+/// Begin to scan an index with this many keys; a Postgres call.
+IndexScanDesc begin_scan(Relation relation, Relation index, Snapshot snapshot, std::size_t keys) {
+#if PG_VERSION_NUM >= 180000
+    return index_beginscan(relation, index, snapshot, nullptr, static_cast<int>(keys), 0);
+#else
+    return index_beginscan(relation, index, snapshot, static_cast<int>(keys), 0);
+#endif
+}
+
 /// Point at a row version on a page that is locked; false where there is none in that place.
 bool point_at(HeapTuple tuple, Relation relation, const Trace &trace) {
     Page page = BufferGetPage(trace.buffer);
@@ -207,7 +216,7 @@ void KeyLookup::scan_index(Search &search, Relation index, Snapshot snapshot) co
         ScanKeyEntryInitialize(&keys[i], 0, static_cast<AttrNumber>(i + 1), BTEqualStrategyNumber, parts_[i].subtype,
                                parts_[i].collation, parts_[i].function, search.key[parts_[i].position].datum);
     TupleTableSlot *slot = table_slot_create(search.relation, nullptr);
-    IndexScanDesc scan = index_beginscan(search.relation, index, snapshot, static_cast<int>(parts_.size()), 0);
+    IndexScanDesc scan = begin_scan(search.relation, index, snapshot, parts_.size());
     index_rescan(scan, keys.data(), static_cast<int>(parts_.size()), nullptr, 0);
     while (index_getnext_slot(scan, ForwardScanDirection, slot)) {
         search.keep(selected_, [&](AttrNumber column, bool *null) { return slot_getattr(slot, column, null); });
