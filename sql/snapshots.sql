@@ -107,6 +107,29 @@ SELECT pg_sleep(1.1);
 SELECT status FROM snapback.list_snapshots('b');
 RESET snapback.retention;
 SELECT status FROM snapback.list_snapshots('b');
+-- Seven days are so many hours, whatever clocks on walls do meanwhile, and not a moment more or less, though nobody has swept.
+SET timezone = 'Europe/Berlin';
+BEGIN;
+UPDATE snapback.snapshot SET captured_at = '2026-03-25 12:00';
+SELECT DISTINCT expires_at FROM snapback.snapshots;
+UPDATE snapback.snapshot SET captured_at = '2026-10-21 12:00';
+SELECT DISTINCT expires_at FROM snapback.snapshots;
+ROLLBACK;
+RESET timezone;
+-- Its age is looked at before it is read: one that is let in is found damaged then, for its time was changed.
+CREATE FUNCTION at_age(age interval) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE told text;
+BEGIN
+    UPDATE snapback.snapshot SET captured_at = clock_timestamp() - age WHERE community = 'b';
+    told := format('%s; restore %s; preview %s; ', (SELECT string_agg(DISTINCT s.status, ',') FROM snapback.list_snapshots('b') s), left(app.fails('SELECT app.restored(NULL, ''b'')'), 5),
+                   left(app.fails('SELECT snapback.preview_restore(''{x.one}'', NULL, ''b'')'), 5));
+    RETURN told || (SELECT 'swept: ' || e.snapshots FROM snapback.expire() e);
+END $$;
+BEGIN; SELECT at_age('6 days 23:59:55'); ROLLBACK;
+BEGIN; SELECT at_age('7 days'); ROLLBACK;
+BEGIN; SELECT at_age('7 days 00:00:01'); ROLLBACK;
+-- A clock that was set back.
+BEGIN; SELECT at_age('-1 hour'); ROLLBACK;
 -- Forgotten.
 SELECT restored(NULL, 'b');
 SELECT snapshots, chunks > 0 AS any FROM snapback.forget('b');

@@ -110,6 +110,36 @@ CREATE OR REPLACE TRIGGER wrong BEFORE INSERT ON wrong FOR EACH STATEMENT EXECUT
 SELECT fare('INSERT INTO wrong VALUES (1)');
 DROP TABLE wrong;
 
+-- One statement that writes to a hundred thousand communities takes few locks, and fills no lock table.
+CREATE TABLE crowd (cid int PRIMARY KEY, n int);
+INSERT INTO crowd SELECT i, 0 FROM generate_series(1, 100000) i;
+CALL protect('crowd', 'cid');
+BEGIN;
+UPDATE crowd SET n = 1;
+SELECT count(*) <= 64 AS few, count(*) FILTER (WHERE community = 'all') AS of_all FROM held;
+PREPARE TRANSACTION 'snapback regress crowd';
+-- A restore gives way to it in time, and says to whom. The best of three counts: the machine may be busy.
+SET snapback.lock_timeout = '300ms';
+CREATE FUNCTION waited(statement text, OUT told text, OUT seconds double precision) LANGUAGE plpgsql AS $$
+DECLARE begun timestamptz := clock_timestamp();
+BEGIN
+    told := guard_test.fare(statement);
+    seconds := extract(epoch FROM clock_timestamp() - begun);
+END $$;
+SELECT count(*) FILTER (WHERE told ~ 'prepared transaction .snapback regress crowd.') AS named, min(seconds) BETWEEN 0.3 AND 1.3 AS in_time
+FROM generate_series(1, 3) i, LATERAL waited(format('SELECT snapback.lock_for_restore(%L)', i)) w;
+RESET snapback.lock_timeout;
+COMMIT PREPARED 'snapback regress crowd';
+BEGIN; SELECT snapback.lock_for_restore('77'); PREPARE TRANSACTION 'snapback regress restore';
+SELECT fare('UPDATE crowd SET n = 2'), fare('UPDATE crowd SET n = 2 WHERE cid < 70');
+ROLLBACK PREPARED 'snapback regress restore';
+-- A table that was dropped and is registered still is in nobody's way, not even in that of rows that move.
+CREATE TABLE crowded (id int, crowd int CONSTRAINT of_crowd REFERENCES crowd);
+CALL protect('crowded', NULL, 'of_crowd');
+DROP TABLE crowded, crowd;
+SELECT fare('UPDATE item SET cid = 3 WHERE cid = 2');
+DELETE FROM snapback.protected_table WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = relation);
+
 -- Every type that casts to text names its community by that cast.
 CREATE DOMAIN key AS varchar(20) CHECK (value <> '');
 CREATE TYPE mood AS ENUM ('lively', 'calm');

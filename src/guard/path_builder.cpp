@@ -178,6 +178,10 @@ bool leads_children(Oid relation, GuardedPath &path) {
         auto leads = [&](const ForeignKey &key) { return std::find(led.begin(), led.end(), key.parent) != led.end(); };
         std::vector<ProtectedTable> tables = protected_tables();
         path.leads_children = std::any_of(tables.begin(), tables.end(), [&](const ProtectedTable &table) {
+            // One that was dropped leads nowhere, and is in nobody's way.
+            if (table.via.empty() ||
+                !call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table.relation)); }))
+                return false;
             CommunityPath traced = trace_path(table);
             return std::any_of(traced.keys.begin(), traced.keys.end(), leads);
         });

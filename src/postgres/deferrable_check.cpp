@@ -33,7 +33,7 @@ void DeferrableCheck::operator()(Datum ctid) {
         trigger.tgconstrindid = index_;
         TriggerData event{};
         event.type = T_TriggerData;
-        event.tg_event = TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW | TRIGGER_EVENT_AFTER;
+        event.tg_event = TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW; // after it, which has no bit of its own
         event.tg_relation = table_;
         event.tg_trigslot = slot_;
         event.tg_trigger = &trigger;

@@ -25,6 +25,7 @@ void hold_guard(Oid relation) {
 } // namespace
 
 std::uint64_t LiveRows::visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) {
+    hold_rows(table, live.relation);
     SnapshotScope snapshot;
     RowSorter sorter(settings().capture_memory(), open_temporary_file);
     std::uint64_t rows = 0;
@@ -46,6 +47,7 @@ std::uint64_t LiveRows::visit(const ProtectedTable &table, const RelationShape &
 
 std::uint64_t BeforeRestore::visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) {
     hold_guard(live.relation);
+    hold_rows(table, live.relation);
     {
         SnapshotScope snapshot;
         capture_.add(table);

@@ -117,11 +117,26 @@ std::vector<Manifest> Capture::finish() {
     return std::move(manifests_);
 }
 
+namespace {
+
+/// Keep all rows of a table to be seen by the snapshot that is to be taken.
+void hold_rows_of(std::span<const std::string> communities, const ProtectedTable &table) {
+    if (table.relation_name.empty())
+        return hold_rows(table, table.relation);
+    for (const std::string &community : communities)
+        hold_rows(table, relation_of(table, community));
+}
+
+} // namespace
+
 std::vector<Manifest> capture(const CaptureOrder &order) {
     hold_store();
+    std::vector<ProtectedTable> tables = protected_tables();
+    for (const ProtectedTable &table : tables)
+        hold_rows_of(order.communities, table);
     SnapshotScope snapshot;
     Capture capture(order);
-    for (const ProtectedTable &table : protected_tables())
+    for (const ProtectedTable &table : tables)
         capture.add(table);
     return capture.finish();
 }

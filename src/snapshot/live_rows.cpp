@@ -3,7 +3,12 @@
 #include <unordered_map>
 
 #include "postgres/as_owner.hpp"
+#include "postgres/inheritance.hpp"
 #include "snapshot/row_encoder.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+}
 
 namespace snapback {
 
@@ -62,7 +67,37 @@ private:
     std::uint32_t last_index_ = UINT32_MAX;
 };
 
+/// Lock a table with its partitions, if it is there. In a transaction whose snapshot is older, throw Error (40001)
+/// where one of them has been emptied or rewritten since.
+bool hold(Oid relation) {
+    if (!call([&] {
+            LockRelationOid(relation, AccessShareLock);
+            return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation));
+        }))
+        return false;
+    std::vector<Oid> members = with_descendants(relation);
+    if (!call([] { return IsolationUsesXactSnapshot(); }))
+        return true;
+    Query query;
+    for (Oid member : members)
+        if (query
+                .run("SELECT FROM pg_catalog.pg_class c WHERE c.oid = $1"
+                     " AND (c.relkind <> 'r' OR c.relfilenode = pg_catalog.pg_relation_filenode(c.oid))",
+                     {Value::regclass(member)})
+                .empty())
+            throw Error(sqlstate::serialization_failure,
+                        qualified_name(member) + " was rewritten after the snapshot of this transaction was taken")
+                .with_hint("Do this in a transaction of its own.");
+    return true;
+}
+
 } // namespace
+
+void hold_rows(const ProtectedTable &table, Oid relation) {
+    if (hold(relation) && !table.via.empty())
+        for (const ForeignKey &key : trace_path(table).keys)
+            hold(key.parent);
+}
 
 void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std::span<const std::string> communities,
                     const RowVisitor &visit) {

@@ -166,11 +166,15 @@ def worker_pids(connection, kind):
                            "WHERE backend_type = %s AND datname = current_database()", f"pg_snapback {kind} worker")
 
 
+def as_server_user():
+    """What makes a command run as the account that runs the server."""
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"] if os.getuid() == 0 else []
+
+
 def pg_ctl(*arguments):
-    """Run pg_ctl on the server, as the account that runs it; return whether it succeeded in time."""
+    """Run pg_ctl on the server; return whether it succeeded in time."""
     data = os.environ["SERVER_DIR"] + "/data"
-    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"] if os.getuid() == 0 else []
-    done = subprocess.run([*as_user, "pg_ctl", "-D", data, "-l", os.environ["SERVER_DIR"] + "/log", "-w", "-t", str(PATIENCE), *arguments],
+    done = subprocess.run([*as_server_user(), "pg_ctl", "-D", data, "-l", os.environ["SERVER_DIR"] + "/log", "-w", "-t", str(PATIENCE), *arguments],
                           check=False, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     return done.returncode == 0
 
