@@ -196,6 +196,7 @@ JoinedPath joined_path(const ProtectedTable &table) {
         std::string parent = "p" + std::to_string(i + 1);
         joined.joins +=
             " JOIN " + readable(path.keys[i].parent).from + " " + parent + " ON " + path.keys[i].refers(parent, alias);
+        joined.parents.push_back(path.keys[i].parent);
         alias = parent;
     }
     joined.column = alias + "." + quote_name(path.column);

@@ -105,7 +105,8 @@ BEGIN
           AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.oid = class.relowner) THEN
         state := '55000';
         problem := format('row security of %s binds its owner too, and would hide rows from a snapshot', relation);
-        hint := 'ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS.';
+        hint := format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, or ALTER ROLE %I BYPASSRLS.', relation,
+                       pg_get_userbyid(class.relowner));
     ELSIF snapback.key_columns(relation) IS NULL THEN
         state := 'SB022';
         problem := format('%s has no key that names a row', relation);

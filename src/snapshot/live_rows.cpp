@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "postgres/as_owner.hpp"
+#include "postgres/row_security.hpp"
 #include "snapshot/row_encoder.hpp"
 
 namespace snapback {
@@ -67,6 +68,9 @@ private:
 void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std::span<const std::string> communities,
                     const RowVisitor &visit) {
     JoinedPath path = joined_path(table);
+    refuse_binding_owner(shape.relation, shape.owner);
+    for (Oid parent : path.parents)
+        refuse_hidden_parent(parent, shape.relation, shape.owner);
     std::string sql = "SELECT " + path.column + column_list(shape) + " FROM " + shape.from() + " t" + path.joins +
                       " WHERE " + path.column + " = ANY (CAST($1 AS " + path.type_name + "[]))";
     AsOwner owner(shape.owner);
@@ -81,6 +85,7 @@ void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std
 }
 
 void read_live_table(const RelationShape &shape, std::uint32_t community, const RowVisitor &visit) {
+    refuse_binding_owner(shape.relation, shape.owner);
     // The leading column stands where a shared table has the community.
     std::string sql = "SELECT NULL" + column_list(shape) + " FROM " + shape.from() + " t";
     AsOwner owner(shape.owner);
