@@ -63,6 +63,19 @@ private:
     std::uint32_t last_index_ = UINT32_MAX;
 };
 
+/// Read all rows of a relation that has the table's columns.
+void read_all(Query &query, const std::string &relation, const RelationShape &shape, std::uint32_t community,
+              const RowVisitor &visit) {
+    // The leading column stands where a shared table has the community.
+    std::string sql = "SELECT NULL" + column_list(shape) + " FROM " + relation + " t";
+    AsOwner owner(shape.owner);
+    RowEncoder encoder(shape, 1);
+    query.stream(sql, {}, [&](TupleTableSlot *slot) {
+        encoder.encode(slot);
+        visit(community, encoder.key(), encoder.row());
+    });
+}
+
 } // namespace
 
 void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std::span<const std::string> communities,
@@ -86,15 +99,13 @@ void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std
 
 void read_live_table(const RelationShape &shape, std::uint32_t community, const RowVisitor &visit) {
     refuse_binding_owner(shape.relation, shape.owner);
-    // The leading column stands where a shared table has the community.
-    std::string sql = "SELECT NULL" + column_list(shape) + " FROM " + shape.from() + " t";
-    AsOwner owner(shape.owner);
     Query query;
-    RowEncoder encoder(shape, 1);
-    query.stream(sql, {}, [&](TupleTableSlot *slot) {
-        encoder.encode(slot);
-        visit(community, encoder.key(), encoder.row());
-    });
+    read_all(query, shape.from(), shape, community, visit);
+}
+
+void read_stored_rows(Query &query, const TupleStore &store, const RelationShape &shape, std::uint32_t community,
+                      const RowVisitor &visit) {
+    read_all(query, store.name(), shape, community, visit);
 }
 
 } // namespace snapback
