@@ -168,6 +168,73 @@ CREATE TABLE hints (id int PRIMARY KEY, person int CONSTRAINT by REFERENCES peop
 SELECT snapback.protect('hints', 'a.other');
 SET client_min_messages = warning;
 
+-- Columns that take NULL: rows fall out of their community there, wherever on the path it is
+CREATE TABLE drafts (id int PRIMARY KEY, cid uuid REFERENCES communities, slug text, CONSTRAINT has_community CHECK (cid IS NOT NULL) NOT VALID);
+CREATE TABLE "Draft""s lines" (id int PRIMARY KEY, "Draft" int CONSTRAINT of REFERENCES drafts);
+CREATE TABLE draft_notes (id int PRIMARY KEY, line int NOT NULL CONSTRAINT on_line REFERENCES "Draft""s lines");
+CREATE TABLE mirrors (id int PRIMARY KEY, page bigint NOT NULL CONSTRAINT of REFERENCES pages, cid uuid);
+CREATE UNIQUE INDEX ON drafts (id, cid);
+ALTER TABLE mirrors ADD draft int NOT NULL, ADD CONSTRAINT shared FOREIGN KEY (draft, cid) REFERENCES drafts (id, cid);
+CREATE VIEW noted AS SELECT relation, path, status, note FROM snapback.protection WHERE note IS NOT NULL ORDER BY relation::text COLLATE "C";
+SET client_min_messages = notice;
+SELECT snapback.protect('drafts', 'a.other');
+SELECT snapback.protect('"Draft""s lines"', 'a.other');
+SELECT snapback.protect('draft_notes', 'a.other');
+SELECT snapback.protect('mirrors', 'a.other', via := 'shared', community_column := 'cid');
+SELECT snapback.protect('mirrors', 'a.pages');
+SET client_min_messages = warning;
+SELECT * FROM noted WHERE relation::text ~* 'draft|mirror';
+ALTER TABLE drafts VALIDATE CONSTRAINT has_community;
+ALTER TABLE "Draft""s lines" ALTER "Draft" SET NOT NULL;
+SELECT * FROM noted WHERE relation::text ~* 'draft|mirror';
+ALTER TABLE mirrors ALTER cid SET NOT NULL;
+SELECT * FROM noted WHERE relation::text ~* 'draft|mirror';
+SELECT relation FROM noted;
+-- health() tells where there are such rows, once the statistics know of them
+SELECT concern, subject, problem FROM snapback.health() WHERE concern = 'outside' ORDER BY 2;
+INSERT INTO hints VALUES (1), (2);
+INSERT INTO maybe VALUES (1);
+SELECT concern, subject, problem FROM snapback.health() WHERE concern = 'outside' ORDER BY 2;
+ANALYZE hints, maybe, drafts;
+SELECT * FROM snapback.health() WHERE concern = 'outside' ORDER BY 2;
+DELETE FROM hints;
+ANALYZE hints, maybe;
+SELECT concern, subject, problem FROM snapback.health() WHERE concern = 'outside' ORDER BY 2;
+DELETE FROM maybe;
+ANALYZE maybe;
+SELECT snapback.unprotect('draft_notes'), snapback.unprotect('"Draft""s lines"'), snapback.unprotect('mirrors'), snapback.unprotect('drafts');
+DROP TABLE mirrors, draft_notes, "Draft""s lines", drafts;
+
+-- Columns that no foreign key ties to a community, but whose name and type do: cid as in most tables, communityId after the table
+CREATE TABLE "communityId_only" (id int PRIMARY KEY, "communityId" uuid NOT NULL);
+CREATE TABLE beside (id int PRIMARY KEY, person int NOT NULL CONSTRAINT by REFERENCES people, cid uuid NOT NULL);
+CREATE TABLE perhaps (id int PRIMARY KEY, "Cid" uuid, person int CONSTRAINT by REFERENCES people);
+CREATE TABLE rather_not (id int PRIMARY KEY, cid uuid, person int NOT NULL CONSTRAINT by REFERENCES people);
+CREATE TABLE undecided (id int PRIMARY KEY, cid uuid NOT NULL, community_id uuid NOT NULL);
+CREATE TABLE parts (id int, cid uuid, PRIMARY KEY (id, cid)) PARTITION BY LIST (cid);
+CREATE TABLE parts_default PARTITION OF parts DEFAULT;
+CREATE TABLE of_parts (id int PRIMARY KEY, part int NOT NULL, its_cid uuid NOT NULL, CONSTRAINT of_part FOREIGN KEY (part, its_cid) REFERENCES parts);
+-- and these are not: another type, generated, a foreign key to something else, temporary, of an extension, the directory, no such name
+CREATE TABLE not_a_number (id int PRIMARY KEY, cid int);
+CREATE TABLE not_generated (id int PRIMARY KEY, text_of text, cid uuid GENERATED ALWAYS AS (NULL::uuid) STORED);
+CREATE TABLE other_keys (cid uuid PRIMARY KEY);
+CREATE TABLE not_its (id int PRIMARY KEY, community_id uuid REFERENCES other_keys);
+CREATE TEMP TABLE not_lasting (id int PRIMARY KEY, cid uuid);
+CREATE TABLE not_so_called (id int PRIMARY KEY, owner uuid);
+CREATE VIEW not_a_table AS SELECT id, cid FROM beside;
+ALTER EXTENSION pg_snapback ADD TABLE other_keys;
+SELECT relation, status, problem FROM snapback.protection WHERE relation::text ~ '"communityId_only"|beside|perhaps|rather|undecided|parts|not_|other_keys' ORDER BY relation::text COLLATE "C";
+SELECT s FROM snapback.suggest() s WHERE s ~ 'communityId_only|beside|perhaps|rather|undecided|parts|not_|other_keys';
+SELECT refused(format('%L, ''a.other''', r)) FROM unnest('{beside,rather_not,perhaps,undecided}'::text[]) r;
+SELECT snapback.unprotect(r) FROM unnest('{beside,rather_not,perhaps}'::regclass[]) r;
+SELECT format('%s: %s', relation, fails(replace(s, '<option>', 'a.other'))) FROM snapback.suggest() s CROSS JOIN LATERAL substring(s FROM 'app\.[a-z_"]+') relation WHERE s ~ '^SELECT' AND s ~ 'communityId_only|beside|perhaps|rather|parts';
+SELECT snapback.unprotect(relation) FROM snapback.protection WHERE relation IN ('"communityId_only"'::regclass, 'beside', 'perhaps', 'rather_not') AND options <> '{}';
+SELECT snapback.unprotect('of_parts'), snapback.unprotect('parts');
+ALTER EXTENSION pg_snapback DROP TABLE other_keys;
+DROP VIEW not_a_table;
+DROP TABLE "communityId_only", beside, perhaps, rather_not, undecided, parts, of_parts, not_a_number, not_generated, not_its, other_keys, not_lasting, not_so_called;
+SELECT s, snapback.singular(s) FROM unnest('{companies,Tenants,boxes,classes,class,Team,addresses,statuses,spaces,sites}'::text[]) s;
+
 -- A foreign key to another key of the table behind the directory
 CREATE TABLE domains (name text PRIMARY KEY, slug text NOT NULL REFERENCES communities (slug));
 SELECT snapback.protect('domains', 'a.other');

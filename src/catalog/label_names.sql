@@ -62,12 +62,13 @@ CREATE FUNCTION snapback.label_renames_of(relation regclass)
 RETURNS TABLE (column_name name, form text, labels name[], number bigint, old_labels name[], new_labels name[])
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH renamed AS (
+    WITH used AS MATERIALIZED (SELECT c.* FROM snapback.enum_columns(label_renames_of.relation) c),
+    renamed AS (
         SELECT c.column_name, c.form, c.type, r.number, r.old_labels, r.new_labels
-        FROM snapback.enum_columns(label_renames_of.relation) c JOIN snapback.label_rename r ON r.type = c.type
+        FROM used c JOIN snapback.label_rename r ON r.type = c.type
         UNION ALL
         SELECT c.column_name, c.form, c.type, 9223372036854775807, d.old_labels, d.new_labels
-        FROM snapback.enum_columns(label_renames_of.relation) c CROSS JOIN LATERAL snapback.differing_labels(c.type) d
+        FROM used c CROSS JOIN LATERAL snapback.differing_labels(c.type) d
         WHERE d.old_labels IS NOT NULL)
     SELECT r.column_name, r.form,
            ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = r.type),

@@ -77,48 +77,11 @@ COMMENT ON FUNCTION snapback.resolve_path(regclass, name, name) IS
     'or, where it leads nowhere, as far as it goes, and the SQLSTATE, the problem and a hint. The table itself need not be '
     'protected yet';
 
-CREATE FUNCTION snapback.path_candidates(relation regclass, parents regclass[])
-RETURNS TABLE (community_column name, via name, mandatory boolean, own boolean, arguments text)
+CREATE FUNCTION snapback.path_columns(relation regclass, community_column name, via name) RETURNS name[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH key AS (SELECT k.relation, k.column_name FROM snapback.community_key_column() k),
-    own_column AS (
-        SELECT f.columns[array_position(f.parent_columns, key.column_name)] AS name
-        FROM snapback.foreign_key f JOIN key ON key.relation = f.parent
-        WHERE f.child = path_candidates.relation AND key.column_name = ANY (f.parent_columns)
-        UNION
-        SELECT key.column_name FROM key WHERE key.relation = path_candidates.relation
-        UNION
-        SELECT t.community_column
-        FROM pg_inherits i JOIN snapback.protected_table t ON t.relation = i.inhparent AND t.via IS NULL
-        WHERE i.inhrelid = path_candidates.relation)
-    SELECT a.attname, NULL::name, a.attnotnull, true, format('community_column := %L', a.attname)
-    FROM own_column o JOIN pg_attribute a ON a.attrelid = path_candidates.relation AND a.attname = o.name
-    UNION ALL
-    SELECT p.column_name, f.name, f.mandatory, false,
-           format('via := %L', f.name) || coalesce(', community_column := ' || quote_literal(p.column_name), '')
-    FROM snapback.foreign_key f
-    LEFT JOIN key p ON p.relation = f.parent AND f.parent <> ALL (path_candidates.parents)
-    WHERE f.child = path_candidates.relation AND f.parent <> f.child
-      AND (f.parent = ANY (path_candidates.parents) OR p.column_name <> ALL (f.parent_columns))
+    SELECT CASE WHEN path_columns.via IS NULL THEN ARRAY[path_columns.community_column]
+                ELSE (SELECT f.columns FROM snapback.foreign_key f
+                      WHERE f.child = path_columns.relation AND f.name = path_columns.via) END
 $$;
-COMMENT ON FUNCTION snapback.path_candidates(regclass, regclass[]) IS
-    'The first steps that a table''s path may take: its own columns with a foreign key to the directory''s key, or '
-    'inherited from a table protected by them; foreign keys to the parents given, which have a path; foreign keys to '
-    'another key of the table behind the directory. arguments: how to ask snapback.protect() for that one';
-
-CREATE FUNCTION snapback.best_candidates(relation regclass, parents regclass[])
-RETURNS TABLE (community_column name, via name, mandatory boolean, own boolean, arguments text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    WITH candidate AS MATERIALIZED (
-        SELECT c.* FROM snapback.path_candidates(best_candidates.relation, best_candidates.parents) c),
-    nearest AS (SELECT c.*, count(*) FILTER (WHERE c.mandatory) OVER () AS mandatory_ones
-                FROM candidate c WHERE c.own = (SELECT bool_or(a.own) FROM candidate a))
-    SELECT n.community_column, n.via, n.mandatory, n.own, n.arguments
-    FROM nearest n WHERE n.mandatory OR n.mandatory_ones <> 1
-    ORDER BY n.arguments COLLATE "C"
-$$;
-COMMENT ON FUNCTION snapback.best_candidates(regclass, regclass[]) IS
-    'Of a table''s path candidates those to choose from: own columns before foreign keys, and where exactly one takes no '
-    'NULL, that one. A single row is the path';
+COMMENT ON FUNCTION snapback.path_columns(regclass, name, name) IS 'The columns of the table itself on which its path starts';

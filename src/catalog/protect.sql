@@ -105,7 +105,8 @@ BEGIN
           AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.oid = class.relowner) THEN
         state := '55000';
         problem := format('row security of %s binds its owner too, and would hide rows from a snapshot', relation);
-        hint := 'ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS.';
+        hint := format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, or ALTER ROLE %I BYPASSRLS.', relation,
+                       pg_get_userbyid(class.relowner));
     ELSIF snapback.key_columns(relation) IS NULL THEN
         state := 'SB022';
         problem := format('%s has no key that names a row', relation);
@@ -169,15 +170,16 @@ DECLARE
     found_ones text[];
     nullable   boolean;
     unprotected_parents text;
+    named      text;
 BEGIN
     IF NOT EXISTS (SELECT FROM snapback.directory) THEN
         PERFORM snapback.refuse('55000', format('no directory of communities is set, so no path from %s can be found', relation),
                                 'Call snapback.set_directory() first, or name community_column.');
     END IF;
-    SELECT array_agg(b.arguments), bool_or(NOT b.own AND NOT b.mandatory), (array_agg(b.community_column))[1],
+    SELECT array_agg(b.arguments || coalesce(' (' || b.meaning || ')', '')), bool_or(NOT b.own AND NOT b.mandatory), (array_agg(b.community_column))[1],
            (array_agg(b.via))[1]
     INTO found_ones, nullable, community_column, via
-    FROM snapback.best_candidates(relation, parents) b;
+    FROM snapback.best_candidates(relation, parents, '{}') b;
     IF cardinality(found_ones) > 1 THEN
         PERFORM snapback.refuse('SB021', format('more than one path leads from %s to a community', relation),
                                 'Name one of: ' || array_to_string(found_ones, '; ') || '.');
@@ -189,8 +191,11 @@ BEGIN
           AND f.parent IN (SELECT u.relation FROM snapback.community_tables() u);
     END IF;
     IF found_ones IS NULL OR unprotected_parents IS NOT NULL THEN
+        SELECT format(', such as community_column := %L', min(n.column_name COLLATE "C")) INTO named
+        FROM snapback.named_columns() n WHERE n.relation = find_path.relation HAVING count(*) > 0;
         PERFORM snapback.refuse('SB020', format('no path leads from %s to a community', relation),
-            coalesce('Protect ' || unprotected_parents || ' first, or name', 'Name') || ' with community_column or via what leads to one.');
+            coalesce('Protect ' || unprotected_parents || ' first, or name', 'Name') ||
+            ' with community_column or via what leads to one' || coalesce(named, '') || '.');
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback.find_path(regclass) IS
@@ -280,15 +285,6 @@ COMMENT ON FUNCTION snapback.choose_path(regclass, snapback.protected_table, nam
     'The path that a table is to be protected by: the one asked for, the one it has, or the one that can be found. SB023 '
     'where it has another than is asked for; errors as those of snapback.find_path()';
 
-CREATE FUNCTION snapback.path_columns(relation regclass, community_column name, via name) RETURNS name[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE WHEN path_columns.via IS NULL THEN ARRAY[path_columns.community_column]
-                ELSE (SELECT f.columns FROM snapback.foreign_key f
-                      WHERE f.child = path_columns.relation AND f.name = path_columns.via) END
-$$;
-COMMENT ON FUNCTION snapback.path_columns(regclass, name, name) IS 'The columns of the table itself on which its path starts';
-
 CREATE FUNCTION snapback.check_protectable(relation regclass, chosen snapback.protected_table, columns name[], filter text)
 RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -303,11 +299,6 @@ BEGIN
     END IF;
     PERFORM snapback.refuse(r.state, r.problem, r.hint) FROM snapback.column_refusal(relation, columns, start) r;
     PERFORM snapback.check_filter(relation, filter);
-    IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = ANY (start) AND NOT a.attnotnull) THEN
-        RAISE NOTICE USING
-            MESSAGE = format('rows of %s in which %s is NULL belong to no community, and are not kept', relation,
-                             array_to_string(start, ', '));
-    END IF;
 END $$;
 COMMENT ON FUNCTION snapback.check_protectable(regclass, snapback.protected_table, name[], text) IS
     'Refuses a table, a path, columns or a filter that cannot be protected. Errors as snapback.protect() lists them';
@@ -385,6 +376,20 @@ COMMENT ON FUNCTION snapback.take_place(regclass, name, name) IS
     'Lets a relation take the place of a protected table that was dropped and made anew under the same name, or that has become a partition of it, so that '
     'snapshots can be restored into it. Nothing where there is none such. Internal: call snapback.protect()';
 
+CREATE FUNCTION snapback.tell_of_nulls(chosen snapback.protected_table) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    note text := snapback.null_note(chosen.relation, chosen.community_column, chosen.via);
+BEGIN
+    IF note IS NOT NULL THEN
+        RAISE NOTICE USING MESSAGE = format('%s: %s', chosen.relation, note),
+            HINT = 'Where no row may fall out, declare it NOT NULL, or protect the table by another path.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.tell_of_nulls(snapback.protected_table) IS
+    'A NOTICE where columns on the path that a table is protected by take NULL';
+
 CREATE FUNCTION snapback.protect(relation regclass, option text, community_column name DEFAULT NULL, via name DEFAULT NULL,
                                  columns name[] DEFAULT NULL, filter text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -424,6 +429,7 @@ BEGIN
     ON CONFLICT (table_id, option) DO UPDATE SET columns = EXCLUDED.columns, filter = EXCLUDED.filter;
     PERFORM snapback.note_columns(ARRAY(SELECT r.relation FROM snapback.relations_of(its_id) r));
     PERFORM snapback.install_guard(r.relation) FROM snapback.relations_of(its_id) r;
+    PERFORM snapback.tell_of_nulls(chosen);
 END $$;
 COMMENT ON FUNCTION snapback.protect(regclass, text, name, name, name[], text) IS
     'Puts a table under an option; again under the same one, it replaces columns and filter. The path to the community is '

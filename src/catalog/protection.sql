@@ -17,6 +17,8 @@ AS $$
         UNION
         SELECT e.child FROM edge e JOIN key ON key.relation = e.parent
         UNION
+        SELECT n.relation FROM snapback.named_columns() n
+        UNION
         SELECT c.oid::regclass
         FROM snapback.community_schemas() s
         JOIN pg_namespace n ON n.nspname = s.schema_name
@@ -29,8 +31,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION snapback.community_tables() IS
     'Every table whose rows belong to communities, as far as can be seen: it is protected, refers to the directory''s key '
-    'or to such a table, inherits from one, or lies in a community''s schema. Partitions count as their root; the table '
-    'behind the directory is left out';
+    'or to such a table, has a column called like those that do, inherits from one, or lies in a community''s schema. '
+    'Partitions count as their root; the table behind the directory is left out';
 
 CREATE FUNCTION snapback.unprotected_tables() RETURNS TABLE (relation regclass)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -152,127 +154,16 @@ SELECT p.relation,
        snapback.key_columns(p.relation) AS key,
        s.guard,
        s.status,
-       s.problem
+       s.problem,
+       snapback.null_note(p.relation, (p.its_table).community_column, (p.its_table).via) AS note
 FROM snapback.protected_relations() p
 CROSS JOIN LATERAL snapback.table_status(p.its_table, p.relation, p.absent_from) s
 UNION ALL
 SELECT u.relation, '{}', NULL, snapback.key_columns(u.relation), snapback.guard_state(u.relation), 'unprotected',
-       coalesce((snapback.table_refusal(u.relation)).problem, 'it stands under no option: its rows are not kept')
+       coalesce((snapback.table_refusal(u.relation)).problem, 'it stands under no option: its rows are not kept'), NULL
 FROM snapback.unprotected_tables() u;
 COMMENT ON VIEW snapback.protection IS
     'Every table whose rows belong to communities, protected or not: its options, its path to the community, the columns of '
     'its key, the state of its guard, and a status: protected; guard missing, disabled or overtaken; option broken (a column or '
     'a filter no longer fits); not capturable (the table changed its kind or lost its key); path broken; relation gone; '
-    'unprotected. problem says what is wrong';
-
-CREATE FUNCTION snapback.option_named(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT o.option FROM snapback.option o JOIN pg_class c ON c.oid = option_named.relation
-    WHERE split_part(o.option, '.', 2) = c.relname
-    ORDER BY o.position LIMIT 1
-$$;
-COMMENT ON FUNCTION snapback.option_named(regclass) IS 'The first option that is called as the table is; NULL where none is';
-
-CREATE FUNCTION snapback.likely_option(relation regclass, via name) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT coalesce(
-        snapback.option_named(likely_option.relation),
-        (SELECT coalesce((SELECT min(c.option)
-                          FROM snapback.protected_table t JOIN snapback.coverage c ON c.table_id = t.id
-                          WHERE t.relation = f.parent
-                          HAVING count(*) = 1),
-                         snapback.option_named(f.parent))
-         FROM snapback.foreign_key f WHERE f.child = likely_option.relation AND f.name = likely_option.via),
-        '<option>')
-$$;
-COMMENT ON FUNCTION snapback.likely_option(regclass, name) IS
-    'The option called as the table is, or that of the parent it hangs on, or a placeholder';
-
-CREATE FUNCTION snapback.comment_line(line text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT '-- ' || regexp_replace(line, '[\r\n]+', ' ', 'g')
-$$;
-COMMENT ON FUNCTION snapback.comment_line(text) IS 'A line as an SQL comment that no name in it can end';
-
-CREATE FUNCTION snapback.suggested_calls(relation regclass, parents regclass[]) RETURNS SETOF text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    choices integer := (SELECT count(*) FROM snapback.best_candidates(relation, parents));
-    choice  record;
-    line    text;
-BEGIN
-    IF choices > 1 THEN
-        RETURN NEXT snapback.comment_line(format('%s: more than one path leads to a community; keep one of these:', relation));
-    END IF;
-    FOR choice IN SELECT * FROM snapback.best_candidates(relation, parents) LOOP
-        line := format('SELECT snapback.protect(%L, %L, %s);', relation, snapback.likely_option(relation, choice.via),
-                       choice.arguments);
-        RETURN NEXT CASE WHEN choices > 1 THEN snapback.comment_line(line) ELSE line END;
-    END LOOP;
-END $$;
-COMMENT ON FUNCTION snapback.suggested_calls(regclass, regclass[]) IS
-    'The call that protects a table, given which tables are protected by then; where several paths offer themselves, each '
-    'as a comment';
-
-CREATE FUNCTION snapback.suggest_in_order(todo regclass[]) RETURNS SETOF text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    parents regclass[] := ARRAY(SELECT t.relation FROM snapback.protected_table t WHERE t.relation IS NOT NULL);
-    ready   regclass[];
-    member  regclass;
-BEGIN
-    LOOP
-        ready := ARRAY(SELECT r FROM unnest(todo) r
-                       WHERE EXISTS (SELECT FROM snapback.best_candidates(r, parents) b WHERE b.own OR b.mandatory)
-                       ORDER BY r::text COLLATE "C");
-        -- A foreign key that takes NULL is followed only where nothing better will come.
-        IF ready = '{}' THEN
-            ready := ARRAY(SELECT r FROM unnest(todo) r
-                           WHERE EXISTS (SELECT FROM snapback.best_candidates(r, parents))
-                           ORDER BY r::text COLLATE "C" LIMIT 1);
-        END IF;
-        EXIT WHEN ready = '{}';
-        FOREACH member IN ARRAY ready LOOP
-            RETURN QUERY SELECT c FROM snapback.suggested_calls(member, parents) c;
-        END LOOP;
-        parents := parents || ready;
-        todo := ARRAY(SELECT r FROM unnest(todo) r WHERE r <> ALL (ready));
-    END LOOP;
-    FOREACH member IN ARRAY todo LOOP
-        RETURN NEXT snapback.comment_line(format('%s: no path to a community is known; name community_column or via', member));
-    END LOOP;
-END $$;
-COMMENT ON FUNCTION snapback.suggest_in_order(regclass[]) IS
-    'The calls that protect these tables, parents before the children whose paths lead through them';
-
-CREATE FUNCTION snapback.suggest() RETURNS SETOF text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    table_names name[];
-    rest        regclass[];
-BEGIN
-    RETURN QUERY SELECT snapback.comment_line(format('%s cannot be protected: %s', u.relation, r.problem))
-                 FROM snapback.unprotected_tables() u CROSS JOIN LATERAL snapback.table_refusal(u.relation) r
-                 WHERE r.problem IS NOT NULL
-                 ORDER BY u.relation::text COLLATE "C";
-    -- Of the tables that every community has in its own schema, one call protects all.
-    RETURN QUERY SELECT format('SELECT snapback.protect(%L, %L);', min(u.relation::text COLLATE "C"),
-                               snapback.likely_option(min(u.relation::text COLLATE "C")::regclass, NULL))
-                 FROM snapback.unprotected_tables() u JOIN pg_class c ON c.oid = u.relation
-                 WHERE snapback.is_in_community_schema(u.relation) AND (snapback.table_refusal(u.relation)).problem IS NULL
-                 GROUP BY c.relname
-                 ORDER BY c.relname;
-    RETURN QUERY SELECT s FROM snapback.suggest_in_order(ARRAY(
-                     SELECT u.relation FROM snapback.unprotected_tables() u
-                     WHERE NOT snapback.is_in_community_schema(u.relation)
-                       AND (snapback.table_refusal(u.relation)).problem IS NULL)) s;
-END $$;
-COMMENT ON FUNCTION snapback.suggest() IS
-    'The calls of snapback.protect() that are missing, in an order that works, one a row. Where a path is ambiguous each '
-    'choice is a comment, and <option> stands for an option to be named; tables that cannot be protected are comments too';
+    'unprotected. problem says what is wrong, note what there is to know: which rows fall out of their community';

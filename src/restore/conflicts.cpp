@@ -57,8 +57,9 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
                    " JOIN pg_catalog.pg_operator o ON o.oid = coalesce(c.conexclop[k], m.amopopr)"
                    " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
                    // What a partition has alone, and not as its part of the table's own, is about its rows alone.
-                   " WHERE (i.indrelid = $1 OR NOT r.relispartition"
-                   "        AND i.indrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1) p))"
+                   " WHERE i.indrelid = ANY (ARRAY("
+                   "       SELECT p.relid::oid FROM pg_catalog.pg_partition_tree($1) p) || $1::oid)"
+                   "   AND (i.indrelid = $1 OR NOT r.relispartition)"
                    "   AND i.indisvalid AND (i.indisunique OR i.indisexclusion)"
                    " GROUP BY i.indexrelid, r.relname, c.oid, c.contype, i.indpred, i.indrelid"
                    " ORDER BY r.relname",

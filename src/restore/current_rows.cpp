@@ -37,6 +37,8 @@ std::uint64_t LiveRows::visit(const ProtectedTable &table, const RelationShape &
         read_live_rows(table, live, std::span<const std::string>(&community_, 1), collect);
     else
         read_live_table(live, 0, collect);
+    if (RowReader strays = std::exchange(strays_, nullptr))
+        strays(collect);
     ChunkCutter cutter([&](std::string &&content, std::uint32_t) {
         visitor(sha256(content), [&content] { return std::move(content); });
     });
@@ -50,7 +52,10 @@ std::uint64_t BeforeRestore::visit(const ProtectedTable &table, const RelationSh
     hold_rows(table, live.relation);
     {
         SnapshotScope snapshot;
-        capture_.add(table);
+        RowReader strays = std::exchange(strays_, nullptr);
+        if (strays)
+            capture_.drop_last();
+        capture_.add(table, strays);
         capture_.flush();
     }
     const ManifestTable &captured = capture_.manifests().front().tables.back();

@@ -1,6 +1,7 @@
 #pragma once
 #include "catalog/relation_shape.hpp"
 #include "snapshot/capture.hpp"
+#include "snapshot/live_rows.hpp"
 
 namespace snapback {
 
@@ -16,6 +17,13 @@ public:
     CurrentRows &operator=(const CurrentRows &) = delete;
     /// Go through one table's chunks, in order; return how many rows they hold.
     virtual std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) = 0;
+    /// Whether what is read may be written next.
+    virtual bool are_to_be_written() const = 0;
+    /// Have the next visit take these rows along, of the table that was visited last.
+    void take_along(RowReader strays) { strays_ = std::move(strays); }
+
+protected:
+    RowReader strays_;
 };
 
 /// Reads them, and keeps nothing: for a preview, and for the check after a restore.
@@ -23,6 +31,7 @@ class LiveRows : public CurrentRows {
 public:
     explicit LiveRows(std::string community) : community_(std::move(community)) {}
     std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) override;
+    bool are_to_be_written() const override { return false; }
 
 private:
     std::string community_;
@@ -36,6 +45,7 @@ public:
     BeforeRestore(const std::string &community, const std::string &restore)
         : capture_({{community}, "before_restore", "before restore " + restore}), chunks_(community) {}
     std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) override;
+    bool are_to_be_written() const override { return true; }
     /// Store the snapshot; return its id.
     std::string finish() { return capture_.finish().front().id; }
 

@@ -60,9 +60,10 @@ std::vector<std::string> delicate_columns(const TablePlan &plan) {
                              "   SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
                              "   JOIN pg_catalog.pg_attribute m ON m.attrelid = i.indrelid AND m.attname = a.attname"
                              // An index may be a partition's alone.
-                             "   WHERE (i.indrelid = a.attrelid AND NOT i.indisprimary OR NOT r.relispartition"
-                             "          AND i.indrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1) p"
-                             "                             WHERE p.level > 0))"
+                             "   WHERE i.indrelid = ANY (ARRAY(SELECT p.relid::oid"
+                             "       FROM pg_catalog.pg_partition_tree($1) p WHERE p.level > 0) || $1::oid)"
+                             "     AND (i.indrelid = $1 AND NOT i.indisprimary"
+                             "       OR i.indrelid <> $1 AND NOT r.relispartition)"
                              "     AND (i.indisunique OR i.indisexclusion)"
                              "     AND (m.attnum = ANY (i.indkey) OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL"
                              "       OR EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = i.indrelid"

@@ -8,6 +8,7 @@
 #include "restore/drift.hpp"
 #include "restore/fitting_rows.hpp"
 #include "restore/row_choice.hpp"
+#include "restore/strays.hpp"
 
 namespace snapback {
 
@@ -69,12 +70,21 @@ TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &sto
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
     // What goes with a row that is deleted may be just as it was.
-    bool follows = order_.terms.held == Terms::Held::follow;
+    if (order_.terms.held == Terms::Held::follow)
+        extent = Extent::all;
     look_into(plan, [&] {
-        load_difference(plan, community(), current_, follows ? Extent::all : extent);
+        load_difference(plan, community(), current_, extent);
+        take_strays_along(query_, plan, path_parent(plan), community(), current_, extent);
         require_distinct_keys(query_, plan);
     });
     return plan;
+}
+
+/// The plan of the table through which the path of this one leads.
+const TablePlan *Plan::path_parent(const TablePlan &plan) const {
+    std::optional<ForeignKey> key =
+        plan.table.via.empty() ? std::nullopt : find_foreign_key(plan.live.relation, plan.table.via);
+    return key ? table(key->parent) : nullptr;
 }
 
 TablePlan *Plan::table(Oid relation) const {

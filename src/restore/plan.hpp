@@ -38,6 +38,7 @@ private:
     void add_selected_tables();
     void look_into(TablePlan &plan, const std::function<void()> &step);
     TablePlan &add_table(const ProtectedTable &table, const ManifestTable &stored, Selection selection, Extent extent);
+    const TablePlan *path_parent(const TablePlan &plan) const;
     void find_foreign_keys();
 
     Query &query_;

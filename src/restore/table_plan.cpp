@@ -11,12 +11,13 @@ std::string images_differ(const std::string &a, const std::string &b) {
 TablePlan::TablePlan(Query &query, const ProtectedTable &protected_table, RelationShape shape,
                      const ManifestTable &entry)
     : table(protected_table), live(std::move(shape)), stored(entry), wanted(see("wanted"), row_type(live)),
-      present(see("present"), row_type(live)), insert(see("insert"), row_type(live)),
-      update(see("update"), row_type(live)), reinsert(see("reinsert"), row_type(live)),
-      added(see("added"), row_type(live)), kept(see("kept"), row_type(live)), remove(see("remove"), row_type(live)),
-      outside(see("outside"), row_type(live)), left_out(see("left_out"), row_type(live)),
-      only(see("only"), row_type(live)), children(see("children"), row_type(live)), also(see("also"), row_type(live)) {
-    for (TupleStore *store : {&wanted, &present, &insert, &update, &reinsert, &added, &kept, &remove, &outside,
+      present(see("present"), row_type(live)), strays(see("strays"), row_type(live)),
+      insert(see("insert"), row_type(live)), update(see("update"), row_type(live)),
+      reinsert(see("reinsert"), row_type(live)), added(see("added"), row_type(live)), kept(see("kept"), row_type(live)),
+      remove(see("remove"), row_type(live)), outside(see("outside"), row_type(live)),
+      left_out(see("left_out"), row_type(live)), only(see("only"), row_type(live)),
+      children(see("children"), row_type(live)), also(see("also"), row_type(live)) {
+    for (TupleStore *store : {&wanted, &present, &strays, &insert, &update, &reinsert, &added, &kept, &remove, &outside,
                               &left_out, &only, &children, &also})
         store->show_to(query);
 }

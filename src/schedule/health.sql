@@ -16,6 +16,10 @@ AS $$
     SELECT 'unprotected', p.relation::text, 'belongs to communities, and no option restores it', 'snapback.suggest() prints the call'
     FROM snapback.protection p WHERE p.status = 'unprotected'
     UNION ALL
+    SELECT 'outside', o.relation::text, format('rows with NULL in %I belong to no community, and are not kept: about %s', o.column_name, o.estimate),
+           'give them a community and declare the column NOT NULL, or protect the table by another path'
+    FROM snapback.rows_outside() o
+    UNION ALL
     SELECT 'capture', c, CASE WHEN s.newest IS NULL THEN 'never captured' ELSE format('last captured %s ago', clock_timestamp() - s.newest) END,
            'run CALL snapback.capture_all(), and see whether snapback.schedule() is in force'
     FROM snapback.communities() AS c
@@ -42,5 +46,5 @@ AS $$
                                  AND r.ended_at > clock_timestamp() - interval '1 day'
 $$;
 COMMENT ON FUNCTION snapback.health() IS
-    'One row for each thing that somebody should look at: guards that are missing, event triggers that are disabled, tables that nobody protects, communities whose newest snapshot '
+    'One row for each thing that somebody should look at: guards that are missing, event triggers that are disabled, tables that nobody protects, rows that belong to no community, communities whose newest snapshot '
     'is older than 26 hours, captures, mails and restores that failed, snapshots and records that were not swept. No row: all is well';

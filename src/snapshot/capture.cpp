@@ -78,13 +78,16 @@ void Capture::store_rows(const ProtectedTable &table, const Digest &shape, std::
     cutter.finish();
 }
 
-void Capture::add_shared(const ProtectedTable &table) {
+void Capture::add_shared(const ProtectedTable &table, const RowReader &further) {
     require_presence(table);
     note_columns(table.relation);
     RelationShape shape = relation_shape(table.relation);
-    read_live_rows(
-        table, shape, order_.communities,
-        [&](std::uint32_t community, std::string_view key, std::string_view row) { sorter_.add(community, key, row); });
+    RowVisitor sort = [&](std::uint32_t community, std::string_view key, std::string_view row) {
+        sorter_.add(community, key, row);
+    };
+    read_live_rows(table, shape, order_.communities, sort);
+    if (further)
+        further(sort);
     store_rows(table, remember(shape.stored), 0, static_cast<std::uint32_t>(order_.communities.size()));
 }
 
@@ -101,11 +104,17 @@ void Capture::add_own(const ProtectedTable &table) {
     }
 }
 
-void Capture::add(const ProtectedTable &table) {
+void Capture::add(const ProtectedTable &table, const RowReader &further) {
     if (table.relation_name.empty())
-        add_shared(table);
+        add_shared(table, further);
     else
         add_own(table);
+}
+
+void Capture::drop_last() {
+    flush();
+    for (Manifest &manifest : manifests_)
+        manifest.tables.pop_back();
 }
 
 std::vector<Manifest> Capture::finish() {

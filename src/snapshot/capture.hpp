@@ -2,6 +2,7 @@
 #include "catalog/community_path.hpp"
 #include "core/row_sorter.hpp"
 #include "snapshot/chunk_store.hpp"
+#include "snapshot/live_rows.hpp"
 #include "snapshot/manifest.hpp"
 
 namespace snapback {
@@ -21,7 +22,11 @@ public:
     Capture &operator=(const Capture &) = delete;
 
     /// Capture the rows that each of the communities has in one protected table.
-    void add(const ProtectedTable &table);
+    void add(const ProtectedTable &table) { add(table, nullptr); }
+    /// The same, and rows that the reader brings.
+    void add(const ProtectedTable &table, const RowReader &further);
+    /// Take back the table that was added last.
+    void drop_last();
     /// Store what is under way: after that, the manifests name every chunk of the tables that were added.
     void flush() { chunks_.flush(); }
     /// One manifest per community, in the order's order.
@@ -30,7 +35,7 @@ public:
     std::vector<Manifest> finish();
 
 private:
-    void add_shared(const ProtectedTable &table);
+    void add_shared(const ProtectedTable &table, const RowReader &further);
     void add_own(const ProtectedTable &table);
     void store_rows(const ProtectedTable &table, const Digest &shape, std::uint32_t first, std::uint32_t last);
     Digest remember(const Shape &shape);

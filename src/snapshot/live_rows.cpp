@@ -4,6 +4,7 @@
 
 #include "postgres/as_owner.hpp"
 #include "postgres/inheritance.hpp"
+#include "postgres/row_security.hpp"
 #include "snapshot/row_encoder.hpp"
 
 extern "C" {
@@ -91,6 +92,19 @@ bool hold(Oid relation) {
     return true;
 }
 
+/// Read all rows of a relation that has the table's columns.
+void read_all(Query &query, const std::string &relation, const RelationShape &shape, std::uint32_t community,
+              const RowVisitor &visit) {
+    // The leading column stands where a shared table has the community.
+    std::string sql = "SELECT NULL" + column_list(shape) + " FROM " + relation + " t";
+    AsOwner owner(shape.owner);
+    RowEncoder encoder(shape, 1);
+    query.stream(sql, {}, [&](TupleTableSlot *slot) {
+        encoder.encode(slot);
+        visit(community, encoder.key(), encoder.row());
+    });
+}
+
 } // namespace
 
 void hold_rows(const ProtectedTable &table, Oid relation) {
@@ -102,6 +116,9 @@ void hold_rows(const ProtectedTable &table, Oid relation) {
 void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std::span<const std::string> communities,
                     const RowVisitor &visit) {
     JoinedPath path = joined_path(table);
+    refuse_binding_owner(shape.relation, shape.owner);
+    for (Oid parent : path.parents)
+        refuse_hidden_parent(parent, shape.relation, shape.owner);
     std::string sql = "SELECT " + path.column + column_list(shape) + " FROM " + shape.from() + " t" + path.joins +
                       " WHERE " + path.column + " = ANY (CAST($1 AS " + path.type_name + "[]))";
     AsOwner owner(shape.owner);
@@ -116,15 +133,14 @@ void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std
 }
 
 void read_live_table(const RelationShape &shape, std::uint32_t community, const RowVisitor &visit) {
-    // The leading column stands where a shared table has the community.
-    std::string sql = "SELECT NULL" + column_list(shape) + " FROM " + shape.from() + " t";
-    AsOwner owner(shape.owner);
+    refuse_binding_owner(shape.relation, shape.owner);
     Query query;
-    RowEncoder encoder(shape, 1);
-    query.stream(sql, {}, [&](TupleTableSlot *slot) {
-        encoder.encode(slot);
-        visit(community, encoder.key(), encoder.row());
-    });
+    read_all(query, shape.from(), shape, community, visit);
+}
+
+void read_stored_rows(Query &query, const TupleStore &store, const RelationShape &shape, std::uint32_t community,
+                      const RowVisitor &visit) {
+    read_all(query, store.name(), shape, community, visit);
 }
 
 } // namespace snapback

@@ -74,7 +74,7 @@ SELECT pg_temp.returns('describe_request', 'request uuid, community text, name t
 SELECT pg_temp.returns('preview_restore', 'relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, obstacles text[], notes text[]');
 SELECT pg_temp.returns('restore', 'relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint');
 SELECT is((SELECT array_agg(prokind ORDER BY name) FROM pg_temp.functions WHERE name = 'capture_all'), '{p}', 'snapback.capture_all is a procedure');
-SELECT columns_are('snapback', 'protection', '{relation,options,path,key,guard,status,problem}'::name[]);
+SELECT columns_are('snapback', 'protection', '{relation,options,path,key,guard,status,problem,note}'::name[]);
 SELECT columns_are('snapback', 'snapshots', '{id,community,captured_at,expires_at,kind,label,status,rows,size,restores}'::name[]);
 SELECT is(ARRAY(SELECT c FROM unnest('{request,community,snapshot,options,requested_by,owner_email,requested_at,expires_at,state,ended_at,mail,mail_attempts,mailed_at,mail_error}'::name[]) c
                 WHERE c NOT IN (SELECT attname FROM pg_attribute WHERE attrelid = 'snapback.requests'::regclass)), '{}', 'view requests has its columns');

@@ -1,0 +1,53 @@
+#include "restore/strays.hpp"
+
+#include "postgres/as_owner.hpp"
+#include "restore/difference.hpp"
+
+namespace snapback {
+
+namespace {
+
+/// The rows as they are now: those of the snapshot, and those that have come to hang on strays since.
+std::string stray_rows(const TablePlan &plan, const TablePlan *parent, const JoinedPath &path) {
+    std::string absent =
+        " WHERE NOT EXISTS (SELECT FROM " + plan.see("present") + " p WHERE " + plan.same_key("p", "t") + ") AND ";
+    std::string rows = "SELECT " + plan.columns("t") + " FROM " + plan.see("wanted") + " w JOIN " + plan.live.from() +
+                       " t ON " + plan.same_key("w", "t") + absent + "NOT EXISTS (SELECT FROM (VALUES (0)) v (one)" +
+                       path.joins + " WHERE " + path.column + " IS NOT NULL)";
+    if (!parent || parent->strays.size() == 0)
+        return rows;
+    std::optional<ForeignKey> key = find_foreign_key(plan.live.relation, plan.table.via);
+    return rows + " UNION ALL SELECT " + plan.columns("t") + " FROM " + plan.live.from() + " t" + absent +
+           "NOT EXISTS (SELECT FROM " + plan.see("wanted") + " w WHERE " + plan.same_key("w", "t") +
+           ") AND EXISTS (SELECT FROM " + parent->see("strays") + " s WHERE " + key->refers("s", "t") + ")";
+}
+
+std::uint64_t find_strays(Query &query, TablePlan &plan, const TablePlan *parent, bool lock) {
+    if (!plan.table.relation_name.empty())
+        return 0;
+    JoinedPath path = joined_path(plan.table);
+    if (!path.takes_null)
+        return 0;
+    AsOwner owner(plan.live.owner);
+    std::string rows = stray_rows(plan, parent, path);
+    if (plan.strays.fill(query, rows) == 0 || !lock)
+        return plan.strays.size();
+    // The community's lock keeps nobody from them.
+    query.run("SELECT FROM " + plan.live.from() + " t WHERE EXISTS (SELECT FROM " + plan.see("strays") + " s WHERE " +
+              plan.same_key("s", "t") + ") FOR UPDATE OF t");
+    return plan.strays.fill(query, rows);
+}
+
+} // namespace
+
+void take_strays_along(Query &query, TablePlan &plan, const TablePlan *parent, const std::string &community,
+                       CurrentRows &current, Extent extent) {
+    if (find_strays(query, plan, parent, current.are_to_be_written()) == 0)
+        return;
+    for (TupleStore *store : {&plan.wanted, &plan.present})
+        store->fill(query, "SELECT * FROM " + store->name() + " WHERE false");
+    current.take_along([&](const RowVisitor &visit) { read_stored_rows(query, plan.strays, plan.live, 0, visit); });
+    load_difference(plan, community, current, extent);
+}
+
+} // namespace snapback
