@@ -6,7 +6,7 @@ namespace snapback {
 /// What no two rows of a table may have in common: a unique index, or an exclusion constraint.
 struct Uniqueness {
     std::string name;
-    bool unique; // else an exclusion constraint
+    bool unique;         // else an exclusion constraint
     std::string columns; // as a message names them
     std::string values;  // "(expression) AS "key 1", …" over the table
     std::string keys;    // ""key 1", …"
