@@ -151,7 +151,7 @@ SELECT id, name FROM unit WHERE id IN (6, 8, 10) ORDER BY id;
 SELECT * FROM member WHERE id = 60;
 SELECT * FROM try('{x}');
 
--- What goes with a row may be just as it was: it names the row by a value that has moved to another one.
+-- What is just as the snapshot has it never goes with a row: it names the row by a value that has moved to another one.
 CREATE TABLE shelf (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, code text UNIQUE);
 CREATE TABLE book (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, shelf text CONSTRAINT book_shelf REFERENCES shelf (code) ON DELETE CASCADE);
 INSERT INTO shelf SELECT n, 'a', 'S' || n FROM generate_series(1, 3) n;
@@ -162,8 +162,17 @@ UPDATE shelf SET id = 12 WHERE id = 2;
 SELECT preview('{x.three}');
 SELECT preview('{x.three}', '{"actions": ["delete"]}');
 SELECT preview('{x.three}', '{"actions": ["delete"], "held": "follow"}');
+INSERT INTO shelf VALUES (4, 'a', 'S4');
+INSERT INTO book VALUES (4, 'a', 'S4');
+UPDATE book SET shelf = 'S4' WHERE id = 3;
+SELECT preview('{x.three}', '{"actions": ["delete"], "held": "follow"}');
+-- Nor does what would come back at once.
+SELECT preview('{x.three}', '{"actions": ["insert", "delete"], "held": "follow"}');
 BEGIN;
-SELECT * FROM snapback.restore('{x.three}', NULL, 'a', '{"actions": ["delete"], "held": "follow"}') WHERE deleted > 0;
+SELECT * FROM try('{x.three}', '{"actions": ["insert", "delete"], "held": "follow"}');
+ROLLBACK;
+BEGIN;
+SELECT * FROM try('{x.three}', '{"actions": ["delete"], "held": "follow"}');
 TABLE shelf ORDER BY id;
 TABLE book ORDER BY id;
 ROLLBACK;

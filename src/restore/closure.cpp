@@ -31,6 +31,29 @@ std::string not_in(const TablePlan &plan, const char *kind, const std::string &a
     return " AND NOT EXISTS (SELECT FROM " + plan.see(kind) + " x WHERE " + plan.same_key("x", alias) + ")";
 }
 
+/// "AND NOT EXISTS (…)": a row of `present`, seen as this alias, is not as the snapshot has it.
+std::string changed_since(const TablePlan &plan, const std::string &alias) {
+    std::string then;
+    std::string now;
+    for (std::size_t i = 0; i < plan.live.columns.size(); i++) {
+        if (!plan.mapped[i])
+            continue;
+        std::string name = "." + quote_name(plan.live.columns[i].name);
+        then += (then.empty() ? "w" : ", w") + name;
+        now += (now.empty() ? "" : ", ") + alias + name;
+    }
+    return " AND NOT EXISTS (SELECT FROM " + plan.see("wanted") + " w WHERE " + plan.same_key("w", alias) +
+           " AND NOT " + images_differ(then, now) + ")";
+}
+
+/// "AND NOT EXISTS (…)": were the row of `present`, seen as this alias, deleted, it would be missing, and come back.
+std::string not_to_return(const TablePlan &plan, const Terms &terms, const std::string &alias) {
+    if (!terms.inserts || plan.selection.rows.empty())
+        return "";
+    return " AND NOT EXISTS (SELECT FROM (SELECT * FROM " + plan.see("wanted") + " WHERE (" + plan.selection.rows +
+           ") IS TRUE) w WHERE " + plan.same_key("w", alias) + ")";
+}
+
 /// "AND NOT EXISTS (…)": no row that is written has the referenced values of the row seen as this alias.
 std::string not_taken_over(const ForeignKey &key, const TablePlan &parent, const std::string &alias) {
     if (parent.written() == 0)
@@ -123,7 +146,8 @@ bool Closure::take_dependants(const ForeignKey &key) {
     child->remove.fill(query_, all_rows(*child, "remove") + " UNION ALL SELECT " + child->columns("p") + " FROM " +
                                    child->see("present") + " p WHERE EXISTS (SELECT FROM " + parent->see("remove") +
                                    " r WHERE " + key.refers("r", "p") + not_taken_over(key, *parent, "r") + ") AND " +
-                                   untouched(child, "p") + not_in(*child, "kept", "p"));
+                                   untouched(child, "p") + not_in(*child, "kept", "p") + changed_since(*child, "p") +
+                                   not_to_return(*child, plan_.order().terms, "p"));
     tally(key).taken += child->remove.size() - before;
     return child->remove.size() > before;
 }
@@ -133,7 +157,8 @@ std::string Closure::holders(const ForeignKey &key, const TablePlan *child) cons
     std::string rows = readable(key.child).from + " c WHERE " + untouched(child, "c");
     // References that are set to NULL hold nothing, where they are this community's to set.
     if (follows() && child && lets_go(*child, key))
-        rows += not_in(*child, "present", "c");
+        rows += " AND NOT EXISTS (SELECT FROM " + child->see("present") + " x WHERE " + child->same_key("x", "c") +
+                changed_since(*child, "x") + ")";
     return rows;
 }
 
@@ -175,7 +200,8 @@ void Closure::clear_references(const ForeignKey &key) {
                        not_taken_over(key, *parent, "r") + ")";
     std::uint64_t before = child->update.size();
     child->update.fill(query_, all_rows(*child, "update") + " UNION ALL SELECT " + child->columns("s") + " FROM " +
-                                   child->see("present") + " s WHERE " + gone + " AND " + untouched(child, "s"));
+                                   child->see("present") + " s WHERE " + gone + " AND " + untouched(child, "s") +
+                                   changed_since(*child, "s"));
     std::uint64_t cleared = child->update.size() - before;
     std::string list;
     for (const LiveColumn &column : child->live.columns) {

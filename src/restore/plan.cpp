@@ -73,9 +73,6 @@ TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &sto
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
     order_.look_at(plan.live.name, static_cast<std::uint64_t>(stored.rows));
-    // What goes with a row that is deleted may be just as it was.
-    if (order_.terms.held == Terms::Held::follow)
-        extent = Extent::all;
     look_into(plan, [&] {
         load_difference(plan, community(), current_, extent);
         take_strays_along(query_, plan, path_parent(plan), community(), current_, extent);

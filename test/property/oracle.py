@@ -5,7 +5,7 @@ It knows the rows of the snapshot, all rows before the restore, and the wish; it
 from dataclasses import dataclass, field
 
 from generator import covers
-from model import FILTERS, community_of, full_name, violations
+from model import FILTERS, clashes, community_of, full_name, violations
 
 COMMUNITY = "a"
 
@@ -197,9 +197,15 @@ class Oracle:
                     continue
                 gone = self.gone_values(key, parent)
                 for name, row in self.now[child].items():
-                    if self.table(child).values(key.columns, row) in gone and self.stays(child, name) and name not in barred[child]:
+                    if (self.table(child).values(key.columns, row) in gone and self.stays(child, name) and name not in barred[child]
+                            and self.then[child].get(name) != row and not self.would_return(child, name)):
                         self.writes[child].remove.add(name)
                         more = True
+
+    def would_return(self, relation, name):
+        """Whether a row, were it deleted, would be missing and come back."""
+        row = self.then[relation].get(name)
+        return row is not None and "insert" in self.terms.get("actions", ["insert"]) and self.choices[relation].covers_whole(name, row)
 
     def held(self):
         """Rows that would go, but that rows which stay refer to."""
@@ -225,7 +231,8 @@ class Oracle:
     def lets_go(self, child, key, name):
         """Whether a row's reference may be set to NULL with what it refers to: never one that leads to the community."""
         table = self.table(child)
-        return (self.follows() and child in self.then and name in self.now[child] and key.action == "SET NULL" and key.name != table.path
+        return (self.follows() and child in self.then and name in self.now[child] and self.then[child].get(name) != self.now[child][name]
+                and key.action == "SET NULL" and key.name != table.path
                 and not any(table.column(c).not_null or c in table.key or c == "cid" for c in key.nulled()) and not (key.match_full and len(key.nulled()) < len(key.columns)))
 
     def mend_orphans(self, child, key, parent):
@@ -295,8 +302,11 @@ class Oracle:
             for key in writes.remove:
                 del after[relation][key]
             for key, row in writes.insert.items():
-                if key in after[relation]:
-                    self.refusals.append(("23505", relation, "key", [key]))  # another community's row has it
+                if key in after[relation]:  # another community's row has it, and perhaps more
+                    self.refusals.append(("23505", relation, "key", [key]))
+                    both = {"here": row, "there": after[relation][key]}
+                    self.refusals += [("23P01", relation, u.name, [key]) for u in self.table(relation).uniques
+                                      if u.kind == "overlap" and any(clashes(self.table(relation), u, both))]
             after[relation].update(writes.written())
         return after
 
