@@ -83,12 +83,15 @@ CROSS JOIN LATERAL (SELECT count(*) AS tables, coalesce(sum(t.inserted), 0)::big
 COMMENT ON VIEW snapback.restores IS 'Every restore with its outcome and the rows it changed, all tables together';
 
 CREATE VIEW snapback.restore_progress AS
-SELECT a.restore::uuid AS restore, r.community, r.request, a.pid, a.started_at, a.doing
-FROM (SELECT s.pid, s.xact_start AS started_at, found[1] AS restore, found[2] AS doing
+SELECT a.restore::uuid AS restore, r.community, r.request, a.pid, a.started_at, split_part(a.activity, ':', 1) AS doing,
+       rows[3] AS relation, rows[1]::bigint AS rows_done, rows[2]::bigint AS rows_total
+FROM (SELECT s.pid, s.xact_start AS started_at, found[1] AS restore, found[2] AS activity
       FROM pg_catalog.pg_stat_activity s
       CROSS JOIN LATERAL regexp_match(s.query, '^snapback: restore ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}): (.*)$') found
       WHERE s.state = 'active' AND s.datname = current_database() AND found IS NOT NULL) a
+CROSS JOIN LATERAL regexp_match(a.activity, '^[^:]*: (?:([0-9]+) of )?([0-9]+) rows of (.*)$') rows
 LEFT JOIN snapback.restore_run r ON r.id = a.restore::uuid;
 COMMENT ON VIEW snapback.restore_progress IS
-    'Restores at work in this database and what each is doing now; community is null while a restore runs in the approving transaction itself, which others cannot see into. Shows what '
+    'Restores at work in this database and what each is doing now: waiting for the community''s writers, comparing, deleting, updating, inserting or checking; with which table, '
+    'and how many of its rows that step is about (rows_total) and has done (rows_done; null where they are not counted). community is null while a restore runs in the approving transaction itself, which others cannot see into. Shows what '
     'pg_stat_activity shows: superusers and members of pg_read_all_stats see all';

@@ -33,6 +33,7 @@ struct Parameters {
 
 /// A DestReceiver that hands each slot to a C++ visitor; an exception of the visitor's leaves as an ERROR.
 struct VisitingReceiver {
+    explicit VisitingReceiver(const SlotVisitor &visitor);
     DestReceiver base;
     const SlotVisitor *visit;
 };
@@ -45,6 +46,9 @@ bool receive_slot(TupleTableSlot *slot, DestReceiver *self) {
 }
 void start_receiving(DestReceiver *, int, TupleDesc) {}
 void stop_receiving(DestReceiver *) {}
+
+VisitingReceiver::VisitingReceiver(const SlotVisitor &visitor)
+    : base{receive_slot, start_receiving, stop_receiving, stop_receiving, DestNone}, visit(&visitor) {}
 
 /// Run a statement into a receiver, as SPI_execute_with_args would into memory.
 void execute_into(DestReceiver *receiver, const std::string &sql, const Parameters &parameters, bool read_only) {
@@ -94,8 +98,14 @@ Rows Query::run(const std::string &sql, std::span<const Value> values) {
 
 void Query::stream(const std::string &sql, std::span<const Value> values, const SlotVisitor &visit) {
     Parameters parameters(values);
-    VisitingReceiver receiver{{receive_slot, start_receiving, stop_receiving, stop_receiving, DestNone}, &visit};
+    VisitingReceiver receiver(visit);
     execute_into(&receiver.base, sql, parameters, true);
+}
+
+void Query::write(const std::string &sql, const SlotVisitor &visit) {
+    VisitingReceiver receiver(visit);
+    execute_into(&receiver.base, sql, Parameters({}), false);
+    affected_ = SPI_processed;
 }
 
 std::uint64_t Query::into(DestReceiver *receiver, const std::string &sql, std::span<const Value> values) {

@@ -75,9 +75,11 @@ public:
     Rows run(const std::string &sql, std::span<const Value> parameters);
     /// Run a statement under the active snapshot (no new one is taken) and hand each row to the visitor.
     void stream(const std::string &sql, std::span<const Value> parameters, const SlotVisitor &visit);
+    /// Run a writing statement with RETURNING, and hand each row that it returns to the visitor as it is written.
+    void write(const std::string &sql, const SlotVisitor &visit);
     /// Run a statement under a new snapshot with its rows going to a receiver made by Postgres; return how many.
     std::uint64_t into(DestReceiver *receiver, const std::string &sql, std::span<const Value> parameters);
-    /// Number of rows that the last `run` processed.
+    /// Number of rows that the last `run` or `write` processed.
     std::uint64_t affected() const { return affected_; }
 
 private:

@@ -18,73 +18,107 @@ namespace {
         .with_hint("Change that other row, or restore the option that covers it as well.");
 }
 
-/// Run one writing statement as the table's owner; it must touch as many rows as were planned.
-void write(Query &query, const TablePlan &plan, const std::string &sql, std::uint64_t planned) {
-    if (planned == 0)
-        return;
-    AsOwner owner(plan.live.owner);
-    try {
-        query.run(sql);
-    } catch (const PostgresError &error) {
-        if (error.sqlstate() == sqlstate::unique_violation || error.sqlstate() == sqlstate::exclusion_violation)
-            fail_conflict(plan, error);
-        throw;
+/// Whether RETURNING, by which rows are counted, may be more than a table's rules let a statement have.
+bool has_rules(Query &query, Oid relation) {
+    return query.run("SELECT relhasrules FROM pg_catalog.pg_class WHERE oid = $1", {Value::regclass(relation)})[0]
+        .boolean(1);
+}
+
+/// Writes the plan, statement by statement, and shows how far it is.
+class Writer {
+public:
+    Writer(Query &query, Progress &progress) : query_(query), progress_(progress) {}
+
+    void remove(const TablePlan &plan, const TupleStore &store) {
+        write(plan,
+              "DELETE FROM " + plan.live.from() + " t USING " + store.name() + " x WHERE " + plan.same_key("t", "x"),
+              store.size());
     }
-    if (query.affected() != planned)
-        throw Error(sqlstate::restore_conflict, "restoring " + plan.live.name + " touched " +
-                                                    std::to_string(query.affected()) + " rows instead of " +
-                                                    std::to_string(planned))
-            .with_hint("A trigger that is ENABLE ALWAYS or REPLICA, or a rule, may have interfered.");
-}
 
-void remove_rows(Query &query, const TablePlan &plan, const TupleStore &store) {
-    write(query, plan,
-          "DELETE FROM " + plan.live.from() + " t USING " + store.name() + " x WHERE " + plan.same_key("t", "x"),
-          store.size());
-}
-
-void update_rows(Query &query, const TablePlan &plan) {
-    std::string assignments;
-    for (std::size_t i = 0; i < plan.live.columns.size(); i++) {
-        const LiveColumn &column = plan.live.columns[i];
-        if (!plan.mapped[i] || column.always_identity)
-            continue;
-        std::string name = quote_name(column.name);
-        assignments += (assignments.empty() ? "" : ", ") + name + " = x." + name;
+    void update(const TablePlan &plan) {
+        std::string assignments;
+        for (std::size_t i = 0; i < plan.live.columns.size(); i++) {
+            const LiveColumn &column = plan.live.columns[i];
+            if (!plan.mapped[i] || column.always_identity)
+                continue;
+            std::string name = quote_name(column.name);
+            assignments += (assignments.empty() ? "" : ", ") + name + " = x." + name;
+        }
+        write(plan,
+              "UPDATE " + plan.live.from() + " t SET " + assignments + " FROM " + plan.see("update") + " x WHERE " +
+                  plan.same_key("t", "x"),
+              plan.update.size());
     }
-    write(query, plan,
-          "UPDATE " + plan.live.from() + " t SET " + assignments + " FROM " + plan.see("update") + " x WHERE " +
-              plan.same_key("t", "x"),
-          plan.update.size());
-}
 
-/// Insert rows of a store; columns that are not listed take their default.
-void insert_rows(Query &query, const TablePlan &plan, const TupleStore &store, bool mapped_only) {
-    std::string names;
-    for (std::size_t i = 0; i < plan.live.columns.size(); i++)
-        if (plan.mapped[i] || !mapped_only)
-            names += (names.empty() ? "" : ", ") + quote_name(plan.live.columns[i].name);
-    write(query, plan,
-          "INSERT INTO " + plan.live.name + " (" + names + ") OVERRIDING SYSTEM VALUE SELECT " + names + " FROM " +
-              store.name(),
-          store.size());
-}
+    /// Insert rows of a store; columns that are not listed take their default.
+    void insert(const TablePlan &plan, const TupleStore &store, bool mapped_only) {
+        std::string names;
+        for (std::size_t i = 0; i < plan.live.columns.size(); i++)
+            if (plan.mapped[i] || !mapped_only)
+                names += (names.empty() ? "" : ", ") + quote_name(plan.live.columns[i].name);
+        write(plan,
+              "INSERT INTO " + plan.live.name + " (" + names + ") OVERRIDING SYSTEM VALUE SELECT " + names + " FROM " +
+                  store.name(),
+              store.size());
+    }
+
+private:
+    /// Run one writing statement as the table's owner; it must touch as many rows as were planned.
+    void write(const TablePlan &plan, const std::string &sql, std::uint64_t planned) {
+        if (planned == 0)
+            return;
+        bool counted = !has_rules(query_, plan.live.relation);
+        AsOwner owner(plan.live.owner);
+        try {
+            if (counted)
+                run_counted(plan, sql, planned);
+            else
+                run_uncounted(plan, sql, planned);
+        } catch (const PostgresError &error) {
+            if (error.sqlstate() == sqlstate::unique_violation || error.sqlstate() == sqlstate::exclusion_violation)
+                fail_conflict(plan, error);
+            throw;
+        }
+        if (query_.affected() != planned)
+            throw Error(sqlstate::restore_conflict, "restoring " + plan.live.name + " touched " +
+                                                        std::to_string(query_.affected()) + " rows instead of " +
+                                                        std::to_string(planned))
+                .with_hint("A trigger that is ENABLE ALWAYS or REPLICA, or a rule, may have interfered.");
+    }
+
+    void run_counted(const TablePlan &plan, const std::string &sql, std::uint64_t planned) {
+        progress_.count(plan.live.name, planned);
+        query_.write(sql + " RETURNING NULL", [&](TupleTableSlot *) { progress_.advance(); });
+    }
+
+    void run_uncounted(const TablePlan &plan, const std::string &sql, std::uint64_t planned) {
+        progress_.table(plan.live.name, planned);
+        query_.run(sql);
+    }
+
+    Query &query_;
+    Progress &progress_;
+};
 
 } // namespace
 
-void apply(Query &query, const Plan &plan) {
+void apply(Query &query, const Plan &plan, Progress &progress) {
     // Nothing that a trigger does may wait until commit, where it would have more rights than its owner's.
     query.run("SET CONSTRAINTS ALL IMMEDIATE");
     SettingScope triggers_off("session_replication_role", "replica");
+    Writer writer(query, progress);
+    progress.at("deleting");
     for (const auto &table : plan.tables()) {
-        remove_rows(query, *table, table->remove);
-        remove_rows(query, *table, table->reinsert);
+        writer.remove(*table, table->remove);
+        writer.remove(*table, table->reinsert);
     }
+    progress.at("updating");
     for (const auto &table : plan.tables())
-        update_rows(query, *table);
+        writer.update(*table);
+    progress.at("inserting");
     for (const auto &table : plan.tables()) {
-        insert_rows(query, *table, table->reinsert, false);
-        insert_rows(query, *table, table->insert, true);
+        writer.insert(*table, table->reinsert, false);
+        writer.insert(*table, table->insert, true);
     }
 }
 

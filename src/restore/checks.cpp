@@ -32,6 +32,7 @@ void check_parents(Query &query, const Plan &plan, const ForeignKey &key) {
     const TablePlan *child = plan.table(key.child);
     if (!child || child->written() == 0)
         return;
+    plan.order().look_at(child->live.name, child->written());
     ReadableRelation parent = readable(key.parent);
     AsOwner owner(parent.owner);
     const ProtectedTable *guarded = plan.protected_table(key.parent);

@@ -197,6 +197,7 @@ bool Closure::bring_back_parents(const ForeignKey &key) {
     TablePlan *child = plan_.table(key.child);
     if (!child || child->written() == 0)
         return false;
+    plan_.order().look_at(child->live.name, child->written());
     if (leave_dependants(key, *child))
         return true;
     TupleStore orphans(child->see("orphans"), child->wanted.shape());

@@ -16,10 +16,13 @@ Plan::Plan(Query &query, const RestoreOrder &order, CurrentRows &current)
     add_selected_tables();
     if (order_.terms.children)
         choose_children(query_, *this);
-    for (const auto &plan : tables_)
+    for (const auto &plan : tables_) {
+        order_.look_at(plan->live.name, plan->wanted.size());
         work_out_changes(query_, *plan, order_.terms);
+    }
     Closure(query_, *this).run();
     for (const auto &plan : tables_) {
+        order_.look_at(plan->live.name, plan->written());
         find_misfits(query_, *plan);
         for (std::string &note : drift_notes(plan->stored, plan->live))
             plan->notes.push_back(std::move(note));
@@ -68,6 +71,7 @@ TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &sto
     tables_.push_back(std::make_unique<TablePlan>(query_, table, shape_to_restore(table, community(), stored), stored));
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
+    order_.look_at(plan.live.name, static_cast<std::uint64_t>(stored.rows));
     // What goes with a row that is deleted may be just as it was.
     bool follows = order_.terms.held == Terms::Held::follow;
     look_into(plan, [&] {

@@ -1,6 +1,7 @@
 #pragma once
 #include "catalog/foreign_keys.hpp"
 #include "restore/current_rows.hpp"
+#include "restore/progress.hpp"
 #include "restore/table_plan.hpp"
 
 namespace snapback {
@@ -10,7 +11,14 @@ struct RestoreOrder {
     Manifest manifest;
     std::vector<std::string> options;
     Terms terms;
-    bool rows_must_exist = true; // those that the terms name
+    bool rows_must_exist = true;  // those that the terms name
+    Progress *progress = nullptr; // of the restore; a preview has none
+
+    /// Show which table is being looked at.
+    void look_at(const std::string &relation, std::uint64_t rows) const {
+        if (progress)
+            progress->table(relation, rows);
+    }
 };
 
 /// What a restore will do, before anything is written. The preview shows it, the restore carries it out.

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <string>
 
 #include "postgres/boundary.hpp"
@@ -10,17 +11,49 @@ extern "C" {
 namespace snapback {
 
 /// Shows in pg_stat_activity, and so in snapback.restore_progress, how far a restore is: other sessions cannot see what
-/// its transaction writes.
+/// its transaction writes. The view takes apart what is put together here.
 class Progress {
 public:
-    explicit Progress(std::string restore) : restore_(std::move(restore)) {}
-    void at(const std::string &step) const {
-        std::string activity = "snapback: restore " + restore_ + ": " + step;
-        call([&] { pgstat_report_activity(STATE_RUNNING, activity.c_str()); });
+    explicit Progress(const std::string &restore) : prefix_("snapback: restore " + restore + ": ") {}
+
+    /// Begin a step.
+    void at(const std::string &step) {
+        step_ = step;
+        show(step_);
+    }
+    /// Turn to a table, within the step: so many rows are looked at, one does not see how they go by.
+    void table(const std::string &relation, std::uint64_t rows) {
+        begin(relation, rows);
+        show(step_ + ": " + rows_of_table_);
+    }
+    /// Turn to a table whose rows are counted one by one.
+    void count(const std::string &relation, std::uint64_t rows) {
+        begin(relation, rows);
+        show_count();
+    }
+    /// One more row of it is done.
+    void advance() {
+        if (++done_ % rows_between == 0)
+            show_count();
     }
 
 private:
-    std::string restore_;
+    static constexpr std::uint64_t rows_between = 1000;
+
+    void begin(const std::string &relation, std::uint64_t rows) {
+        rows_of_table_ = std::to_string(rows) + " rows of " + relation;
+        done_ = 0;
+    }
+    void show_count() { show(step_ + ": " + std::to_string(done_) + " of " + rows_of_table_); }
+    void show(const std::string &what) const {
+        std::string activity = prefix_ + what;
+        call([&] { pgstat_report_activity(STATE_RUNNING, activity.c_str()); });
+    }
+
+    std::string prefix_;
+    std::string step_;
+    std::string rows_of_table_;
+    std::uint64_t done_ = 0;
 };
 
 } // namespace snapback

@@ -8,7 +8,6 @@
 #include "restore/checks.hpp"
 #include "restore/conflicts.hpp"
 #include "restore/previewed_plan.hpp"
-#include "restore/progress.hpp"
 #include "restore/sequences.hpp"
 #include "settings/settings.hpp"
 
@@ -84,10 +83,10 @@ void report(Query &query, const Run &run, const Plan &plan, const std::string &b
 }
 
 /// Write what the plan says. Where rows meet values that others hold, tell of all those values, and not of the first.
-void write(Query &query, const Plan &plan) {
+void write(Query &query, const Plan &plan, Progress &progress) {
     try {
         Subtransaction attempt;
-        apply(query, plan);
+        apply(query, plan, progress);
         attempt.commit();
     } catch (const Error &error) {
         if (error.sqlstate != sqlstate::unique_violation && error.sqlstate != sqlstate::exclusion_violation)
@@ -105,7 +104,7 @@ void perform(const Run &run) {
     progress.at("waiting for the community's writers");
     lock_for_restore(run.community);
     Manifest manifest = hold_snapshot(run);
-    RestoreOrder order{std::move(manifest), run.options, run.terms};
+    RestoreOrder order{std::move(manifest), run.options, run.terms, true, &progress};
     BeforeRestore current(run.community, run.id);
 
     Query query;
@@ -115,11 +114,10 @@ void perform(const Run &run) {
     plan.require_no_obstacle();
     require_guards(plan);
     std::string before = current.finish();
-    progress.at("writing");
-    write(query, plan);
+    write(query, plan, progress);
+    progress.at("checking");
     check_constraints(query, plan);
     raise_sequences(query, plan);
-    progress.at("checking");
     check_result(plan);
     report(query, run, plan, before);
     advance_restore_epoch(run.community);

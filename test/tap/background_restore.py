@@ -120,7 +120,8 @@ def test_background():
     wait_until_it_waits(restore)
     equal(request_state(asked), "restoring", "the request is restoring meanwhile")
     equal(approve(token)[:2], ("refused", "the restore was approved already and is under way"), "and cannot be approved again")
-    equal(sql(database, "SELECT restore::text, community, doing FROM snapback.restore_progress"), [(restore, "42", "writing")], "the view shows it at work, and what it does")
+    equal(sql(database, "SELECT restore::text, community, doing, relation, rows_done, rows_total FROM snapback.restore_progress"),
+          [(restore, "42", "inserting", "cms.page", 0, 3)], "the view shows it at work, what it does, and how far it is")
     equal(sql(database, "SELECT array_agg(snapback.is_locked(id) ORDER BY id) FROM cms.community"), [True, False, False, False], "its community is locked, others are not")
     equal(sql(database, "SELECT restores_interrupted FROM snapback.process_queue()"), 0, "the queue run leaves it alone")
     equal(pages(), 7, "nothing of it is to be seen before its end")
