@@ -4,10 +4,10 @@
 MEMORY_TABLE_MB says how large (200; 1024 for the promise in full, about five minutes). Needs the extension installed;
 starts a server of its own."""
 import os
-import threading
 import time
 
 from live_server import connect, end, ok, sql, write
+from memory_peak import Peak
 
 TABLE_MB = int(os.environ.get("MEMORY_TABLE_MB", "200"))
 LIMIT_MB = 256  # over what a session has that has captured something small
@@ -27,34 +27,6 @@ SELECT snapback.set_directory('clubs');
 SELECT snapback.add_category('all', 'All', 'everything'), snapback.add_option('all.entries', 'Entries', 'the entries');
 SELECT snapback.protect('entry', 'all.entries', community_column => 'club');
 """
-
-
-class Peak(threading.Thread):
-    """Watches a process's private memory while in scope; `mb` is the most that it had."""
-
-    def __init__(self, pid):
-        super().__init__(daemon=True)
-        self.pid = pid
-        self.mb = 0
-        self.over = threading.Event()
-
-    def sample(self):
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
-            kilobytes = next(int(line.split()[1]) for line in status if line.startswith("RssAnon:"))
-        self.mb = max(self.mb, kilobytes / 1024)
-
-    def run(self):
-        while not self.over.is_set():
-            self.sample()
-            time.sleep(0.002)
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.join()
 
 
 def watched(session, name, statement, *parameters):

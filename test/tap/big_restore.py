@@ -1,0 +1,198 @@
+#!/usr/bin/python3
+"""A large community comes back after total loss: in bounded memory, seen on its way, and cut short anywhere without a trace.
+
+BIG_RESTORE_ROWS says how many rows it has (100,000; 1,000,000 for the promise in full, about ten minutes). Needs the
+extension installed; starts a server of its own."""
+import os
+import subprocess
+import threading
+import time
+
+from live_server import (TOP, connect, connect_again, end, equal, fresh_extension, kill, ok, pg_ctl, psycopg2, sql, write)
+from memory_peak import Peak
+
+ROWS = int(os.environ.get("BIG_RESTORE_ROWS", "100000"))
+LIMIT_MB = 256  # over what a session has that has captured something small
+LIMIT_SECONDS = 2  # for a restore to heed that it is cancelled, on a machine that does other things too
+DATABASE = "big"
+TABLES = {"forum.member": ROWS // 10, "forum.topic": ROWS // 10, "forum.post": ROWS // 2, "forum.reaction": ROWS // 10 * 3}
+STEPS = ["waiting for the community's writers", "comparing", "deleting", "updating", "inserting", "checking"]
+RESTORE = "SELECT sum(inserted + updated + deleted) FROM snapback.restore('{*}', '%s', '1')"
+LOSS = """
+DELETE FROM forum.reaction r USING forum.post p, forum.topic t WHERE p.id = r.post AND t.id = p.topic AND t.community = 1;
+DELETE FROM forum.post p USING forum.topic t WHERE t.id = p.topic AND t.community = 1;
+DELETE FROM forum.topic WHERE community = 1;
+DELETE FROM forum.member WHERE community = 1"""
+
+
+def set_up():
+    connection = fresh_extension(DATABASE)
+    subprocess.run(["psql", "-XAtq", "-d", DATABASE, "-v", f"rows={ROWS}", "-f", str(TOP / "test/fixture/large_community.sql")],
+                   check=True, stdout=subprocess.DEVNULL)
+    return connection
+
+
+def state():
+    """A hash of every table, all communities together, and of what is kept of restores and snapshots."""
+    tables = [sql(witness, f"SELECT count(*), sum(hashtextextended(t::text, 0)) FROM {table} t") for table in TABLES]
+    return tables, sql(witness, "SELECT (SELECT count(*) FROM snapback.restore_run), (SELECT count(*) FROM snapback.snapshot),"
+                                "(SELECT count(*) FROM snapback.chunk), (SELECT count(*) FROM snapback.restore_epoch)")
+
+
+def rows_of(state_then):
+    return state_then[0]
+
+
+def progress(pid):
+    """Where the restore in this process is now: step, table, rows done, rows in all; nothing where none is at work."""
+    with witness.cursor() as cursor:
+        cursor.execute("SELECT doing, relation, rows_done, rows_total FROM snapback.restore_progress WHERE pid = %s", (pid,))
+        return cursor.fetchone()
+
+
+class Restore(threading.Thread):
+    """A restore, or whatever this statement does, in a session of its own."""
+
+    def __init__(self, statement, **settings):
+        super().__init__(daemon=True)
+        self.statement = statement
+        self.session = connect(DATABASE, **settings)
+        sql(self.session, "SELECT count(*) FROM snapback.preview_restore('{*}', NULL, '2')")  # what costs memory once
+        self.pid = self.session.info.backend_pid
+        self.error = self.result = self.ended = None
+
+    def run(self):
+        try:
+            self.result = sql(self.session, self.statement)
+        except psycopg2.Error as error:
+            self.error = error.pgcode or "the connection is lost"
+        self.ended = time.monotonic()
+
+    def wait_for(self, step, table):
+        """Wait until it is at this step, with some rows of this table done; say whether it came there."""
+        while self.is_alive():
+            seen = progress(self.pid)
+            if seen and seen[0] == step and (table is None or (seen[1] == table and seen[2] != 0)):
+                return True
+            time.sleep(0.001)
+        return False
+
+
+def cancel(restore):
+    sql(witness, "SELECT pg_cancel_backend(%s)", restore.pid)
+
+
+def crash(restore):
+    kill(witness, restore.pid)
+
+
+def stop(_):
+    ok(pg_ctl("stop", "-m", "immediate") and pg_ctl("start"), "the server is stopped at once and started again")
+
+
+def interrupt(how, statement, step, table=None):
+    """End a restore at a step; check that nothing has become of it, and that it does not linger."""
+    global witness
+    before = state()
+    restore = Restore(statement)
+    restore.start()
+    came = restore.wait_for(step, table)
+    began = time.monotonic()
+    how(restore)
+    restore.join()
+    took = restore.ended - began
+    name = f"{how.__name__} while {step}" + (f" {table}" if table else "")
+    ok(came and restore.result is None, f"{name}: it was under way and does not come to its end", (came, restore.result, restore.error))
+    if how is cancel:
+        equal(restore.error, "57014", f"{name}: it says so")
+        ok(took < LIMIT_SECONDS, f"{name}: it ends within {LIMIT_SECONDS} s", f"{took:.3f} s")
+    print(f"# {name}: over after {took:.3f} s", flush=True)
+    restore.session.close()
+    witness = connect_again(DATABASE)
+    equal(state(), before, f"{name}: everything is as before")
+    equal(sql(witness, "SELECT (SELECT count(*) FROM snapback.restore_progress), snapback.is_locked('1'), (SELECT count(*) FROM pg_ls_tmpdir())"),
+          [(0, False, 0)], f"{name}: nothing is at work, locked or left over")
+
+
+def run_out_of_time(statement, milliseconds):
+    """Let a statement timeout end a restore."""
+    before = state()
+    restore = Restore(statement, statement_timeout=f"{milliseconds}ms")
+    restore.start()
+    restore.join()
+    equal((restore.error, state()), ("57014", before), f"a statement timeout after {milliseconds} ms ends it; everything is as before")
+
+
+def restore_whole(name, statement, wanted, step):
+    """Let a restore come to its end; check what it did, the memory it took, and what was seen of it."""
+    restore = Restore(statement)
+    baseline = Peak(restore.pid)
+    baseline.sample()
+    seen = []
+    began = time.monotonic()
+    with Peak(restore.pid) as peak:
+        restore.start()
+        while restore.is_alive():
+            seen.append(progress(restore.pid))
+            time.sleep(0.003)
+    equal((restore.error, restore.result, rows_of(state())), (None, ROWS, wanted), f"{name}: every row is as it should be")
+    over = peak.mb - baseline.mb
+    ok(over < LIMIT_MB, f"{name}: it takes less than {LIMIT_MB} MB", f"{over:.0f} MB over the {baseline.mb:.0f} MB of before")
+    print(f"# {name}: {restore.ended - began:.1f} s, {over:.0f} MB over {baseline.mb:.0f} MB, seen {len(seen)} times", flush=True)
+    check_progress(name, [moment for moment in seen if moment], step)
+    restore.session.close()
+    return restore.ended - began
+
+
+def check_progress(name, seen, step):
+    """Check what the view showed of a restore whose rows were all written in one step."""
+    steps = [STEPS.index(moment[0]) for moment in seen]
+    ok(steps == sorted(steps) and {"comparing", step, "checking"} <= {STEPS[i] for i in steps}, f"{name}: the steps are seen in their order", seen)
+    for table, rows in TABLES.items():
+        counts = [done for doing, relation, done, total in seen if (doing, relation, total) == (step, table, rows)]
+        print(f"# {name}: {step} {table}: {len(set(counts))} different counts of {rows}", flush=True)
+        ok(counts and counts == sorted(counts) and counts[-1] <= rows, f"{name}: the rows of {table} are seen to be counted", counts)
+        if table == "forum.post":
+            ok(len(set(counts)) > 4, f"{name}: the largest table is seen to move", counts)
+
+
+def lose_everything():
+    write(witness, LOSS)
+    sql(witness, "VACUUM")
+
+
+def test_waiting(how):
+    """The same while it waits for a writer of the community."""
+    writer = connect(DATABASE)
+    writer.autocommit = False
+    sql(writer, "INSERT INTO forum.member VALUES (-1, 1, 'somebody', now(), NULL, '{}')")
+    interrupt(how, restore_all, STEPS[0])
+    writer.close()
+
+
+witness = set_up()
+whole = rows_of(state())
+snapshot = sql(witness, "SELECT snapback.capture('1')")
+sql(witness, "SELECT snapback.capture('2')")
+restore_all = RESTORE % snapshot
+lose_everything()
+lost = rows_of(state())
+equal(lost[0][0][0], 50 * 40, "the community has lost everything, the others nothing")
+
+test_waiting(cancel)
+for how in (cancel, crash, stop):
+    interrupt(how, restore_all, "comparing")
+    interrupt(how, restore_all, "inserting", "forum.post")
+    interrupt(how, restore_all, "checking")
+seconds = restore_whole("restore after total loss", restore_all, whole, "inserting")
+
+write(witness, f"UPDATE forum.post SET body = 'x' || body WHERE id <= {ROWS // 2}; UPDATE forum.reaction SET kind = 'x' WHERE post <= {ROWS // 2}")
+interrupt(cancel, restore_all, "updating", "forum.post")
+sql(witness, "SELECT count(*) FROM snapback.restore('{*}', %s, '1')", snapshot)
+equal(rows_of(state()), whole, "and the restore after it brings everything back")
+
+undo = f"SELECT sum(deleted) FROM snapback.undo_restore('{sql(witness, 'SELECT restore FROM snapback.restores ORDER BY requested_at LIMIT 1')}')"
+interrupt(cancel, undo, "deleting", "forum.post")
+restore_whole("taking it back", undo, lost, "deleting")
+run_out_of_time(restore_all, int(seconds * 1000 / 4))
+end()
