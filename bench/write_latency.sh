@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# What the restore of a large community costs everybody else: the latency of other communities' single-row writes while it
+# runs, as a ratio to what it is when nothing else runs (1.00: nobody notices).
+# One pgbench client writes at a fixed rate, well below what the server could do. In turns, ROUNDS times over:
+#   idle        nothing else
+#   restore     a community of ROWS rows in four tables comes back after total loss
+#   background  the same, by the worker that restores in the background
+#   copy        for orientation: somebody copies the same rows into tables without guards, with the same indexes and keys
+#   burner      for orientation: a process that only computes, and touches neither server nor disk
+# A latency is that of the transaction alone, from when pgbench began it. Printed are the 50th and 99th percentile of all
+# rounds together, the ratio of the 99th to that of idle, and the lowest and highest of the rounds' own ratios.
+#
+#   scripts/server -c 'fsync = on' -c 'shared_buffers = 1GB' -c 'max_wal_size = 8GB' -c 'min_wal_size = 4GB' \
+#       -c 'checkpoint_timeout = 30min' bench/write_latency.sh
+#
+# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; makes and drops a database of its own.
+# ROUNDS (4), ROWS (1000000), RATE (200 a second), IDLE_SECONDS (15) and KINDS may be changed.
+set -eu -o pipefail
+cd "$(dirname "$0")/.."
+ROUNDS=${ROUNDS:-4} ROWS=${ROWS:-1000000} RATE=${RATE:-200} IDLE_SECONDS=${IDLE_SECONDS:-15}
+KINDS=${KINDS:-idle restore background copy burner}
+export PGDATABASE=snapback_bench_latency
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; wait; dropdb --if-exists "$PGDATABASE"; rm -rf "$work"' EXIT
+ask() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
+
+load() {
+    dropdb --if-exists "$PGDATABASE" 2>"$work/notices"
+    createdb "$PGDATABASE"
+    ask -c 'CREATE EXTENSION pg_snapback'
+    ask -v rows="$ROWS" -f test/fixture/large_community.sql >"$work/load"
+    snapshot=$(ask -c "SELECT snapback.capture('1')")
+    ask >"$work/load" <<SQL
+\copy (SELECT * FROM forum.member WHERE community = 1) TO '$work/member'
+\copy (SELECT * FROM forum.topic WHERE community = 1) TO '$work/topic'
+\copy (SELECT * FROM forum.post WHERE id <= $ROWS / 2) TO '$work/post'
+\copy (SELECT * FROM forum.reaction WHERE post <= $ROWS / 2) TO '$work/reaction'
+CREATE SCHEMA plain;
+SELECT format('CREATE TABLE plain.%1\$s (LIKE forum.%1\$s INCLUDING ALL)', t) FROM unnest('{member,topic,post,reaction}'::text[]) t \gexec
+ALTER TABLE plain.topic ADD FOREIGN KEY (author) REFERENCES plain.member;
+ALTER TABLE plain.post ADD FOREIGN KEY (topic) REFERENCES plain.topic, ADD FOREIGN KEY (author) REFERENCES plain.member;
+ALTER TABLE plain.reaction ADD FOREIGN KEY (post) REFERENCES plain.post, ADD FOREIGN KEY (member) REFERENCES plain.member;
+SQL
+    # Fifty communities of forty members, whose ids follow those of the large one.
+    cat >"$work/writer" <<SQL
+\set member random(1, 2000)
+UPDATE forum.member SET joined = now() WHERE id = $ROWS / 10 + :member;
+SQL
+}
+
+# Take everything from the large community; a new session may not write to it in the two seconds after a restore.
+lose() {
+    sleep 2.5
+    ask <<SQL
+DELETE FROM forum.reaction WHERE post <= $ROWS / 2;
+DELETE FROM forum.post WHERE id <= $ROWS / 2;
+DELETE FROM forum.topic WHERE community = 1;
+DELETE FROM forum.member WHERE community = 1;
+VACUUM;
+SQL
+}
+
+idle() { sleep "$IDLE_SECONDS"; }
+restore() { ask -c "SELECT sum(inserted) FROM snapback.restore('{*}', '$snapshot', '1')" >"$work/restored"; }
+copy() {
+    ask <<SQL
+BEGIN;
+\copy plain.member FROM '$work/member'
+\copy plain.topic FROM '$work/topic'
+\copy plain.post FROM '$work/post'
+\copy plain.reaction FROM '$work/reaction'
+COMMIT;
+SQL
+}
+
+# Have the worker restore, as it does what was approved with background => true, and wait for it.
+background() {
+    ask >"$work/restored" <<SQL
+SELECT snapback.begin_restore('1', '$snapshot', '{forum.all}', NULL, NULL, 'queued') AS run, snapback.start_worker('restore');
+DO \$\$ BEGIN
+    WHILE EXISTS (SELECT FROM snapback.restores WHERE state IN ('queued', 'running')) LOOP PERFORM pg_sleep(0.1); END LOOP;
+    ASSERT NOT EXISTS (SELECT FROM snapback.restores WHERE state <> 'restored');
+END \$\$;
+SQL
+}
+
+burner() { timeout "$IDLE_SECONDS" gzip </dev/zero >/dev/null || true; }
+
+prepare() {
+    case $1 in
+    restore | background) lose ;;
+    copy) ask -c 'TRUNCATE plain.member, plain.topic, plain.post, plain.reaction' ;;
+    esac
+    ask -c CHECKPOINT
+    sleep 1
+}
+
+# Measure one turn: add its latencies, in microseconds, to the kind's and to the round's.
+measure() {
+    local kind=$1 round=$2 from to pgbench
+    prepare "$kind"
+    rm -f "$work"/log.*
+    pgbench -n -M prepared -T 3600 -R "$RATE" -l --log-prefix "$work/log" -f "$work/writer" >"$work/pgbench" 2>&1 &
+    pgbench=$!
+    sleep 1
+    from=$EPOCHREALTIME
+    "$kind"
+    to=$EPOCHREALTIME
+    kill -ALRM $pgbench # as if its time were up: it ends in order, its log is whole
+    wait $pgbench || { cat "$work/pgbench" >&2; exit 1; }
+    cat "$work"/log.* | awk -v from="$from" -v to="$to" '{ at = $5 + $6 / 1e6 } at > from && at < to { print $3 - $7 }' >"$work/$kind.$round"
+    echo "$kind $round: $(awk -v from="$from" -v to="$to" 'BEGIN { printf "%.1f", to - from }') s, $(wc -l <"$work/$kind.$round") writes," \
+        "p50 $(percentile 50 "$work/$kind.$round") us, p99 $(percentile 99 "$work/$kind.$round") us" >&2
+}
+
+percentile() {
+    local share=$1
+    shift
+    cat "$@" | sort -n | awk -v share="$share" '{ v[NR] = $1 } END { i = int(NR * share / 100); print v[i < 1 ? 1 : i] }'
+}
+
+# Print a kind's line.
+report() {
+    local kind=$1 round
+    for ((round = 1; round <= ROUNDS; round++)); do
+        echo "$(percentile 99 "$work/$kind.$round") $(percentile 99 "$work/idle.$round")"
+    done | awk '{ print $1 / $2 }' | sort -n >"$work/ratios"
+    echo "$kind $(percentile 50 "$work/$kind".*) $(percentile 99 "$work/$kind".*) $(percentile 99 "$work"/idle.*)" \
+        "$(head -n 1 "$work/ratios") $(tail -n 1 "$work/ratios")" |
+        awk '{ printf "%-10s p50 %6.2f ms   p99 %6.2f ms   ratio of p99 %.2f (%.2f to %.2f)\n", $1, $2 / 1000, $3 / 1000, $3 / $4, $5, $6 }'
+}
+
+load
+for ((round = 1; round <= ROUNDS; round++)); do
+    for kind in $KINDS; do measure "$kind" "$round"; done
+done
+for kind in $KINDS; do report "$kind"; done
