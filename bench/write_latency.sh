@@ -7,8 +7,9 @@
 #   background  the same, by the worker that restores in the background
 #   copy        for orientation: somebody copies the same rows into tables without guards, with the same indexes and keys
 #   burner      for orientation: a process that only computes, and touches neither server nor disk
-# A latency is that of the transaction alone, from when pgbench began it. Printed are the 50th and 99th percentile of all
-# rounds together, the ratio of the 99th to that of idle, and the lowest and highest of the rounds' own ratios.
+# A latency is that of the transaction alone, from when pgbench began it. Printed are the 50th and 99th percentile of each
+# kind, as medians over the rounds, the lowest and highest 99th, and the ratio of the 99th to that of idle. On a machine of
+# which not every core is yours, look at what the burner does before you judge the others.
 #
 #   scripts/server -c 'fsync = on' -c 'shared_buffers = 1GB' -c 'max_wal_size = 8GB' -c 'min_wal_size = 4GB' \
 #       -c 'checkpoint_timeout = 30min' bench/write_latency.sh
@@ -115,19 +116,20 @@ measure() {
 
 percentile() {
     local share=$1
-    shift
-    cat "$@" | sort -n | awk -v share="$share" '{ v[NR] = $1 } END { i = int(NR * share / 100); print v[i < 1 ? 1 : i] }'
+    sort -n "$2" | awk -v share="$share" '{ v[NR] = $1 } END { i = int(NR * share / 100); print v[i < 1 ? 1 : i] }'
+}
+
+# Print the median, the lowest and the highest over the rounds of a kind's percentile.
+over_rounds() {
+    local share=$1 kind=$2 round
+    for ((round = 1; round <= ROUNDS; round++)); do percentile "$share" "$work/$kind.$round"; done | sort -n |
+        awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2, v[1], v[NR] }'
 }
 
 # Print a kind's line.
 report() {
-    local kind=$1 round
-    for ((round = 1; round <= ROUNDS; round++)); do
-        echo "$(percentile 99 "$work/$kind.$round") $(percentile 99 "$work/idle.$round")"
-    done | awk '{ print $1 / $2 }' | sort -n >"$work/ratios"
-    echo "$kind $(percentile 50 "$work/$kind".*) $(percentile 99 "$work/$kind".*) $(percentile 99 "$work"/idle.*)" \
-        "$(head -n 1 "$work/ratios") $(tail -n 1 "$work/ratios")" |
-        awk '{ printf "%-10s p50 %6.2f ms   p99 %6.2f ms   ratio of p99 %.2f (%.2f to %.2f)\n", $1, $2 / 1000, $3 / 1000, $3 / $4, $5, $6 }'
+    echo "$1 $(over_rounds 50 "$1") $(over_rounds 99 "$1") $(over_rounds 99 idle)" |
+        awk '{ printf "%-10s p50 %6.2f ms   p99 %6.2f ms (%.2f to %.2f)   ratio of p99 %.2f\n", $1, $2 / 1000, $5 / 1000, $6 / 1000, $7 / 1000, $5 / $8 }'
 }
 
 load
