@@ -220,6 +220,15 @@ JoinedPath joined_path(const ProtectedTable &table) {
     return joined;
 }
 
+std::string comes_to(const JoinedPath &path, const std::string &community) {
+    // OFFSET keeps the planner from beginning at the other end, with all rows of the community for each row anew: it
+    // would where it believes them to be few, as it does when the tables were analyzed while the community had lost
+    // them.
+    return "EXISTS (SELECT FROM (SELECT " + path.column + " FROM (VALUES (0)) v (one)" + path.joins +
+           " OFFSET 0) q (community) WHERE q.community = CAST(" + quote_text(community) + " AS " + path.type_name +
+           "))";
+}
+
 } // namespace snapback
 
 using namespace snapback;

@@ -54,4 +54,8 @@ struct JoinedPath {
 /// A table's path as joins; throws Error naming the step that is gone.
 JoinedPath joined_path(const ProtectedTable &table);
 
+/// "EXISTS (…)": the table's row seen as t comes to this community. A question about one row, answered by the keys of
+/// its parents.
+std::string comes_to(const JoinedPath &path, const std::string &community);
+
 } // namespace snapback

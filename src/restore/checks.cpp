@@ -17,14 +17,25 @@ namespace {
         .with_hint(hint);
 }
 
-/// "AND NOT EXISTS (…)": the row seen as t is not of the community that is restored, whose lock would keep others from
-/// it.
+/// "AND NOT …": the row seen as t is not of the community that is restored, whose lock would keep others from it.
 std::string beyond_the_lock(const Plan &plan, const ProtectedTable *table) {
-    if (!table)
-        return "";
-    JoinedPath path = joined_path(*table);
-    return " AND NOT EXISTS (SELECT FROM (VALUES (0)) v (one)" + path.joins + " WHERE " + path.column + " = CAST(" +
-           quote_text(plan.community()) + " AS " + path.type_name + "))";
+    return table ? " AND NOT " + comes_to(joined_path(*table), plan.community()) : "";
+}
+
+/// Lock the parents of written rows that are not under the community's lock. One parent after the other, each by the
+/// index of the key that is referred to: the planner would look through all written rows for each parent where it
+/// believes these to be few, as it does when the tables were analyzed while the community had lost them.
+void lock_parents(Query &query, const Plan &plan, const ForeignKey &key, const ReadableRelation &parent) {
+    const ProtectedTable *guarded = plan.protected_table(key.parent);
+    if (guarded && !guarded->relation_name.empty())
+        return;
+    const TablePlan *child = plan.table(key.child);
+    std::string columns;
+    for (const ForeignKey::Pair &pair : key.pairs)
+        columns += (columns.empty() ? "c." : ", c.") + quote_name(pair.child_column);
+    query.run("SELECT FROM (SELECT DISTINCT " + columns + " FROM " + child->written_rows() + " c WHERE " +
+              key.refers_at_all("c") + ") c CROSS JOIN LATERAL (SELECT FROM " + parent.from + " t WHERE " +
+              key.refers("t", "c") + beyond_the_lock(plan, guarded) + " FOR KEY SHARE OF t) l");
 }
 
 /// Every written row's parent must be there. A parent that is not under the community's lock is locked itself.
@@ -35,10 +46,7 @@ void check_parents(Query &query, const Plan &plan, const ForeignKey &key) {
     plan.order().look_at(child->live.name, child->written());
     ReadableRelation parent = readable(key.parent);
     AsOwner owner(parent.owner);
-    const ProtectedTable *guarded = plan.protected_table(key.parent);
-    if (!guarded || guarded->relation_name.empty())
-        query.run("SELECT FROM " + parent.from + " t WHERE EXISTS (SELECT FROM " + child->written_rows() + " c WHERE " +
-                  key.refers("t", "c") + ")" + beyond_the_lock(plan, guarded) + " FOR KEY SHARE OF t");
+    lock_parents(query, plan, key, parent);
     Rows broken =
         query.run("SELECT FROM " + child->written_rows() + " c WHERE " + key.refers_at_all("c") +
                   " AND NOT EXISTS (SELECT FROM " + parent.from + " p WHERE " + key.refers("p", "c") + ") LIMIT 1");

@@ -256,15 +256,9 @@ void Closure::find_orphans(const ForeignKey &key, const TablePlan &child, TupleS
 }
 
 /// "AND EXISTS (…)": by the foreign key that is its path, the child's row seen as t comes to this community and not,
-/// with a parent that has moved since, to another. OFFSET keeps it a question about one row, answered by the index of
-/// the parent's key: the planner would look through the community's rows instead, for each row anew, where it believes
-/// them to be few, as it does when the tables were analyzed while the community had lost them.
+/// with a parent that has moved since, to another.
 std::string Closure::reaches_community(const ForeignKey &key, const TablePlan &child) const {
-    if (child.table.via != key.name)
-        return "";
-    JoinedPath path = joined_path(child.table);
-    return " AND EXISTS (SELECT FROM (VALUES (0)) v (one)" + path.joins + " WHERE " + path.column + " = CAST(" +
-           quote_text(plan_.community()) + " AS " + path.type_name + ") OFFSET 0)";
+    return child.table.via == key.name ? " AND " + comes_to(joined_path(child.table), plan_.community()) : "";
 }
 
 /// Rows that refer to a row which was left out, and to no other: they are left out with it. True where there were any.
