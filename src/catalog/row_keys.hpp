@@ -13,12 +13,15 @@ std::vector<std::string> key_columns(const RelationShape &shape);
 /// "a.x OPERATOR(=) b.x AND …" over the key, for two aliases.
 std::string same_key(const RelationShape &shape, const std::string &a, const std::string &b);
 
-/// "pg_catalog.jsonb_build_object(…)": the key of a row, seen by its alias, as it is noted: {"column": value as text}. Run
-/// it as the table's owner.
+/// "pg_catalog.jsonb_build_object(…)": the key of a row, seen by its alias, as it is noted: {"column": value as text}.
+/// Run it as the table's owner.
 std::string key_as_text(const RelationShape &shape, const std::string &alias);
 
-/// A subquery that makes rows of the keys in $1: the key's columns in their types, and "the key", the key as given. Run
-/// it as the table's owner, whose the types may be.
+/// The column of keys_as_rows() that holds the key as it was given.
+std::string key_as_given(const RelationShape &shape);
+
+/// A subquery that makes rows of the keys in $1: the key's columns in their types, and the key as given. Run it as the
+/// table's owner, whose the types may be.
 std::string keys_as_rows(const RelationShape &shape);
 
 } // namespace snapback
