@@ -49,6 +49,19 @@ UPDATE whole SET v = 2 WHERE id = 8;
 SELECT fails($$SELECT app.restored()$$);
 SELECT snapback.unprotect('whole'); DELETE FROM watched; DELETE FROM snapback.snapshot; DROP TABLE whole CASCADE;
 
+-- A filter means the same in every session.
+CREATE TABLE path (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, home text, v int);
+INSERT INTO path SELECT n, CASE WHEN n < 5 THEN 'a' ELSE 'b' END, CASE WHEN n > 1 THEN 'c:\new' END, n FROM generate_series(1, 8) n;
+SELECT snapback.protect('path', 'x.one', filter => $$home = 'c:\new' OR home = NULL$$);
+SELECT snapback.capture('a') IS NOT NULL;
+UPDATE path SET v = 0 WHERE cid = 'a';
+SELECT updates FROM snapback.preview_restore('{x.one}', NULL, 'a');
+SET standard_conforming_strings = off; SET escape_string_warning = off; SET transform_null_equals = on;
+SELECT updates FROM snapback.preview_restore('{x.one}', NULL, 'a');
+SELECT restored();
+RESET standard_conforming_strings; RESET transform_null_equals;
+SELECT * FROM path WHERE cid = 'a' ORDER BY id;
+
 DROP EXTENSION pg_snapback CASCADE;
 SET client_min_messages = warning;
 DROP SCHEMA app CASCADE;
