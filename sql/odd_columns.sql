@@ -62,6 +62,12 @@ SELECT restored();
 RESET standard_conforming_strings; RESET transform_null_equals;
 SELECT * FROM path WHERE cid = 'a' ORDER BY id;
 
+-- Who keeps triggers from firing is listened to nevertheless.
+SET session_replication_role = replica;
+SELECT relation, updated FROM snapback.restore('{x.one}', NULL, 'a');
+RESET session_replication_role;
+SELECT event FROM snapback.audit WHERE restore = (SELECT restore FROM snapback.restores ORDER BY requested_at DESC LIMIT 1) ORDER BY at;
+
 DROP EXTENSION pg_snapback CASCADE;
 SET client_min_messages = warning;
 DROP SCHEMA app CASCADE;
