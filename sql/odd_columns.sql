@@ -68,6 +68,20 @@ SELECT relation, updated FROM snapback.restore('{x.one}', NULL, 'a');
 RESET session_replication_role;
 SELECT event FROM snapback.audit WHERE restore = (SELECT restore FROM snapback.restores ORDER BY requested_at DESC LIMIT 1) ORDER BY at;
 
+-- What was dropped between a request and its approval keeps nobody from seeing the rest.
+CREATE TABLE gone (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
+INSERT INTO gone VALUES (1, 'a');
+SELECT snapback.protect('gone', 'x.two', filter => 'id > 0');
+SELECT snapback.capture('a') IS NOT NULL;
+DROP TABLE gone;
+SELECT option, tables, rows FROM snapback.snapshot_contents((SELECT s.id FROM snapback.snapshots s WHERE s.kind = 'manual' ORDER BY captured_at DESC LIMIT 1));
+
+-- A directory that cannot be read is what health() tells first, and not the last.
+ALTER VIEW directory RENAME COLUMN owner TO boss;
+SELECT concern, subject, problem FROM snapback.health() WHERE subject NOT IN ('b', 'it''s "c"') AND concern <> 'guard';
+DROP VIEW directory;
+SELECT concern, subject IS NOT NULL, problem FROM snapback.health();
+
 DROP EXTENSION pg_snapback CASCADE;
 SET client_min_messages = warning;
 DROP SCHEMA app CASCADE;
