@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "postgres/free_prefix.hpp"
+
 namespace snapback {
 
 std::vector<std::string> columns_of_keys(const std::string &keys) {
@@ -40,14 +42,19 @@ std::string key_as_text(const RelationShape &shape, const std::string &alias) {
     return "pg_catalog.jsonb_build_object(" + pairs + ")";
 }
 
+std::string key_as_given(const RelationShape &shape) {
+    return quote_name(free_prefix(shape.relation) + "key");
+}
+
 std::string keys_as_rows(const RelationShape &shape) {
     std::string list;
     for (const KeyColumn &part : shape.key) {
         const std::string &name = shape.columns[part.column].name;
-        list += ", CAST(e OPERATOR(pg_catalog.->>) " + quote_text(name) + " AS " +
+        list += ", CAST(e.element OPERATOR(pg_catalog.->>) " + quote_text(name) + " AS " +
                 shape.stored.columns[part.column].type + ") AS " + quote_name(name);
     }
-    return "(SELECT e AS \"the key\"" + list + " FROM pg_catalog.jsonb_array_elements($1::jsonb) e)";
+    return "(SELECT e.element AS " + key_as_given(shape) + list +
+           " FROM pg_catalog.jsonb_array_elements($1::jsonb) e (element))";
 }
 
 } // namespace snapback

@@ -17,8 +17,11 @@ std::string same_key(const RelationShape &shape, const std::string &a, const std
 /// Run it as the table's owner.
 std::string key_as_text(const RelationShape &shape, const std::string &alias);
 
-/// A subquery that makes rows of the keys in $1: the key's columns in their types, and "the key", the key as given. Run
-/// it as the table's owner, whose the types may be.
+/// The column of keys_as_rows() that holds the key as it was given.
+std::string key_as_given(const RelationShape &shape);
+
+/// A subquery that makes rows of the keys in $1: the key's columns in their types, and the key as given. Run it as the
+/// table's owner, whose the types may be.
 std::string keys_as_rows(const RelationShape &shape);
 
 } // namespace snapback

@@ -17,7 +17,7 @@ struct Setting {
 };
 
 /// What must not depend on who opened the session: which rows and which functions are meant, and how values read.
-constexpr std::array<Setting, 10> fixed_settings{{
+constexpr std::array<Setting, 12> fixed_settings{{
     {"row_security", "off"},
     {"search_path", "pg_catalog, pg_temp"},
     {"datestyle", "ISO, YMD"},
@@ -28,6 +28,8 @@ constexpr std::array<Setting, 10> fixed_settings{{
     {"bytea_output", "hex"},
     {"xmloption", "content"},
     {"lc_monetary", "C"},
+    {"standard_conforming_strings", "on"},
+    {"transform_null_equals", "off"},
 }};
 
 void fix_settings() {

@@ -2,6 +2,8 @@
 #include "restore/conflicts.hpp"
 
 #include "postgres/as_owner.hpp"
+#include "postgres/free_prefix.hpp"
+#include "postgres/index_columns.hpp"
 #include "restore/notes.hpp"
 #include "restore/whole_rows.hpp"
 
@@ -22,33 +24,36 @@ std::string clashing_among(const TablePlan &plan, const Uniqueness &uniqueness) 
         key += (key.empty() ? "" : ", ") + quote_name(plan.live.columns[part.column].name);
     if (uniqueness.columns == key)
         return ""; // which tells rows apart
+    std::string number = quote_name(uniqueness.prefix + "number");
     if (uniqueness.unique)
-        return "SELECT s.\"the number\" FROM (SELECT *, pg_catalog.count(*) OVER (PARTITION BY " + uniqueness.keys +
-               ") AS \"as many\" FROM written k) s WHERE s.\"as many\" > 1" +
-               (uniqueness.nulls_clash ? "" : " AND ROW(" + uniqueness.keys + ") IS NOT NULL");
+        return "SELECT k.number FROM (SELECT " + number + " AS number, pg_catalog.count(*) OVER (PARTITION BY " +
+               uniqueness.keys + ") AS as_many FROM written" +
+               (uniqueness.nulls_clash ? "" : " WHERE ROW(" + uniqueness.keys + ") IS NOT NULL") +
+               ") k WHERE k.as_many > 1";
     if (plan.written() > most_rows_paired)
         return "";
-    return "SELECT s.\"the number\" FROM written s JOIN written t ON " + uniqueness.clash +
-           " WHERE s.\"the number\" <> t.\"the number\"";
+    return "SELECT s." + number + " FROM written s JOIN written t ON " + uniqueness.clash + " WHERE s." + number +
+           " <> t." + number;
 }
 
 } // namespace
 
 std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
     AsOwner owner(lock_and_get_owner(relation)); // expressions read as they are run: under the same settings
+    std::string prefix = free_prefix(relation);
     std::vector<Uniqueness> all;
     for (Row row :
          query.run("SELECT r.relname::text, c.contype IS DISTINCT FROM 'x',"
                    " pg_catalog.string_agg(pg_catalog.pg_get_indexdef(i.indexrelid, k, false), ', ' ORDER BY k),"
-                   " pg_catalog.string_agg(pg_catalog.format('(%s) AS \"key %s\"',"
-                   "   pg_catalog.pg_get_indexdef(i.indexrelid, k, false), k), ', ' ORDER BY k),"
-                   " pg_catalog.string_agg(pg_catalog.format('s.\"key %1$s\" %2$s t.\"key %1$s\"', k,"
+                   " pg_catalog.string_agg(pg_catalog.format('(%s) AS %I',"
+                   "   pg_catalog.pg_get_indexdef(i.indexrelid, k, false), $2 || k), ', ' ORDER BY k),"
+                   " pg_catalog.string_agg(pg_catalog.format('s.%1$I %2$s t.%1$I', $2 || k,"
                    "   CASE WHEN i.indnullsnotdistinct THEN 'IS NOT DISTINCT FROM'"
                    "        ELSE pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) END), ' AND ' ORDER BY k),"
                    " coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true')"
                    "   || coalesce(' AND ' || pg_catalog.pg_get_partition_constraintdef(i.indrelid), ''),"
-                   " pg_catalog.string_agg(pg_catalog.format('\"key %s\"', k), ', ' ORDER BY k), i.indnullsnotdistinct"
-                   " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
+                   " pg_catalog.string_agg(pg_catalog.format('%I', $2 || k), ', ' ORDER BY k), i.indnullsnotdistinct,"
+                   " i.indexrelid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
                    " LEFT JOIN pg_catalog.pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x')"
                    " CROSS JOIN LATERAL pg_catalog.generate_series(1, i.indnkeyatts::int) AS k"
                    " JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k - 1]"
@@ -63,9 +68,10 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
                    "   AND i.indisvalid AND (i.indisunique OR i.indisexclusion)"
                    " GROUP BY i.indexrelid, r.relname, c.oid, c.contype, i.indpred, i.indrelid"
                    " ORDER BY r.relname",
-                   {Value::regclass(relation)}))
-        all.push_back({row.text(1), row.boolean(2), row.text(3), row.text(4), row.text(7), row.text(5), row.text(6),
-                       row.boolean(8)});
+                   {Value::regclass(relation), Value::text(prefix + "key ")}))
+        if (!reads_whole_row(row.oid(9)))
+            all.push_back({row.text(1), row.boolean(2), prefix, row.text(3), row.text(4), row.text(7), row.text(5),
+                           row.text(6), row.boolean(8)});
     return all;
 }
 
@@ -73,15 +79,15 @@ std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const 
     std::string keyed = "(SELECT *, " + uniqueness.values + " FROM ";
     std::string where = " r WHERE (" + uniqueness.where + "))";
     std::string among = clashing_among(plan, uniqueness);
+    std::string number = quote_name(uniqueness.prefix + "number");
     // First whom they meet, which an index tells; then whether those stay.
-    return "WITH written AS MATERIALIZED (SELECT *, pg_catalog.row_number() OVER () AS \"the number\" FROM " + keyed +
-           WholeRows(query, plan).query(false) + where + " w), met AS MATERIALIZED (SELECT s.\"the number\", " +
+    return "WITH written AS MATERIALIZED (SELECT *, pg_catalog.row_number() OVER () AS " + number + " FROM " + keyed +
+           WholeRows(query, plan).query(false) + where + " w), met AS MATERIALIZED (SELECT s." + number + ", " +
            plan.columns("t") + " FROM written s JOIN " + keyed + plan.live.from() + where + " t ON " +
-           uniqueness.clash + ") SELECT " + plan.columns("s") +
-           ", pg_catalog.to_jsonb(s) AS \"the row\" FROM written s WHERE s.\"the number\" IN ("
-           "SELECT t.\"the number\" FROM met t WHERE NOT EXISTS (SELECT FROM " +
-           plan.all_of({"remove", "update", "reinsert"}) + " x WHERE " + plan.same_key("x", "t") + ")" +
-           (among.empty() ? "" : " UNION ALL " + among) + ")";
+           uniqueness.clash + ") SELECT " + plan.columns("s") + ", pg_catalog.to_jsonb(s.*) AS " +
+           quote_name(uniqueness.prefix + "row") + " FROM written s WHERE s." + number + " IN (SELECT t." + number +
+           " FROM met t WHERE NOT EXISTS (SELECT FROM " + plan.all_of({"remove", "update", "reinsert"}) + " x WHERE " +
+           plan.same_key("x", "t") + ")" + (among.empty() ? "" : " UNION ALL " + among) + ")";
 }
 
 void find_conflicts(Query &query, TablePlan &plan) {
@@ -90,11 +96,12 @@ void find_conflicts(Query &query, TablePlan &plan) {
     for (const Uniqueness &uniqueness : uniqueness_of(query, plan.live.relation)) {
         std::string rows = written_rows_in_conflict(query, plan, uniqueness);
         AsOwner owner(plan.live.owner);
-        Rows found =
-            query.run("SELECT count(*) OVER (), (SELECT pg_catalog.string_agg(v, ', ' ORDER BY k COLLATE \"C\")"
-                      " FROM pg_catalog.jsonb_each_text(\"the row\") e (k, v) WHERE k LIKE 'key %')"
-                      " FROM (" +
-                      rows + ") c ORDER BY 2 LIMIT " + std::to_string(conflicts_named));
+        Rows found = query.run(
+            "SELECT count(*) OVER (), (SELECT pg_catalog.string_agg(v, ', ' ORDER BY k COLLATE \"C\")"
+            " FROM pg_catalog.jsonb_each_text(c." +
+                quote_name(uniqueness.prefix + "row") + ") e (k, v) WHERE pg_catalog.starts_with(e.k, $1)) FROM (" +
+                rows + ") c ORDER BY 2 LIMIT " + std::to_string(conflicts_named),
+            {Value::text(uniqueness.prefix + "key ")});
         if (found.empty())
             continue;
         std::string values;

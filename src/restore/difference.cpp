@@ -5,6 +5,7 @@
 
 #include "core/row_merge.hpp"
 #include "postgres/as_owner.hpp"
+#include "postgres/free_prefix.hpp"
 #include "snapshot/row_decoder.hpp"
 #include "snapshot/row_encoder.hpp"
 
@@ -12,18 +13,23 @@ namespace snapback {
 
 namespace {
 
+/// The column that tells whether a condition holds for a row.
+std::string condition_name(const TablePlan &plan, std::size_t i) {
+    return quote_name(free_prefix(plan.live.relation) + "condition " + std::to_string(i));
+}
+
 /// A store's rows beside what each condition says of them, computed where bare column names mean that store's.
-std::string with_conditions(const std::string &store, const std::vector<std::string> &conditions,
+std::string with_conditions(const TablePlan &plan, const std::string &store, const std::vector<std::string> &conditions,
                             const std::string &alias) {
     std::string list;
     for (std::size_t i = 0; i < conditions.size(); i++)
-        list += ", (" + conditions[i] + ") IS TRUE AS \"covered by " + std::to_string(i) + "\"";
+        list += ", (" + conditions[i] + ") IS TRUE AS " + condition_name(plan, i);
     return "(SELECT *" + list + " FROM " + store + ") " + alias;
 }
 
 /// "(w covered OR p covered)": a row is selected where the condition holds then or now.
-std::string covered(std::size_t i) {
-    std::string name = "\"covered by " + std::to_string(i) + "\"";
+std::string covered(const TablePlan &plan, std::size_t i) {
+    std::string name = condition_name(plan, i);
     return "(w." + name + " OR p." + name + ")";
 }
 
@@ -36,7 +42,7 @@ std::string new_value(const TablePlan &plan, std::size_t column) {
     if (plan.selection.rows == "true")
         return "w." + quoted;
     std::string condition;
-    auto add = [&](std::size_t i) { condition += (condition.empty() ? "" : " OR ") + covered(i); };
+    auto add = [&](std::size_t i) { condition += (condition.empty() ? "" : " OR ") + covered(plan, i); };
     std::size_t next = 0;
     if (!plan.selection.rows.empty())
         add(next++);
@@ -90,8 +96,8 @@ std::string changed_rows(const TablePlan &plan, const std::string &where) {
     std::string values;
     for (std::size_t i = 0; i < plan.live.columns.size(); i++)
         values += (i ? ", " : "") + new_value(plan, i) + " AS " + quote_name(plan.live.columns[i].name);
-    return "SELECT " + plan.columns("u") + " FROM " + with_conditions(plan.see("wanted"), conditions, "w") + " JOIN " +
-           with_conditions(plan.see("present"), conditions, "p") + " ON " + plan.same_key("w", "p") +
+    return "SELECT " + plan.columns("u") + " FROM " + with_conditions(plan, plan.see("wanted"), conditions, "w") +
+           " JOIN " + with_conditions(plan, plan.see("present"), conditions, "p") + " ON " + plan.same_key("w", "p") +
            " CROSS JOIN LATERAL (SELECT " + values + ") u WHERE " +
            images_differ(plan.columns("u"), plan.columns("p")) + " AND " + where;
 }

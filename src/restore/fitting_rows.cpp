@@ -2,6 +2,7 @@
 #include "restore/fitting_rows.hpp"
 
 #include "postgres/as_owner.hpp"
+#include "postgres/free_prefix.hpp"
 #include "restore/whole_rows.hpp"
 
 namespace snapback {
@@ -110,10 +111,10 @@ private:
     void find_refused(const std::string &constraint, const std::string &condition, bool changed_only) {
         try {
             Subtransaction attempt;
-            Rows rows =
-                query_.run("SELECT pg_catalog.min(k), pg_catalog.count(*) FROM (SELECT " + key_text(plan_, "w") +
-                           " AS k FROM (SELECT *, (" + condition + ") IS FALSE AS \"is refused\" FROM " +
-                           rows_.query(changed_only) + " r) w WHERE w.\"is refused\") f");
+            std::string refused = quote_name(free_prefix(plan_.live.relation) + "refused");
+            Rows rows = query_.run("SELECT pg_catalog.min(k), pg_catalog.count(*) FROM (SELECT " +
+                                   key_text(plan_, "w") + " AS k FROM (SELECT *, (" + condition + ") IS FALSE AS " +
+                                   refused + " FROM " + rows_.query(changed_only) + " r) w WHERE w." + refused + ") f");
             if (rows[0].bigint(2) > 0)
                 found_.push_back("constraint \"" + constraint + "\" refuses " +
                                  counted(rows[0].bigint(2), rows[0].text(1)) +
@@ -139,9 +140,10 @@ private:
             return;
         // Without any partition there is no condition; a default partition that stands alone takes everything.
         std::string taken = leaves[0].bigint(2) == 0 ? "false" : leaves[0].optional_text(1).value_or("true");
+        std::string placed = quote_name(free_prefix(plan_.live.relation) + "placed");
         Rows rows = query_.run("SELECT pg_catalog.min(" + key_text(plan_, "w") +
-                               "), pg_catalog.count(*) FROM (SELECT *, (" + taken + ") IS TRUE AS \"is taken\" FROM " +
-                               rows_.query(rows_.is_uncertain(0)) + " r) w WHERE NOT w.\"is taken\"");
+                               "), pg_catalog.count(*) FROM (SELECT *, (" + taken + ") IS TRUE AS " + placed +
+                               " FROM " + rows_.query(rows_.is_uncertain(0)) + " r) w WHERE NOT w." + placed);
         if (rows[0].bigint(2) > 0)
             found_.push_back("no partition takes " + counted(rows[0].bigint(2), rows[0].text(1)) +
                              " of the snapshot: make one that does, or restore other options");

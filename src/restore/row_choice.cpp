@@ -3,20 +3,23 @@
 
 #include "catalog/row_keys.hpp"
 #include "postgres/as_owner.hpp"
+#include "postgres/free_prefix.hpp"
 
 namespace snapback {
 
 namespace {
 
-/// The condition that a store has a row of some kind: the store's columns get names that hide none of the columns that
-/// are at hand by their bare names. `equals` makes of each column's number and new name what it must be equal to.
-std::string is_in(const std::string &store, const std::vector<std::string> &columns,
+/// The condition that a store has a row of some kind: the store's columns get names that hide none of the columns of
+/// `beside`, which are at hand by their bare names. `equals` makes of each column's number and new name what it must be
+/// equal to.
+std::string is_in(const std::string &store, Oid beside, const std::vector<std::string> &columns,
                   const std::function<std::string(std::size_t, const std::string &)> &equals) {
+    std::string prefix = free_prefix(beside) + "chosen ";
     std::string list;
     std::string names;
     std::string condition;
     for (std::size_t i = 0; i < columns.size(); i++) {
-        std::string name = "\"chosen " + std::to_string(i) + "\"";
+        std::string name = quote_name(prefix + std::to_string(i));
         list += (i ? ", " : "") + quote_name(columns[i]);
         names += (i ? ", " : "") + name;
         condition += (i ? " AND " : "") + equals(i, "k." + name);
@@ -28,7 +31,7 @@ std::string key_is_in(const TablePlan &plan, const TupleStore &store) {
     std::vector<std::string> columns;
     for (const KeyColumn &part : plan.live.key)
         columns.push_back(plan.live.columns[part.column].name);
-    return is_in(store.name(), columns, [&](std::size_t i, const std::string &name) {
+    return is_in(store.name(), plan.live.relation, columns, [&](std::size_t i, const std::string &name) {
         return name + " " + plan.live.key[i].equals + " " + quote_name(columns[i]);
     });
 }
@@ -46,7 +49,7 @@ std::string refers_into(const ForeignKey &key, const TablePlan &parent) {
     std::vector<std::string> columns;
     for (const ForeignKey::Pair &pair : key.pairs)
         columns.push_back(pair.parent_column);
-    return is_in(chosen_rows(parent), columns, [&](std::size_t i, const std::string &name) {
+    return is_in(chosen_rows(parent), key.child, columns, [&](std::size_t i, const std::string &name) {
         return key.refers(key.pairs[i], name, quote_name(key.pairs[i].child_column));
     });
 }
@@ -68,10 +71,10 @@ void fill_by_key(Query &query, TablePlan &plan, TupleStore &store, const std::st
     store.fill(query, with_key("wanted") + " UNION ALL " + with_key("present"), std::span<const Value>(&list, 1));
     if (!must_exist)
         return;
-    Rows missing =
-        query.run("SELECT k.\"the key\"::text FROM " + keys_as_rows(plan.live) + " k WHERE NOT EXISTS (SELECT FROM " +
-                      store.name() + " s WHERE " + plan.same_key("k", "s") + ") LIMIT 1",
-                  {list});
+    Rows missing = query.run("SELECT k." + key_as_given(plan.live) + "::text FROM " + keys_as_rows(plan.live) +
+                                 " k WHERE NOT EXISTS (SELECT FROM " + store.name() + " s WHERE " +
+                                 plan.same_key("k", "s") + ") LIMIT 1",
+                             {list});
     if (!missing.empty())
         throw Error(sqlstate::undefined_object,
                     "neither the snapshot nor " + plan.live.name + " has a row with the key " + missing[0].text(1))

@@ -30,7 +30,7 @@ std::string changed_columns(const TablePlan &plan, const std::string &alias) {
 
 /// Rows of one store, which are all one side: as they are, or as they will be.
 std::string whole_rows(const TablePlan &plan, const char *kind, const std::string &action, bool as_they_are) {
-    std::string row = "pg_catalog.to_jsonb(s)";
+    std::string row = "pg_catalog.to_jsonb(s.*)";
     std::string none = "CAST(NULL AS jsonb)";
     return "SELECT " + key_of(plan, "s") + ", " + quote_text(action) + ", " + (as_they_are ? row : none) + ", " +
            (as_they_are ? none : row) + " FROM " + plan.see(kind) + " s";

@@ -1,6 +1,6 @@
 -- What an alert would watch.
 
-CREATE FUNCTION snapback.health() RETURNS TABLE (concern text, subject text, problem text, hint text)
+CREATE FUNCTION snapback.health_of_communities() RETURNS TABLE (concern text, subject text, problem text, hint text)
     LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT 'guard', p.relation::text, 'status: ' || p.status, coalesce(p.problem, 'see the view snapback.protection')
@@ -25,7 +25,39 @@ AS $$
     FROM snapback.communities() AS c
     CROSS JOIN LATERAL (SELECT max(n.captured_at) AS newest FROM snapback.snapshot n WHERE n.community = c AND n.kind <> 'before_restore') s
     WHERE s.newest IS NULL OR s.newest < clock_timestamp() - interval '26 hours'
-    UNION ALL
+$$;
+COMMENT ON FUNCTION snapback.health_of_communities() IS 'What health() says of tables and communities. Fails where the directory cannot be read. Internal.';
+
+CREATE FUNCTION snapback.directory_problem() RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM snapback.directory_entries();
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION snapback.directory_problem() IS 'What keeps the directory from being read; null where nothing does. Internal.';
+
+CREATE FUNCTION snapback.health() RETURNS TABLE (concern text, subject text, problem text, hint text)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unreadable text := snapback.directory_problem();
+BEGIN
+    IF unreadable IS NOT NULL THEN
+        RETURN QUERY SELECT 'directory', coalesce((SELECT d.relation::text FROM snapback.directory d), 'none'), unreadable,
+                            'restores are refused and captures may fail until SELECT snapback.set_directory() accepts it';
+    END IF;
+    BEGIN
+        RETURN QUERY SELECT * FROM snapback.health_of_communities();
+    EXCEPTION WHEN OTHERS THEN
+        IF unreadable IS NULL THEN
+            RAISE;
+        END IF;
+    END;
+    RETURN QUERY
     SELECT 'capture', f.community, format('capture failed at %s: %s', f.failed_at, f.message), 'SQLSTATE ' || f.sqlstate
     FROM snapback.capture_failure f
     WHERE NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.community = f.community AND s.captured_at > f.failed_at)
@@ -43,8 +75,9 @@ AS $$
     UNION ALL
     SELECT 'restore', r.id::text, format('%s: %s', r.state, r.message), 'the owner may approve again while the request lives'
     FROM snapback.restore_run r WHERE r.state IN ('failed', 'interrupted') AND r.sqlstate IS DISTINCT FROM 'SB011'
-                                 AND r.ended_at > clock_timestamp() - interval '1 day'
+                                 AND r.ended_at > clock_timestamp() - interval '1 day';
+END
 $$;
 COMMENT ON FUNCTION snapback.health() IS
-    'One row for each thing that somebody should look at: guards that are missing, event triggers that are disabled, tables that nobody protects, rows that belong to no community, communities whose newest snapshot '
+    'One row for each thing that somebody should look at: a directory that cannot be read, guards that are missing, event triggers that are disabled, tables that nobody protects, rows that belong to no community, communities whose newest snapshot '
     'is older than 26 hours, captures, mails and restores that failed, snapshots and records that were not swept. No row: all is well';

@@ -92,17 +92,30 @@ COMMENT ON FUNCTION snapback.snapshot_options(uuid) IS
     'The options that can be restored from a snapshot: those whose tables it holds, all of them; and, where it was taken before a '
     'restore of named rows, the options of that: it holds every table that the restore could change, and naming the same rows goes back';
 
+CREATE FUNCTION snapback.rows_if_known(snapshot uuid, table_id integer, filter text) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN snapback.covered_rows(snapshot, table_id, filter);
+EXCEPTION
+    WHEN data_corrupted THEN RAISE;
+    WHEN OTHERS THEN RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION snapback.rows_if_known(uuid, integer, text) IS
+    'covered_rows(), or null where the filter cannot be asked any more, as where its table was dropped. Internal.';
+
 CREATE FUNCTION snapback.contents_of(snapshot uuid)
     RETURNS TABLE (option text, label text, tables bigint, rows bigint, bytes bigint)
     LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT o.option, o.label, count(*),
-           sum(CASE WHEN v.filter IS NULL THEN m.rows ELSE snapback.covered_rows(m.snapshot, m.table_id, v.filter) END)::bigint,
-           sum(m.bytes)::bigint
+           CASE WHEN count(*) = count(k.rows) THEN sum(k.rows)::bigint END, sum(m.bytes)::bigint
     FROM unnest(snapback.snapshot_options(contents_of.snapshot)) WITH ORDINALITY AS c(option, position)
     JOIN snapback.option o USING (option)
     JOIN snapback.coverage v USING (option)
     JOIN snapback.snapshot_table m ON m.snapshot = contents_of.snapshot AND m.table_id = v.table_id
+    CROSS JOIN LATERAL (SELECT CASE WHEN v.filter IS NULL THEN m.rows ELSE snapback.rows_if_known(m.snapshot, m.table_id, v.filter) END) k (rows)
     GROUP BY c.position, o.option, o.label ORDER BY c.position
 $$;
 COMMENT ON FUNCTION snapback.contents_of(uuid) IS 'What snapshot_contents() shows, to whomever. Internal.';
@@ -124,7 +137,7 @@ END
 $$;
 COMMENT ON FUNCTION snapback.snapshot_contents(uuid) IS
     'What a snapshot holds of each option: tables, rows that the option covers, and bytes of those tables before compression. '
-    'Tables under several options count under each. No row for a snapshot of another community than the setting snapback.community names';
+    'Tables under several options count under each; rows is null where a filter cannot be asked any more. No row for a snapshot of another community than the setting snapback.community names';
 
 CREATE FUNCTION snapback.verify(snapshot uuid DEFAULT NULL)
     RETURNS TABLE (faulty uuid, relation text, fault text)

@@ -47,7 +47,7 @@ SNAPBACK_FUNCTION(snapback_stored_rows) {
     Query query;
     StoredTable table(query, uuid_argument(fcinfo, 0), PG_GETARG_INT32(1));
     AsOwner owner(table.live().owner);
-    for (Row row : query.run("SELECT pg_catalog.to_jsonb(s) FROM stored s"))
+    for (Row row : query.run("SELECT pg_catalog.to_jsonb(s.*) FROM stored s"))
         result.add({row.value(1)});
     PG_RETURN_NULL();
 }

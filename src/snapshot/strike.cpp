@@ -6,6 +6,7 @@
 #include "core/chunk.hpp"
 #include "postgres/arguments.hpp"
 #include "postgres/as_owner.hpp"
+#include "postgres/free_prefix.hpp"
 #include "postgres/tuple_store.hpp"
 #include "snapshot/chunk_store.hpp"
 #include "snapshot/manifest.hpp"
@@ -118,12 +119,12 @@ private:
         decode_chunk(content, decoder, live_.owner, rows);
         rows.show_to(query);
         AsOwner owner(live_.owner);
+        std::string place = quote_name(free_prefix(live_.relation) + "place");
         std::set<std::size_t> places;
-        for (Row row :
-             query.run("SELECT r.\"the place\" FROM (SELECT pg_catalog.row_number() OVER () AS \"the place\", "
-                       "s.* FROM rows_of_chunk s) r WHERE EXISTS (SELECT FROM " +
-                           keys_as_rows(live_) + " k WHERE " + same_key(live_, "k", "r") + ")",
-                       {Value::text(keys_)}))
+        for (Row row : query.run("SELECT r." + place + " FROM (SELECT pg_catalog.row_number() OVER () AS " + place +
+                                     ", s.* FROM rows_of_chunk s) r WHERE EXISTS (SELECT FROM " + keys_as_rows(live_) +
+                                     " k WHERE " + same_key(live_, "k", "r") + ")",
+                                 {Value::text(keys_)}))
             places.insert(static_cast<std::size_t>(row.bigint(1)) - 1);
         return places;
     }
