@@ -83,6 +83,7 @@ SELECT fails($$CALL snapback.capture_all(0)$$), fails($$CALL snapback.capture_al
 DELETE FROM snapback.snapshot;
 SELECT snapshots FROM snapback.expire();
 SELECT chunks FROM snapback.forget('a');
+SELECT fails($$SELECT snapback.capture('a', repeat('x', 1001))$$);
 SELECT snapback.capture('a', 'first') IS NOT NULL;
 SELECT count(*) AS chunks FROM snapback.chunk WHERE community = 'a' \gset
 SELECT snapback.capture('a', 'second') IS NOT NULL;

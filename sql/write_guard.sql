@@ -44,6 +44,7 @@ END $$;
 CREATE TABLE item (id int PRIMARY KEY, cid int, n int);
 INSERT INTO item SELECT i, i, 0 FROM generate_series(1, 3) i;
 SELECT snapback.guard_state('item');
+SELECT snapback.guard_state(99999::regclass);
 CALL protect('item', 'cid');
 SELECT snapback.guard_state('item');
 BEGIN;

@@ -78,6 +78,8 @@ GuardState state_of_relation(Oid oid) {
 } // namespace
 
 GuardState guard_state(Oid relation) {
+    if (!call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)); }))
+        return GuardState::missing;
     GuardState worst = GuardState::enabled;
     for (Oid member : with_descendants(relation))
         worst = std::max(worst, state_of_relation(member));

@@ -14,11 +14,15 @@ BEGIN
     IF NOT EXISTS (SELECT FROM snapback.directory_entry(capture.community)) THEN
         RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('community %s is not in the directory', coalesce(quote_literal(capture.community), 'NULL'));
     END IF;
+    IF length(label) > 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation',
+            MESSAGE = format('a label of %s characters is too long for a snapshot', length(label)), HINT = 'It can have 1000.';
+    END IF;
     RETURN (snapback.capture_batch(ARRAY[capture.community], 'manual', coalesce(capture.label, '')))[1];
 END
 $$;
 COMMENT ON FUNCTION snapback.capture(text, text) IS
-    'Capture one community now and return the snapshot''s id. Errors: SB007 the community is not in the directory; '
+    'Capture one community now and return the snapshot''s id. label: up to 1000 characters. Errors: SB007 the community is not in the directory, 22001 the label is too long; '
     'whatever keeps a protected table from being read whole.';
 
 -- Captures what it can of a set of communities: all at once, or where one of them fails, half by half.
