@@ -187,5 +187,5 @@ CREATE TRIGGER follow_change AFTER UPDATE ON snapback.restore_run
     FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION snapback.follow_restore_change();
 
 -- Also for a caller whose session_replication_role is replica: secrets die, and listeners are told.
-ALTER TABLE snapback.request ENABLE ALWAYS TRIGGER check_change, ENABLE ALWAYS TRIGGER follow_change;
-ALTER TABLE snapback.restore_run ENABLE ALWAYS TRIGGER check_change, ENABLE ALWAYS TRIGGER follow_change;
+ALTER TABLE snapback.request ENABLE ALWAYS TRIGGER follow_change;
+ALTER TABLE snapback.restore_run ENABLE ALWAYS TRIGGER follow_change;
