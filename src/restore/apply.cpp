@@ -3,6 +3,8 @@
 
 #include "postgres/as_owner.hpp"
 #include "postgres/setting_scope.hpp"
+#include "postgres/wal_pace.hpp"
+#include "settings/settings.hpp"
 
 namespace snapback {
 
@@ -88,7 +90,10 @@ private:
 
     void run_counted(const TablePlan &plan, const std::string &sql, std::uint64_t planned) {
         progress_.count(plan.live.name, planned);
-        query_.write(sql + " RETURNING NULL", [&](TupleTableSlot *) { progress_.advance(); });
+        query_.write(sql + " RETURNING NULL", [&](TupleTableSlot *) {
+            progress_.advance();
+            pace_.keep();
+        });
     }
 
     void run_uncounted(const TablePlan &plan, const std::string &sql, std::uint64_t planned) {
@@ -98,6 +103,7 @@ private:
 
     Query &query_;
     Progress &progress_;
+    WalPace pace_{settings().wal_flush_after()};
 };
 
 } // namespace

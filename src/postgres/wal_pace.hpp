@@ -1,0 +1,25 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+
+namespace snapback {
+
+/// Has what this session writes to the WAL put on disk a little at a time. Whoever commits meanwhile has to flush all
+/// WAL before his own, and would wait for what had piled up. Flushing takes half of the time at most, however slow the
+/// disk.
+class WalPace {
+public:
+    /// Flush once this session has written `bytes` more; 0: leave it to others, as Postgres does.
+    explicit WalPace(std::uint64_t bytes);
+    /// Flush, if enough has come together; to be called often, while no page is locked.
+    void keep();
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    std::uint64_t bytes_;
+    std::uint64_t flushed_; // of what this session has written since it began
+    Clock::time_point not_before_;
+};
+
+} // namespace snapback
