@@ -1,7 +1,6 @@
 #pragma once
-#include <map>
-
-#include "restore/plan.hpp"
+#include "restore/missing_parents.hpp"
+#include "restore/removals.hpp"
 
 namespace snapback {
 
@@ -10,48 +9,20 @@ namespace snapback {
 /// be written, until none of that asks for more.
 class Closure {
 public:
-    Closure(Query &query, Plan &plan) : query_(query), plan_(plan) {}
+    Closure(Query &query, Plan &plan)
+        : query_(query), plan_(plan), removals_(query, plan, tallies_), missing_parents_(query, plan, tallies_) {}
     void run();
 
 private:
-    /// What a foreign key has asked for.
-    struct Tally {
-        ForeignKey key;
-        std::uint64_t returned = 0; // rows of the parent
-        std::uint64_t unlinked = 0; // rows of the child
-        std::uint64_t taken = 0;    // rows of the child
-    };
-
-    bool follows() const { return plan_.order().terms.held == Terms::Held::follow; }
-    std::vector<ForeignKey> keys() const { return plan_.foreign_keys(); }
-    Tally &tally(const ForeignKey &key);
-
-    bool settle_removals();
-    bool take_dependants(const ForeignKey &key);
-    bool keep_held_rows(const ForeignKey &key);
-    std::string holders(const ForeignKey &key, const TablePlan *child) const;
-    void take_nothing();
-    void clear_references(const ForeignKey &key);
-
-    bool bring_back_parents(const ForeignKey &key);
-    void find_orphans(const ForeignKey &key, const TablePlan &child, TupleStore &orphans);
-    std::string reaches_community(const ForeignKey &key, const TablePlan &child) const;
-    bool leave_dependants(const ForeignKey &key, TablePlan &child);
-    std::uint64_t take_parents(const ForeignKey &key, const TablePlan &child, TablePlan &parent);
-    void unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans);
-    void refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans, const std::string &why);
-
-    void refuse_lost_values(const ForeignKey &key);
-
     bool leave_conflicts();
     void drop_idle_updates();
-    void gather_what_was_taken();
-    std::uint64_t held_by(const ForeignKey &key, const TablePlan &parent);
     void write_notes();
 
     Query &query_;
     Plan &plan_;
-    std::map<std::pair<Oid, std::string>, Tally> tallies_; // by child and name
+    Tallies tallies_;
+    Removals removals_;
+    MissingParents missing_parents_;
 };
 
 } // namespace snapback

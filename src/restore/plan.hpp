@@ -32,7 +32,8 @@ public:
     const std::vector<std::unique_ptr<TablePlan>> &tables() const { return tables_; }
     /// The same in the order in which people are shown them: by name.
     std::vector<const TablePlan *> tables_by_name() const;
-    const std::vector<ForeignKey> &foreign_keys() const { return foreign_keys_; }
+    /// The foreign keys from and to its tables; a copy, since there are more once a table has joined.
+    std::vector<ForeignKey> foreign_keys() const { return foreign_keys_; }
     /// The plan of the table with this OID, or null.
     TablePlan *table(Oid relation) const;
     /// The same; a table that is in the snapshot joins the plan with nothing selected. Null for any other.

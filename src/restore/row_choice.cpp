@@ -135,11 +135,11 @@ void choose_children(Query &query, Plan &plan) {
     for (bool changed = true; changed;) {
         changed = false;
         // The list grows where a table joins the plan.
-        for (const ForeignKey &key : std::vector<ForeignKey>(plan.foreign_keys()))
+        for (const ForeignKey &key : plan.foreign_keys())
             if (!is_cleared(key))
                 changed = choose_children_by(query, plan, key) || changed;
     }
-    for (const ForeignKey &key : std::vector<ForeignKey>(plan.foreign_keys()))
+    for (const ForeignKey &key : plan.foreign_keys())
         if (is_cleared(key))
             choose_references(plan, key);
 }

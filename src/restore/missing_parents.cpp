@@ -1,0 +1,141 @@
+// Which parents come back: those that rows to be written refer to, and that are neither there nor coming.
+#include "restore/missing_parents.hpp"
+
+#include <algorithm>
+
+#include "postgres/as_owner.hpp"
+#include "restore/cleared_references.hpp"
+#include "restore/conflicts.hpp"
+#include "restore/notes.hpp"
+#include "restore/plan_rows.hpp"
+
+namespace snapback {
+
+bool MissingParents::bring_back(const ForeignKey &key) {
+    TablePlan *child = plan_.table(key.child);
+    if (!child || child->written() == 0)
+        return false;
+    plan_.order().look_at(child->live.name, child->written());
+    if (leave_dependants(key, *child))
+        return true;
+    TupleStore orphans(child->see("orphans"), child->wanted.shape());
+    orphans.show_to(query_);
+    find_orphans(key, *child, orphans);
+    std::uint64_t count = orphans.size();
+    if (count > 0 && plan_.order().terms.parents == Terms::Parents::refuse) {
+        refuse_orphans(key, *child, count, "are gone");
+    } else if (count > 0) {
+        TablePlan *parent = plan_.join(key.parent);
+        if (!parent || take_parents(key, *child, *parent) == 0)
+            unlink_orphans(key, *child, count);
+    }
+    orphans.hide();
+    return count > 0;
+}
+
+/// Rows that are written and refer, by this key, to no row that will be there.
+void MissingParents::find_orphans(const ForeignKey &key, const TablePlan &child, TupleStore &orphans) {
+    ReadableRelation parent = readable(key.parent);
+    const TablePlan *planned = plan_.table(key.parent);
+    std::string missing = "SELECT " + child.columns("t") + " FROM " + child.written_rows() + " t WHERE " +
+                          key.refers_at_all("t") + " AND NOT EXISTS (SELECT FROM " + parent.from + " p WHERE " +
+                          key.refers("p", "t") + " AND " + untouched(planned, "p") + reaches_community(key, child) +
+                          ")";
+    if (planned)
+        missing += " AND NOT EXISTS (SELECT FROM " + planned->written_rows() + " p WHERE " + key.refers("p", "t") + ")";
+    // A table's owner can read the tables on its path.
+    AsOwner owner(child.table.via == key.name ? child.live.owner : parent.owner);
+    orphans.fill(query_, missing);
+}
+
+/// "AND EXISTS (…)": by the foreign key that is its path, the child's row seen as t comes to this community and not,
+/// with a parent that has moved since, to another.
+std::string MissingParents::reaches_community(const ForeignKey &key, const TablePlan &child) const {
+    return child.table.via == key.name ? " AND " + comes_to(joined_path(child.table), plan_.community()) : "";
+}
+
+/// Rows that refer to a row which was left out, and to no other: they are left out with it. True where there were any.
+bool MissingParents::leave_dependants(const ForeignKey &key, TablePlan &child) {
+    const TablePlan *parent = plan_.table(key.parent);
+    if (!parent || parent->left_out.size() == 0)
+        return false;
+    TupleStore orphans(child.see("orphans"), child.wanted.shape());
+    orphans.show_to(query_);
+    find_orphans(key, child, orphans);
+    std::uint64_t before = child.left_out.size();
+    leave_out(query_, child,
+              "EXISTS (SELECT FROM " + orphans.name() + " o WHERE " + child.same_key("o", "w") +
+                  ") AND EXISTS (SELECT FROM " + parent->see("left_out") + " l WHERE " + key.refers("l", "w") + ")");
+    orphans.hide();
+    return child.left_out.size() > before;
+}
+
+/// Add to the plan those parents of the orphans that the snapshot has; return how many.
+std::uint64_t MissingParents::take_parents(const ForeignKey &key, const TablePlan &child, TablePlan &parent) {
+    std::uint64_t before = parent.insert.size();
+    AsOwner owner(parent.live.owner);
+    std::string returning = " SELECT " + parent.columns("w") + " FROM " + parent.see("wanted") +
+                            " w WHERE EXISTS (SELECT FROM " + child.see("orphans") + " c WHERE " +
+                            key.refers("w", "c") + ")" + not_in(parent, "present", "w") + not_in(parent, "insert", "w");
+    parent.outside.fill(query_, all_rows(parent, "outside") + " UNION ALL" + returning);
+    std::uint64_t after = parent.insert.fill(query_, all_rows(parent, "insert") + " UNION ALL" + returning);
+    parent.returned += after - before;
+    tallies_.of(key).returned += after - before;
+    return after - before;
+}
+
+/// The orphans' parents are in no snapshot: set the reference to NULL where the column allows that, else refuse.
+void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans) {
+    auto may_go = [&](const ForeignKey::Pair &pair) {
+        return pair.child_nullable && !is_path(child, key, pair.child_column);
+    };
+    std::vector<std::string> nullable;
+    for (const ForeignKey::Pair &pair : key.pairs)
+        if (may_go(pair) && can_be_null(child, key, may_go))
+            nullable.push_back(pair.child_column);
+    if (nullable.empty()) {
+        refuse_orphans(key, child, orphans, "are gone, and in no snapshot");
+        return;
+    }
+    AsOwner owner(child.live.owner);
+    for (TupleStore *store : {&child.insert, &child.update, &child.reinsert}) {
+        std::string list;
+        for (const LiveColumn &column : child.live.columns) {
+            std::string name = quote_name(column.name);
+            bool unlinked = std::find(nullable.begin(), nullable.end(), column.name) != nullable.end();
+            list += (list.empty() ? "" : ", ") +
+                    (unlinked ? "CASE WHEN o.orphan THEN NULL ELSE s." + name + " END" : "s." + name);
+        }
+        store->fill(query_, "SELECT " + list + " FROM " + store->name() +
+                                " s CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM " + child.see("orphans") +
+                                " x WHERE " + child.same_key("x", "s") + ") AS orphan) o");
+    }
+    child.unlinked += orphans;
+    tallies_.of(key).unlinked += orphans;
+}
+
+/// The orphans cannot be written: an obstacle. Without them the rest can still be planned, and shown.
+void MissingParents::refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans,
+                                    const std::string &why) {
+    std::string names;
+    for (const KeyColumn &part : child.live.key)
+        names += (names.empty() ? "" : ", ") + quote_name(child.live.columns[part.column].name);
+    std::string first;
+    {
+        AsOwner owner(child.live.owner);
+        first = query_
+                    .run("SELECT pg_catalog.min(k) FROM (SELECT ROW(" + names + ")::text AS k FROM " +
+                         child.see("orphans") + ") o")[0]
+                    .text(1);
+    }
+    child.obstacles.push_back(
+        Error(sqlstate::foreign_key_violation, rows_in_words(orphans) + " of " + child.live.name +
+                                                   " cannot be restored: the rows of " + qualified_name(key.parent) +
+                                                   " that they refer to " + why)
+            .with_detail("Foreign key " + key.name + "; the first of these rows has the key " + first + ".")
+            .with_hint("Bring those rows back first, or restore other options."));
+    leave_out(query_, child,
+              "EXISTS (SELECT FROM " + child.see("orphans") + " o WHERE " + child.same_key("o", "w") + ")");
+}
+
+} // namespace snapback

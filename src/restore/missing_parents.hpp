@@ -1,0 +1,28 @@
+#pragma once
+#include "restore/closure_tally.hpp"
+
+namespace snapback {
+
+/// Sees to it that every row of a plan that is written refers to a row that is there.
+class MissingParents {
+public:
+    MissingParents(Query &query, Plan &plan, Tallies &tallies) : query_(query), plan_(plan), tallies_(tallies) {}
+
+    /// Bring back from the snapshot what rows to be written refer to by this key, and what is neither there nor coming;
+    /// or clear the reference, or leave the row out. True where there were any. The plan may grow by a table.
+    bool bring_back(const ForeignKey &key);
+
+private:
+    void find_orphans(const ForeignKey &key, const TablePlan &child, TupleStore &orphans);
+    std::string reaches_community(const ForeignKey &key, const TablePlan &child) const;
+    bool leave_dependants(const ForeignKey &key, TablePlan &child);
+    std::uint64_t take_parents(const ForeignKey &key, const TablePlan &child, TablePlan &parent);
+    void unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans);
+    void refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans, const std::string &why);
+
+    Query &query_;
+    Plan &plan_;
+    Tallies &tallies_;
+};
+
+} // namespace snapback

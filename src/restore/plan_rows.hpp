@@ -1,0 +1,21 @@
+#pragma once
+#include "restore/plan.hpp"
+
+namespace snapback {
+
+// Queries and conditions on the rows of a table's plan, as SQL.
+
+/// "SELECT x, y, … FROM <kind>": a store's rows.
+std::string all_rows(const TablePlan &plan, const char *kind);
+/// The table's rows that the plan neither deletes nor changes, seen as alias `row`; without a plan, all.
+std::string untouched(const TablePlan *plan, const std::string &row);
+/// "AND NOT EXISTS (…)": no row of a store has the key of the row seen as this alias.
+std::string not_in(const TablePlan &plan, const char *kind, const std::string &alias);
+/// "AND NOT EXISTS (…)": a row of `present`, seen as this alias, is not as the snapshot has it.
+std::string changed_since(const TablePlan &plan, const std::string &alias);
+/// "AND NOT EXISTS (…)": were the row of `present`, seen as this alias, deleted, it would be missing, and come back.
+std::string not_to_return(const TablePlan &plan, const Terms &terms, const std::string &alias);
+/// "AND NOT EXISTS (…)": no row that is written has the referenced values of the row seen as this alias.
+std::string not_taken_over(const ForeignKey &key, const TablePlan &parent, const std::string &alias);
+
+} // namespace snapback

@@ -1,0 +1,34 @@
+#pragma once
+#include "restore/closure_tally.hpp"
+
+namespace snapback {
+
+/// Decides which rows of a plan are deleted, and what becomes of the rows that refer to them.
+class Removals {
+public:
+    Removals(Query &query, Plan &plan, Tallies &tallies) : query_(query), plan_(plan), tallies_(tallies) {}
+
+    /// Keep those of the added rows that others refer to, and take what goes with the rest; true where rows had to be
+    /// kept. The plan may grow by tables.
+    bool settle();
+    /// Set the references to NULL that a foreign key's ON DELETE SET NULL takes from rows that stay.
+    void clear_references();
+    /// Note what was taken from beyond the selection.
+    void gather_what_was_taken();
+    /// How many of the parent's rows that stay have rows of this key's child that refer to them.
+    std::uint64_t held_by(const ForeignKey &key, const TablePlan &parent) const;
+
+private:
+    bool follows() const { return plan_.order().terms.held == Terms::Held::follow; }
+    bool take_dependants(const ForeignKey &key);
+    bool keep_held_rows(const ForeignKey &key);
+    std::string holders(const ForeignKey &key, const TablePlan *child) const;
+    void take_nothing();
+    void clear_references_by(const ForeignKey &key);
+
+    Query &query_;
+    Plan &plan_;
+    Tallies &tallies_;
+};
+
+} // namespace snapback
