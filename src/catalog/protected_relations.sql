@@ -1,0 +1,46 @@
+-- From protected tables to relations and back.
+
+CREATE FUNCTION snapback.relations_of(table_id integer) RETURNS TABLE (relation regclass)
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT t.relation FROM snapback.protected_table t WHERE t.id = relations_of.table_id AND t.relation IS NOT NULL
+    UNION ALL
+    SELECT r.relation
+    FROM snapback.protected_table t CROSS JOIN LATERAL snapback.community_relations(t.relation_name) r
+    WHERE t.id = relations_of.table_id AND t.relation_name IS NOT NULL AND r.relation IS NOT NULL
+$$;
+COMMENT ON FUNCTION snapback.relations_of(integer) IS
+    'The relations that a protected table stands for: one, or one in each community''s schema';
+
+CREATE FUNCTION snapback.protected_as(relation regclass) RETURNS snapback.protected_table
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT t FROM snapback.protected_table t WHERE t.relation = protected_as.relation
+    UNION ALL
+    SELECT t FROM snapback.protected_table t
+    JOIN pg_class c ON c.relname = t.relation_name AND c.oid = protected_as.relation
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN (SELECT s.schema_name FROM snapback.community_schemas() s)
+    LIMIT 1
+$$;
+COMMENT ON FUNCTION snapback.protected_as(regclass) IS
+    'The protected table that a relation is, or is one community''s part of; NULL where it is not protected';
+
+CREATE FUNCTION snapback.is_in_community_schema(relation regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owners text[];
+BEGIN
+    SELECT array_agg(s.community) INTO owners
+    FROM snapback.community_schemas() s
+    JOIN pg_namespace n ON n.nspname = s.schema_name
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.oid = relation;
+    IF cardinality(owners) > 1 THEN
+        PERFORM snapback.refuse('55000', format('the schema of %s belongs to more than one community', relation),
+                                format('The directory gives it to: %s.', array_to_string(owners, ', ')));
+    END IF;
+    RETURN owners IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION snapback.is_in_community_schema(regclass) IS
+    'Whether a relation lies in the schema of one community. 55000 where the directory gives that schema to several';

@@ -1,0 +1,163 @@
+-- What a table, or a column of it, may not be to be protected.
+
+CREATE FUNCTION snapback.lock_relation(relation regclass) RETURNS void
+LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_lock_relation';
+COMMENT ON FUNCTION snapback.lock_relation(regclass) IS
+    'Keeps a relation''s kind, owner and columns as they are until the transaction ends. 42704 where there is none';
+
+CREATE FUNCTION snapback.check_filter(relation regclass, filter text) RETURNS void
+LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_check_filter';
+COMMENT ON FUNCTION snapback.check_filter(regclass, text) IS
+    'Refuses, as the relation''s owner and without reading a row, a filter that is not one boolean expression over the '
+    'relation''s own columns, or has a subquery, an aggregate, a volatile function, or a column that is generated. '
+    'SQLSTATE as Postgres has it for the fault: 42601, 42703, 42804, 42803, 42501; 0A000 for what Postgres would allow';
+
+CREATE FUNCTION snapback.large_object_column(relation regclass) RETURNS name
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE held AS (
+        SELECT a.attname, a.attnum, a.atttypid AS type
+        FROM pg_attribute a
+        WHERE a.attrelid = large_object_column.relation AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT h.attname, h.attnum, n.type
+        FROM held h
+        JOIN pg_type t ON t.oid = h.type
+        CROSS JOIN LATERAL (SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype
+                                        WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END AS type) n
+        WHERE n.type <> 0)
+    SELECT h.attname FROM held h WHERE h.type = 'oid'::regtype ORDER BY h.attnum LIMIT 1
+$$;
+COMMENT ON FUNCTION snapback.large_object_column(regclass) IS
+    'The first column that may name large objects: of type oid, a domain over it (lo), or an array of them';
+
+CREATE FUNCTION snapback.kind_refusal(class pg_catalog.pg_class, OUT state text, OUT problem text, OUT hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation regclass := class.oid;
+    part     record;
+BEGIN
+    state := '42809';
+    IF class.relkind NOT IN ('r', 'p') THEN
+        problem := format('%s is %s', relation,
+            CASE class.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' WHEN 'f' THEN 'a foreign table'
+                WHEN 'S' THEN 'a sequence' WHEN 'i' THEN 'an index' WHEN 'I' THEN 'an index' ELSE 'not a table' END);
+        hint := 'Only tables of this database can be protected: name the table that holds the rows.';
+        RETURN;
+    ELSIF class.oid < 16384 OR class.relnamespace = 'snapback'::regnamespace THEN
+        problem := format('%s is a table of %s', relation, CASE WHEN class.oid < 16384 THEN 'the system' ELSE 'pg_snapback' END);
+        hint := 'Protect the tables of your application.';
+        RETURN;
+    ELSIF class.relispartition THEN
+        problem := format('%s is a partition', relation);
+        hint := format('Protect %s, of which it is a part.', pg_partition_root(relation));
+        RETURN;
+    END IF;
+    state := '0A000';
+    IF class.relpersistence = 't' THEN
+        problem := format('%s is a temporary table', relation);
+        hint := 'Only permanent tables can be protected.';
+        RETURN;
+    END IF;
+    SELECT c.oid::regclass AS name, c.relpersistence, c.relkind INTO part
+    FROM (SELECT relation AS relid UNION SELECT t.relid FROM pg_partition_tree(relation) t) member
+    JOIN pg_class c ON c.oid = member.relid
+    WHERE c.relpersistence = 'u' OR c.relkind NOT IN ('r', 'p')
+    ORDER BY c.oid LIMIT 1;
+    IF FOUND THEN
+        problem := format('%s %s %s', relation, CASE WHEN part.name = relation THEN 'is' ELSE format('has the partition %s, which is', part.name) END,
+                          CASE part.relpersistence WHEN 'u' THEN 'an unlogged table' ELSE 'a foreign table' END);
+        hint := 'Only permanent tables of this database can be protected.';
+        RETURN;
+    END IF;
+    state := NULL;
+END $$;
+COMMENT ON FUNCTION snapback.kind_refusal(pg_catalog.pg_class) IS
+    'Why a relation is of no kind that can be protected: SQLSTATE (42809, 0A000), problem and hint; NULL where it is';
+
+CREATE FUNCTION snapback.table_refusal(relation regclass, OUT state text, OUT problem text, OUT hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    class        pg_class;
+    large_object name;
+BEGIN
+    SELECT * INTO class FROM pg_class c WHERE c.oid = relation;
+    IF class.oid IS NULL THEN
+        state := '42P01';
+        problem := format('there is no relation %s', coalesce(relation::text, 'NULL'));
+        hint := 'Name a table.';
+        RETURN;
+    END IF;
+    SELECT * INTO state, problem, hint FROM snapback.kind_refusal(class);
+    IF state IS NOT NULL THEN
+        RETURN;
+    END IF;
+    large_object := snapback.large_object_column(relation);
+    IF large_object IS NOT NULL THEN
+        state := '0A000';
+        problem := format('column "%s" of %s holds the OID of a large object', large_object, relation);
+        hint := 'Large objects are not kept. Hold the bytes in a bytea column; for a number that is no OID take bigint.';
+    ELSIF class.relrowsecurity AND class.relforcerowsecurity
+          AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.oid = class.relowner) THEN
+        state := '55000';
+        problem := format('row security of %s binds its owner too, and would hide rows from a snapshot', relation);
+        hint := format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, or ALTER ROLE %I BYPASSRLS.', relation,
+                       pg_get_userbyid(class.relowner));
+    ELSIF snapback.key_columns(relation) IS NULL THEN
+        state := 'SB022';
+        problem := format('%s has no key that names a row', relation);
+        hint := 'Give it a primary key, or a unique index over columns that are NOT NULL; it must not be deferrable.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.table_refusal(regclass) IS
+    'Why a relation cannot be protected: SQLSTATE, problem and hint; NULL where it can. 42P01 there is none, 42809 no '
+    'table of the application''s, 0A000 temporary, unlogged, foreign or with large objects, 55000 row security binds its '
+    'owner, SB022 no key';
+
+CREATE FUNCTION snapback.column_refusal(relation regclass, columns name[], path_columns name[],
+                                        OUT state text, OUT problem text, OUT hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    column_name name;
+BEGIN
+    IF cardinality(columns) = 0 THEN
+        state := '22023';
+        problem := format('no column of %s is named', relation);
+        hint := 'Leave columns out to protect whole rows.';
+    END IF;
+    FOREACH column_name IN ARRAY coalesce(columns, '{}') LOOP
+        hint := 'Name columns that a restore can set on rows that live: none that is generated, or part of the key or of the path.';
+        IF NOT snapback.has_column(relation, column_name) THEN
+            state := '42703';
+            problem := format('%s has no column "%s"', relation, column_name);
+        ELSIF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = column_name AND a.attgenerated <> '') THEN
+            state := '428C9';
+            problem := format('column "%s" of %s is generated', column_name, relation);
+        ELSIF column_name = ANY (snapback.key_columns(relation)) THEN
+            state := '42P10';
+            problem := format('column "%s" is part of the key of %s', column_name, relation);
+        ELSIF column_name = ANY (path_columns) THEN
+            state := '42P10';
+            problem := format('column "%s" of %s is part of its path to the community', column_name, relation);
+        END IF;
+        EXIT WHEN state IS NOT NULL;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION snapback.column_refusal(regclass, name[], name[]) IS
+    'Why an option cannot restore these columns of a table: SQLSTATE (22023 none, 42703 no such column, 428C9 generated, '
+    '42P10 of the key or the path), problem and hint; NULL where it can';
+
+CREATE FUNCTION snapback.refuse(state text, problem text, hint text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF state IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = state, MESSAGE = problem, HINT = hint;
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.refuse(text, text, text) IS 'Raises what is wrong; nothing where the SQLSTATE is NULL';
