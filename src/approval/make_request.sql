@@ -82,6 +82,10 @@ BEGIN
     FROM unnest(categories) WITH ORDINALITY AS c (element, place)
     WHERE c.element <> ALL (held)
       AND NOT EXISTS (SELECT FROM unnest(wanted) o WHERE o = ANY (held) AND (c.element = '*' OR c.element = split_part(o, '.', 1)));
+    IF missing IS NOT NULL AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.id = check_options.snapshot) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB008', MESSAGE = format('snapshot %s has been removed meanwhile', snapshot),
+            HINT = 'snapback.list_snapshots() lists those that can be restored.';
+    END IF;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SB005', MESSAGE = format('snapshot %s does not hold %s', snapshot, array_to_string(missing, ', ')),
             DETAIL = coalesce((SELECT 'Protected since it was taken: ' || string_agg(DISTINCT coalesce(t.relation::text, t.relation_name), ', ') || '.'
@@ -96,7 +100,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback.check_options(text[], uuid) IS
     'The options of a snapshot that are meant by categories, options or *, in order; skipped_options() are left out. SB001 unknown or none, SB005 an option that is not in '
-    'the snapshot, or a category or * of which nothing is';
+    'the snapshot, or a category or * of which nothing is, SB008 it was swept or forgotten since check_snapshot() found it';
 
 CREATE FUNCTION snapback.skipped_options(categories text[], snapshot uuid) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

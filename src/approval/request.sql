@@ -66,6 +66,12 @@ CREATE FUNCTION snapback.unusable_mail_setting() RETURNS text
 LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_unusable_mail_setting';
 COMMENT ON FUNCTION snapback.unusable_mail_setting() IS 'What is wrong with the first setting that keeps mail from being sent; null where all is well';
 
+CREATE FUNCTION snapback.hours_of(span interval) RETURNS interval
+LANGUAGE sql IMMUTABLE
+RETURN make_interval(secs => extract(epoch FROM span)::double precision);
+COMMENT ON FUNCTION snapback.hours_of(interval) IS
+    'The same span without days, which may have 23 or 25 hours: settings are in seconds, whatever unit they are shown in';
+
 CREATE FUNCTION snapback.approval_settings(OUT community text, OUT account text, OUT retention interval,
     OUT request_ttl interval, OUT requests_per_hour integer, OUT require_community_name boolean, OUT unusable text, OUT audit_retention interval)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -74,11 +80,11 @@ BEGIN
     unusable := snapback.unusable_mail_setting();
     community := current_setting('snapback.community');
     account := current_setting('snapback.account');
-    retention := current_setting('snapback.retention')::interval;
-    request_ttl := current_setting('snapback.request_ttl')::interval;
+    retention := snapback.retention();
+    request_ttl := snapback.hours_of(current_setting('snapback.request_ttl')::interval);
     requests_per_hour := current_setting('snapback.requests_per_hour')::integer;
     require_community_name := current_setting('snapback.require_community_name')::boolean;
-    audit_retention := current_setting('snapback.audit_retention')::interval;
+    audit_retention := snapback.hours_of(current_setting('snapback.audit_retention')::interval);
 END $$;
 COMMENT ON FUNCTION snapback.approval_settings() IS
     'The settings that requests and approvals go by; unusable: what keeps mail from being sent, else null';

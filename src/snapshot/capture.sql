@@ -54,7 +54,7 @@ CREATE PROCEDURE snapback.capture_all(batch integer DEFAULT 1000)
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    everyone text[];
+    everyone pg_catalog.text[]; -- looked for before any SET
     captured integer := 0;
     lowest integer := 1;
     highest integer;

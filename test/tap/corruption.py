@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+"""Flip bytes of all that is stored of a snapshot, one at a time: verify() finds each, no restore goes through, no row changes.
+
+Every CORRUPTION_STEP-th byte is flipped (97; 1 for the promise in full). CORRUPTION_PART, such as 2/5, plays the second fifth of
+that. Needs the extension installed; starts a server of its own."""
+import os
+
+from live_server import end, equal, fresh_extension, ok, sql
+
+STEP = int(os.environ.get("CORRUPTION_STEP", "97"))
+PART, PARTS = map(int, os.environ.get("CORRUPTION_PART", "1/1").split("/"))
+# Damaged; or not to be had at all: expired by a time that was changed, of a table that is gone, holding no such option.
+REFUSED = {"XX001", "SB004", "SB005", "0A000"}
+
+SETUP = """
+CREATE TABLE club (id text PRIMARY KEY);
+CREATE VIEW clubs AS SELECT id AS community, id AS name, id AS owner, id || '@example.org' AS owner_email, true AS restores_enabled FROM club;
+CREATE TABLE page (id int PRIMARY KEY, club text NOT NULL REFERENCES club, body text);
+CREATE TABLE note (id uuid PRIMARY KEY, club text NOT NULL REFERENCES club, at timestamptz, amount numeric, tags text[], extra jsonb);
+CREATE TABLE word (word text, club text NOT NULL REFERENCES club, PRIMARY KEY (club, word));
+INSERT INTO club VALUES ('a'), ('b');
+INSERT INTO page SELECT n, CASE n % 10 WHEN 0 THEN 'b' ELSE 'a' END, (SELECT string_agg(md5((n * m)::text), '') FROM generate_series(1, 16) m) FROM generate_series(1, 150) n;
+INSERT INTO note SELECT md5(n::text)::uuid, 'a', '2026-01-01'::timestamptz + n * interval '1 hour', n / 7.0, ARRAY['x', NULL, n::text], jsonb_build_object('n', n) FROM generate_series(1, 100) n;
+INSERT INTO word SELECT md5(n::text), 'a' FROM generate_series(1, 100) n;
+SELECT snapback.set_directory('clubs');
+SELECT snapback.add_category('x', '', ''), snapback.add_option('x.all', '', '');
+
+CREATE FUNCTION state() RETURNS text LANGUAGE sql AS $$
+    SELECT md5(concat((SELECT string_agg(p::text, ' ' ORDER BY id) FROM page p), (SELECT string_agg(n::text, ' ' ORDER BY id) FROM note n), (SELECT string_agg(w::text, ' ' ORDER BY word) FROM word w)))
+$$;
+CREATE TABLE damage (kind text, at int, statement text);
+CREATE TYPE finding AS (verify text, restore text, changed boolean);
+
+-- Do this damage, see what comes of it, and take it back. A key that is damaged refers to nothing.
+CREATE FUNCTION played(statement text, snapshot uuid, intact text) RETURNS finding LANGUAGE plpgsql AS $$
+DECLARE
+    found finding;
+BEGIN
+    BEGIN
+        EXECUTE statement;
+        BEGIN
+            found.verify := CASE WHEN EXISTS (SELECT FROM snapback.verify(snapshot)) THEN 'found' ELSE 'sound' END;
+        EXCEPTION WHEN OTHERS THEN found.verify := SQLSTATE;
+        END;
+        BEGIN
+            PERFORM snapback.restore('{x}', snapshot, 'a');
+            found.restore := 'restored';
+        EXCEPTION WHEN OTHERS THEN found.restore := SQLSTATE;
+        END;
+        found.changed := state() <> intact;
+        RAISE EXCEPTION USING ERRCODE = 'ZZZZZ';
+    EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN NULL;
+    END;
+    RETURN found;
+END $$;
+"""
+
+# Each byte of what is stored as bytes or text, and each bit of what is stored as numbers.
+DAMAGE = """
+INSERT INTO damage SELECT 'chunk', n, format('UPDATE snapback.chunk SET data = set_byte(data, %1$s, get_byte(data, %1$s) # %2$s) WHERE community = ''a'' AND sha256 = %3$L',
+    n, 1 + n * 7 %% 255, c.sha256) FROM snapback.chunk c, generate_series(0, length(c.data) - 1) n WHERE c.community = 'a';
+INSERT INTO damage SELECT 'digest of a chunk', n, format('UPDATE snapback.chunk SET sha256 = set_byte(sha256, %1$s, get_byte(sha256, %1$s) # %2$s) WHERE community = ''a'' AND sha256 = %3$L',
+    n, 1 + n * 7 %% 255, c.sha256) FROM snapback.chunk c, generate_series(0, 31) n WHERE c.community = 'a';
+INSERT INTO damage SELECT 'list of chunks', n, format('UPDATE snapback.snapshot_table SET chunks = set_byte(chunks, %1$s, get_byte(chunks, %1$s) # %2$s) WHERE snapshot = %3$L AND table_id = %4$s',
+    n, 1 + n * 7 %% 255, m.snapshot, m.table_id) FROM snapback.snapshot_table m, generate_series(0, length(m.chunks) - 1) n WHERE m.snapshot = %(snapshot)s;
+INSERT INTO damage SELECT 'digest of a description', n, format('UPDATE snapback.snapshot_table SET shape = set_byte(shape, %1$s, get_byte(shape, %1$s) # %2$s) WHERE snapshot = %3$L AND table_id = %4$s',
+    n, 1 + n * 7 %% 255, m.snapshot, m.table_id) FROM snapback.snapshot_table m, generate_series(0, 31) n WHERE m.snapshot = %(snapshot)s;
+INSERT INTO damage SELECT 'number of ' || c, n, format('UPDATE snapback.snapshot_table SET %1$I = %1$I # %2$s WHERE snapshot = %3$L AND table_id = %4$s', c, 1::bigint << n, m.snapshot, m.table_id)
+    FROM snapback.snapshot_table m, unnest('{rows,bytes}'::text[]) c, generate_series(0, 62) n WHERE m.snapshot = %(snapshot)s;
+INSERT INTO damage SELECT 'table', n, format('UPDATE snapback.snapshot_table SET table_id = table_id # %1$s WHERE snapshot = %2$L AND table_id = %3$s', 1 << n, m.snapshot, m.table_id)
+    FROM snapback.snapshot_table m, generate_series(0, 30) n WHERE m.snapshot = %(snapshot)s AND NOT EXISTS (SELECT FROM snapback.snapshot_table o WHERE o.snapshot = m.snapshot AND o.table_id = m.table_id # (1 << n));
+INSERT INTO damage SELECT 'digest of the manifest', n, format('UPDATE snapback.snapshot SET manifest_sha256 = set_byte(manifest_sha256, %1$s, get_byte(manifest_sha256, %1$s) # %2$s) WHERE id = %3$L',
+    n, 1 + n * 7 %% 255, %(snapshot)s) FROM generate_series(0, 31) n;
+INSERT INTO damage SELECT 'time', n, format('UPDATE snapback.snapshot SET captured_at = captured_at - interval ''1 microsecond'' * %1$s WHERE id = %2$L', 1::bigint << n, %(snapshot)s) FROM generate_series(0, 38) n;
+INSERT INTO damage SELECT 'label', n, format('UPDATE snapback.snapshot SET label = overlay(label PLACING chr(ascii(substr(label, %1$s, 1)) # 1) FROM %1$s) WHERE id = %2$L', n, %(snapshot)s)
+    FROM snapback.snapshot s, generate_series(1, length(s.label)) n WHERE s.id = %(snapshot)s;
+INSERT INTO damage SELECT 'kind', n, format('UPDATE snapback.snapshot SET kind = %1$L WHERE id = %2$L', kind, %(snapshot)s) FROM unnest('{scheduled,before_restore}'::text[]) WITH ORDINALITY k (kind, n);
+INSERT INTO damage SELECT 'description', n, format('UPDATE snapback.shape SET definition = overlay(definition PLACING chr(ascii(substr(definition, %1$s, 1)) # %2$s) FROM %1$s) WHERE sha256 = %3$L',
+    n, CASE ascii(substr(s.definition, n, 1)) WHEN 1 THEN 2 ELSE 1 END, s.sha256) FROM snapback.shape s, generate_series(1, length(s.definition)) n;
+"""
+
+
+def main():
+    connection = fresh_extension("corruption")
+    sql(connection, SETUP)
+    for table in ("page", "note", "word"):
+        sql(connection, "SELECT snapback.protect(%s, 'x.all', 'club')", table)
+    snapshot = sql(connection, "SELECT snapback.capture('a', 'the one')")
+    # All that is stored is needed: every row has changed since.
+    sql(connection, "UPDATE page SET body = 'changed'; UPDATE note SET amount = -1; UPDATE word SET word = word || '.'")
+    intact = sql(connection, "SELECT state()")
+    sql(connection, DAMAGE.replace("%(snapshot)s", f"'{snapshot}'").replace("%%", "%"))
+    sql(connection, "SET session_replication_role = replica")
+    equal(sql(connection, "SELECT played('SELECT 1', %s, %s)::text", snapshot, intact), "(sound,restored,t)", "what is not damaged is restored")
+    for kind in [name for (name,) in sql(connection, "SELECT kind FROM damage GROUP BY kind ORDER BY count(*) DESC, kind")]:
+        findings = sql(connection, "SELECT (f).verify, (f).restore, (f).changed, count(*) FROM "
+                                   "(SELECT statement FROM (SELECT statement, row_number() OVER (ORDER BY statement, at) AS n FROM damage WHERE kind = %s) d "
+                                   "WHERE (n - 1) %% %s = 0 AND (n - 1) / %s %% %s = %s - 1 OFFSET 0) d, LATERAL (SELECT played(d.statement, %s, %s) AS f OFFSET 0) p GROUP BY 1, 2, 3 ORDER BY 4 DESC",
+                       kind, STEP, STEP, PARTS, PART, snapshot, intact)
+        ok(all(verify == "found" and restore in REFUSED and not changed for verify, restore, changed, _ in findings), f"{kind}: each is found, and nothing is restored", findings)
+        print(f"# {kind}: {findings}", flush=True)
+    sql(connection, "RESET session_replication_role")
+    equal((sql(connection, "SELECT count(*) FROM snapback.verify()"), sql(connection, "SELECT state()") == intact), (0, True), "nothing of it is left")
+    end()
+
+
+main()

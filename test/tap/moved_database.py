@@ -1,0 +1,60 @@
+"""A database with snapshots that is to be moved, and what has to be the same wherever it arrives."""
+from live_server import equal, fresh_extension, ok, sql
+
+STATE = ("SELECT md5(string_agg(h, '|' ORDER BY h)) FROM (SELECT md5(p::text) AS h FROM app.page p "
+         "UNION ALL SELECT md5(n::text) FROM app.\"Note's\" n UNION ALL SELECT md5(s::text) FROM app.sky s) x")
+STORED = ("SELECT md5(string_agg(h, '|' ORDER BY h)) FROM (SELECT md5(c::text) AS h FROM snapback.chunk c "
+          "UNION ALL SELECT md5(m::text) FROM snapback.snapshot_table m UNION ALL SELECT md5(s::text) FROM snapback.shape s) x")
+SNAPSHOTS = "SELECT md5(string_agg(s::text, '|' ORDER BY id)) FROM snapback.snapshots s"
+
+
+def set_up(dropped_table):
+    """Make it, with a table that was dropped since the capture or without."""
+    connection = fresh_extension("dumped")
+    sql(connection, "CREATE SCHEMA app; CREATE TYPE app.mood AS ENUM ('good', 'bad'); CREATE TABLE app.community (id text PRIMARY KEY); INSERT INTO app.community VALUES ('a'), ('b');"
+                    "CREATE VIEW app.directory AS SELECT id AS community, id AS name, 'x' AS owner, 'x@example.org' AS owner_email, true AS restores_enabled FROM app.community;"
+                    # A dropped column moves the numbers of those behind it when the table is made anew.
+                    "CREATE TABLE app.page (gone int, id int PRIMARY KEY, cid text NOT NULL REFERENCES app.community, mood app.mood, list int4range[], made timestamptz DEFAULT now());"
+                    "ALTER TABLE app.page DROP gone;"
+                    "CREATE TABLE app.\"Note's\" (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, page int NOT NULL REFERENCES app.page ON DELETE CASCADE, body text);"
+                    "INSERT INTO app.page SELECT n, CASE n % 4 WHEN 0 THEN 'b' ELSE 'a' END, 'bad', ARRAY['[1,2)', NULL]::int4range[] FROM generate_series(1, 3000) n;"
+                    "INSERT INTO app.\"Note's\" (page, body) SELECT 1 + n % 3000, repeat(md5(n::text), 5) FROM generate_series(1, 9000) n")
+    sql(connection, "SELECT snapback.set_directory('app.directory'), snapback.add_category('x', '', ''), snapback.add_option('x.pages', '', ''), snapback.add_option('x.notes', '', '')")
+    sql(connection, "SELECT snapback.protect('app.page', 'x.pages')")
+    sql(connection, "SELECT snapback.protect('app.\"Note''s\"', 'x.notes', filter => 'id > 0')")
+    sql(connection, "CREATE TYPE app.weather AS ENUM ('fair', 'foul'); CREATE TABLE app.sky (id int PRIMARY KEY, cid text REFERENCES app.community, w app.weather); INSERT INTO app.sky VALUES (1, 'a', 'fair'); SELECT snapback.protect('app.sky', 'x.pages')")
+    if dropped_table:
+        # Only its OID is left, which may be another table's elsewhere.
+        sql(connection, "CREATE TABLE app.gone (id int PRIMARY KEY, cid text REFERENCES app.community); SELECT snapback.protect('app.gone', 'x.pages')")
+    sql(connection, "CALL snapback.capture_all()")
+    sql(connection, "DROP TABLE IF EXISTS app.gone")
+    # Columns that were renamed since are known by that wherever the snapshots go.
+    sql(connection, "ALTER TABLE app.page RENAME mood TO temper; ALTER TABLE app.page RENAME made TO t; ALTER TABLE app.page RENAME list TO made; ALTER TABLE app.page RENAME t TO list;"
+                    "ALTER TYPE app.weather RENAME VALUE 'fair' TO 't'; ALTER TYPE app.weather RENAME VALUE 'foul' TO 'fair'; ALTER TYPE app.weather RENAME VALUE 't' TO 'foul'")
+    return connection
+
+
+def facts(connection):
+    """What is to arrive: the application's rows, the snapshots, what is stored of them, and how tables are protected."""
+    return (sql(connection, STATE), sql(connection, SNAPSHOTS), sql(connection, STORED),
+            sql(connection, "SELECT array_agg(relation::text || ' ' || guard || ' ' || status ORDER BY relation::text) FROM snapback.protection WHERE status <> 'relation gone'"))
+
+
+def check_arrival(before, connection, name):
+    """Check that nothing was lost or changed on the way."""
+    for what, was, is_now in zip(("the application's rows are", "the snapshots are", "their bytes are", "the tables are protected"), before, facts(connection)):
+        equal(is_now, was, f"{name}: {what} as they were")
+    equal(sql(connection, "SELECT count(*) FROM snapback.verify()"), 0, f"{name}: no snapshot is damaged")
+
+
+def check_use(new, name):
+    """Check that snapshots can be restored, made and forgotten there."""
+    before = sql(new, STATE)
+    equal(sql(new, "SELECT sum(inserts + updates + deletes) FROM snapback.preview_restore('{*}', NULL, 'a')"), 0, f"{name}: there is nothing to restore")
+    equal(sql(new, "SELECT sum(inserts + updates + deletes) FROM snapback.preview_restore('{*}', NULL, 'b')"), 0, f"{name}: nor for the other community")
+    sql(new, "DELETE FROM app.page WHERE cid = 'a' AND id % 2 = 0; UPDATE app.sky SET w = 'fair'; UPDATE app.page SET temper = 'good', made = NULL WHERE cid = 'a'; INSERT INTO app.page VALUES (9999, 'a')")
+    sql(new, "SELECT count(*) FROM snapback.restore('{*}', NULL, 'a')")
+    equal(sql(new, STATE), before, f"{name}: what was damaged there is restored there")
+    equal(sql(new, "SELECT count(DISTINCT chunks) FROM snapback.snapshot_table WHERE chunks <> '' AND rows > 1 AND snapshot IN (snapback.capture('a'), (SELECT id FROM snapback.snapshot WHERE community = 'a' AND kind = 'scheduled'))"), 2,
+          f"{name}: a new capture makes the same chunks")
+    ok(sql(new, "SELECT sum(snapshots) > 0 FROM snapback.forget('b')"), f"{name}: a community can be forgotten there")
