@@ -301,7 +301,14 @@ void Closure::unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint6
         if (may_go(pair) && can_be_null(child, key, may_go))
             nullable.push_back(pair.child_column);
     if (nullable.empty()) {
-        refuse_orphans(key, child, orphans, "are gone, and in no snapshot");
+        std::uint64_t astray = count_astray(key, child);
+        if (astray == 0)
+            refuse_orphans(key, child, orphans, "are gone, and in no snapshot");
+        else
+            refuse_orphans(key, child, orphans,
+                           astray == orphans ? "are there, but belong to the community no more"
+                                             : "are gone, or belong to the community no more",
+                           "Choose the option that covers them as well, or restore other options.");
         return;
     }
     AsOwner owner(child.live.owner);
@@ -321,8 +328,19 @@ void Closure::unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint6
     tally(key).unlinked += orphans;
 }
 
+/// How many of the orphans have a parent that is there, and has fallen out of the community, or moved.
+std::uint64_t Closure::count_astray(const ForeignKey &key, const TablePlan &child) const {
+    if (child.table.via != key.name)
+        return 0;
+    AsOwner owner(child.live.owner);
+    Rows rows = query_.run("SELECT pg_catalog.count(*) FROM " + child.see("orphans") + " o WHERE EXISTS (SELECT FROM " +
+                           readable(key.parent).from + " p WHERE " + key.refers("p", "o") + ")");
+    return static_cast<std::uint64_t>(rows[0].bigint(1));
+}
+
 /// The orphans cannot be written: an obstacle. Without them the rest can still be planned, and shown.
-void Closure::refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans, const std::string &why) {
+void Closure::refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans, const std::string &why,
+                             const std::string &hint) {
     std::string names;
     for (const KeyColumn &part : child.live.key)
         names += (names.empty() ? "" : ", ") + quote_name(child.live.columns[part.column].name);
@@ -339,7 +357,7 @@ void Closure::refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint6
                                                    " cannot be restored: the rows of " + qualified_name(key.parent) +
                                                    " that they refer to " + why)
             .with_detail("Foreign key " + key.name + "; the first of these rows has the key " + first + ".")
-            .with_hint("Bring those rows back first, or restore other options."));
+            .with_hint(hint));
     leave_out(query_, child,
               "EXISTS (SELECT FROM " + child.see("orphans") + " o WHERE " + child.same_key("o", "w") + ")");
 }

@@ -39,7 +39,9 @@ private:
     bool leave_dependants(const ForeignKey &key, TablePlan &child);
     std::uint64_t take_parents(const ForeignKey &key, const TablePlan &child, TablePlan &parent);
     void unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans);
-    void refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans, const std::string &why);
+    std::uint64_t count_astray(const ForeignKey &key, const TablePlan &child) const;
+    void refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans, const std::string &why,
+                        const std::string &hint = "Bring those rows back first, or restore other options.");
 
     void refuse_lost_values(const ForeignKey &key);
 
