@@ -23,7 +23,7 @@ bool MissingParents::bring_back(const ForeignKey &key) {
     find_orphans(key, *child, orphans);
     std::uint64_t count = orphans.size();
     if (count > 0 && plan_.order().terms.parents == Terms::Parents::refuse) {
-        refuse_orphans(key, *child, count, "are gone");
+        refuse_orphans(key, *child, count, {"are gone"});
     } else if (count > 0) {
         TablePlan *parent = plan_.join(key.parent);
         if (!parent || take_parents(key, *child, *parent) == 0)
@@ -94,7 +94,7 @@ void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std
         if (may_go(pair) && can_be_null(child, key, may_go))
             nullable.push_back(pair.child_column);
     if (nullable.empty()) {
-        refuse_orphans(key, child, orphans, "are gone, and in no snapshot");
+        refuse_orphans(key, child, orphans, why_not_unlinked(key, child, orphans));
         return;
     }
     AsOwner owner(child.live.owner);
@@ -114,9 +114,30 @@ void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std
     tallies_.of(key).unlinked += orphans;
 }
 
+/// Tell parents that are gone from those that have fallen out of the community, or moved.
+MissingParents::Refusal MissingParents::why_not_unlinked(const ForeignKey &key, const TablePlan &child,
+                                                         std::uint64_t orphans) const {
+    std::uint64_t astray = count_astray(key, child);
+    if (astray == 0)
+        return {"are gone, and in no snapshot"};
+    return {astray == orphans ? "are there, but belong to the community no more"
+                              : "are gone, or belong to the community no more",
+            "Choose the option that covers them as well, or restore other options."};
+}
+
+/// How many of the orphans have a parent that is there, and is not of the community.
+std::uint64_t MissingParents::count_astray(const ForeignKey &key, const TablePlan &child) const {
+    if (child.table.via != key.name)
+        return 0;
+    AsOwner owner(child.live.owner);
+    Rows rows = query_.run("SELECT pg_catalog.count(*) FROM " + child.see("orphans") + " o WHERE EXISTS (SELECT FROM " +
+                           readable(key.parent).from + " p WHERE " + key.refers("p", "o") + ")");
+    return static_cast<std::uint64_t>(rows[0].bigint(1));
+}
+
 /// The orphans cannot be written: an obstacle. Without them the rest can still be planned, and shown.
 void MissingParents::refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans,
-                                    const std::string &why) {
+                                    const Refusal &refusal) {
     std::string names;
     for (const KeyColumn &part : child.live.key)
         names += (names.empty() ? "" : ", ") + quote_name(child.live.columns[part.column].name);
@@ -131,9 +152,9 @@ void MissingParents::refuse_orphans(const ForeignKey &key, TablePlan &child, std
     child.obstacles.push_back(
         Error(sqlstate::foreign_key_violation, rows_in_words(orphans) + " of " + child.live.name +
                                                    " cannot be restored: the rows of " + qualified_name(key.parent) +
-                                                   " that they refer to " + why)
+                                                   " that they refer to " + refusal.why)
             .with_detail("Foreign key " + key.name + "; the first of these rows has the key " + first + ".")
-            .with_hint("Bring those rows back first, or restore other options."));
+            .with_hint(refusal.hint));
     leave_out(query_, child,
               "EXISTS (SELECT FROM " + child.see("orphans") + " o WHERE " + child.same_key("o", "w") + ")");
 }

@@ -13,12 +13,20 @@ public:
     bool bring_back(const ForeignKey &key);
 
 private:
+    /// Why orphans cannot be written, and what helps.
+    struct Refusal {
+        std::string why;
+        std::string hint = "Bring those rows back first, or restore other options.";
+    };
+
     void find_orphans(const ForeignKey &key, const TablePlan &child, TupleStore &orphans);
     std::string reaches_community(const ForeignKey &key, const TablePlan &child) const;
     bool leave_dependants(const ForeignKey &key, TablePlan &child);
     std::uint64_t take_parents(const ForeignKey &key, const TablePlan &child, TablePlan &parent);
     void unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans);
-    void refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans, const std::string &why);
+    void refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans, const Refusal &refusal);
+    Refusal why_not_unlinked(const ForeignKey &key, const TablePlan &child, std::uint64_t orphans) const;
+    std::uint64_t count_astray(const ForeignKey &key, const TablePlan &child) const;
 
     Query &query_;
     Plan &plan_;
