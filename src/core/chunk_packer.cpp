@@ -6,6 +6,8 @@
 #include <set>
 #include <system_error>
 
+#include "core/giving_way.hpp"
+
 namespace snapback {
 
 namespace {
@@ -86,6 +88,7 @@ void ChunkPacker::work() {
     Lock lock(mutex_);
     try {
         lock.unlock();
+        give_way();
         Compressor compressor;
         lock.lock();
         for (;;) {
