@@ -167,13 +167,6 @@ std::size_t RelationShape::column_named(const std::string &wanted) const {
     return i;
 }
 
-bool RelationShape::is_key(std::size_t column) const {
-    for (const KeyColumn &part : key)
-        if (part.column == column)
-            return true;
-    return false;
-}
-
 std::vector<ShapeColumn> columns_as_called_now(const Shape &stored, const RelationShape &live) {
     std::vector<std::string> names;
     for (const ShapeColumn &column : stored.columns)

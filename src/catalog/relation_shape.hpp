@@ -50,7 +50,6 @@ struct RelationShape {
     /// The relation as a query reads it: ONLY itself, or with its partitions.
     std::string from() const { return partitioned ? name : "ONLY " + name; }
     std::size_t column_named(const std::string &name) const; // columns.size() where there is none
-    bool is_key(std::size_t column) const;
 };
 
 /// How values of a type are stored: as they are where Postgres keeps that form across versions and it holds no OID,

@@ -73,10 +73,8 @@ std::string Compressor::decompress(std::string_view stored) {
     std::string content(size, '\0');
     std::size_t got =
         ZSTD_decompressDCtx(contexts_->decompress, content.data(), content.size(), frame.data(), frame.size());
-    if (ZSTD_isError(got))
-        throw Error(sqlstate::data_corrupted, std::string("a chunk does not decompress: ") + ZSTD_getErrorName(got));
     if (got != size)
-        throw Error(sqlstate::data_corrupted, "a chunk decompresses to fewer bytes than its frame says");
+        throw Error(sqlstate::data_corrupted, std::string("a chunk does not decompress: ") + ZSTD_getErrorName(got));
     return content;
 }
 

@@ -54,9 +54,6 @@ Value Value::integer(std::int32_t number) {
 Value Value::boolean(bool truth) {
     return {BOOLOID, BoolGetDatum(truth), false};
 }
-Value Value::timestamptz(TimestampTz at) {
-    return {TIMESTAMPTZOID, TimestampTzGetDatum(at), false};
-}
 Value Value::regclass(Oid relation) {
     return {REGCLASSOID, ObjectIdGetDatum(relation), false};
 }

@@ -23,7 +23,6 @@ struct Value {
     static Value bigint(std::int64_t number);
     static Value integer(std::int32_t number);
     static Value boolean(bool truth);
-    static Value timestamptz(TimestampTz at);
     static Value bytea(std::string_view bytes);
     static Value uuid(std::string_view text); // in its text form; raises 22P02 where it is none
     static Value regclass(Oid relation);

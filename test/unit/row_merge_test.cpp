@@ -132,3 +132,29 @@ TEST(RowMerge, MergesTablesThatShareNothing) {
     std::mt19937 random(5);
     merges(random_table(random, 3000), random_table(random, 2000));
 }
+
+TEST(RowMerge, PassesAChunkThatItHasOpenedForTheRowBefore) {
+    Table then;
+    for (std::uint32_t key = 0; key < 4000; key++)
+        then[key * 2] = std::string(100, 'x');
+    std::string first = Chunks(then).contents.at(Chunks(then).digests.at(0));
+    std::uint32_t rows = 0;
+    for_each_row(first, [&](std::string_view) { rows++; });
+    Table now = then;
+    now[rows * 2 - 1] = std::string(70'000, 'y'); // a chunk by itself, between the first and the second
+    EXPECT_EQ(merges(then, now), 2);
+}
+
+TEST(RowMerge, ComparesAChunkThatComesTwice) {
+    Chunks chunks({{1, "one"}, {2, "two"}});
+    const Digest &digest = chunks.digests.at(0);
+    auto content = [&] { return chunks.contents.at(digest); };
+    int only_now = 0;
+    RowMerge merge(
+        {{digest}, [&](const Digest &) { return content(); }}, 2, {{0, FieldForm::word4, false}},
+        [](std::string_view) { FAIL(); }, [&](std::string_view) { only_now++; });
+    merge.add(digest, content);
+    merge.add(digest, content);
+    merge.finish();
+    EXPECT_EQ(only_now, 2);
+}

@@ -4,6 +4,7 @@
 #include "core/compression.hpp"
 #include "core/digest.hpp"
 #include "core/shape.hpp"
+#include "core/sortable_key.hpp"
 
 using namespace snapback;
 
@@ -111,6 +112,24 @@ TEST(Bytes, VarintsReadBack) {
         EXPECT_TRUE(reader.at_end());
     }
     EXPECT_THROW(ByteReader(std::string(11, '\xff')).varint(), Error);
+}
+
+TEST(SortableKey, SortsAsTheValuesDo) {
+    auto key = [](FieldForm form, bool is_signed, std::string_view value) {
+        std::string bytes;
+        append_sortable(bytes, {0, form, is_signed}, value);
+        return bytes;
+    };
+    auto number = [](std::int32_t value) {
+        std::string bytes;
+        append_little_endian(bytes, static_cast<std::uint32_t>(value), 4);
+        return bytes;
+    };
+    EXPECT_LT(key(FieldForm::word4, true, number(-1)), key(FieldForm::word4, true, number(1)));
+    EXPECT_GT(key(FieldForm::word4, false, number(-1)), key(FieldForm::word4, false, number(1)));
+    EXPECT_EQ(key(FieldForm::fixed16, false, "0123456789abcdef"), "0123456789abcdef");
+    EXPECT_LT(key(FieldForm::text, false, "a"), key(FieldForm::text, false, "ab"));
+    EXPECT_LT(key(FieldForm::text, false, std::string("a\0", 2)), key(FieldForm::text, false, "aa"));
 }
 
 TEST(Bytes, BigEndianSortsAsNumbersDo) {
