@@ -4,9 +4,8 @@
 
 namespace snapback {
 
-/// Has what this session writes to the WAL put on disk a little at a time. Whoever commits meanwhile has to flush all
-/// WAL before his own, and would wait for what had piled up. Flushing takes half of the time at most, however slow the
-/// disk.
+/// Has what this session writes to the WAL put on disk a little at a time. A commit of others has to flush all WAL before
+/// it, and would wait for what had piled up. Flushing takes half of the time at most, however slow the disk.
 class WalPace {
 public:
     /// Flush once this session has written `bytes` more; 0: leave it to others, as Postgres does.
