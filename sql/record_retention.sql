@@ -106,7 +106,9 @@ WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind = 'r'
   AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confdeltype = 'c')
 ORDER BY c.oid::regclass::text COLLATE "C";
 ROLLBACK;
+\set VERBOSITY sqlstate
 SET snapback.audit_retention = -1;
+\set VERBOSITY default
 
 DROP EXTENSION pg_snapback CASCADE;
 DROP SCHEMA app CASCADE;
