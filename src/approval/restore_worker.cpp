@@ -2,7 +2,7 @@
 #include <optional>
 
 #include "approval/workers.hpp"
-#include "core/giving_way.hpp"
+#include "postgres/giving_way.hpp"
 #include "postgres/query.hpp"
 #include "postgres/session_lock.hpp"
 

@@ -6,8 +6,6 @@
 #include <set>
 #include <system_error>
 
-#include "core/giving_way.hpp"
-
 namespace snapback {
 
 namespace {
@@ -88,7 +86,6 @@ void ChunkPacker::work() {
     Lock lock(mutex_);
     try {
         lock.unlock();
-        give_way();
         Compressor compressor;
         lock.lock();
         for (;;) {

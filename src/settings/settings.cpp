@@ -55,7 +55,7 @@ void define_limits() {
                &current.capture_memory_kb, 1024, 4 * 1024 * 1024, PGC_USERSET, GUC_UNIT_KB);
     define_int(
         "snapback.wal_flush_after",
-        "How much a restore or capture writes to the WAL before it flushes it; 0 leaves that to others, who commit.",
+        "How much a restore writes to the WAL before it flushes it, so that others need not; 0 leaves it to them.",
         &current.wal_flush_after_kb, 0, 1024 * 1024, PGC_SUSET, GUC_UNIT_KB);
 }
 

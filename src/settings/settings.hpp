@@ -13,7 +13,7 @@ struct Settings {
     int requests_per_hour = 5;                    // per community
     int lock_timeout_ms = 10'000;                 // how long a restore waits for the community's writers
     int capture_memory_kb = 64 * 1024;            // rows held in memory while a capture sorts them
-    int wal_flush_after_kb = 8;                   // how much WAL we write before we flush it; 0: any amount
+    int wal_flush_after_kb = 8;                   // how much WAL a restore writes before it flushes it; 0: any amount
     bool require_community_name = false;
     char *community = nullptr; // whose connection this is, set by the backend
     char *account = nullptr;

@@ -1,14 +1,12 @@
 #include "snapshot/chunk_store.hpp"
 
 #include "postgres/advisory_lock.hpp"
-#include "settings/settings.hpp"
 
 namespace snapback {
 
 namespace {
 
-// Not more at once than others who commit can flush without noticing.
-constexpr std::size_t batch_size = 256 * 1024;
+constexpr std::size_t batch_size = 4 * 1024 * 1024;
 
 /// Read what the store holds of each of these communities.
 ChunkPacker::Known known_chunks(std::span<const std::string> communities) {
@@ -32,8 +30,7 @@ bool take_store(bool wait) {
 }
 
 ChunkWriter::ChunkWriter(std::span<const std::string> communities, OnStored on_stored)
-    : communities_(communities), on_stored_(std::move(on_stored)), packer_(known_chunks(communities)),
-      pace_(settings().wal_flush_after()) {}
+    : communities_(communities), on_stored_(std::move(on_stored)), packer_(known_chunks(communities)) {}
 
 void ChunkWriter::put(std::uint32_t community, std::uint32_t table, std::string &&content) {
     packer_.put(community, table, std::move(content));
@@ -74,7 +71,6 @@ void ChunkWriter::write_batch() {
     batch_digests_.clear();
     batch_frames_.clear();
     batch_bytes_ = 0;
-    pace_.keep();
 }
 
 std::string ChunkReader::get(const Digest &digest) {

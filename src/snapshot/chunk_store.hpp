@@ -3,7 +3,6 @@
 
 #include "core/chunk_packer.hpp"
 #include "postgres/query.hpp"
-#include "postgres/wal_pace.hpp"
 
 namespace snapback {
 
@@ -31,7 +30,6 @@ private:
     std::span<const std::string> communities_;
     OnStored on_stored_;
     ChunkPacker packer_;
-    WalPace pace_;
     std::vector<std::string> batch_communities_;
     std::vector<std::string> batch_digests_;
     std::vector<std::string> batch_frames_;
