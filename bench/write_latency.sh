@@ -6,7 +6,6 @@
 #   restore     a community of ROWS rows in four tables comes back after total loss
 #   background  the same, by the worker that restores in the background
 #   unpaced     the same in a session, with snapback.wal_flush_after = 0
-#   capture     that community is captured, of which nothing is stored yet
 #   copy        for orientation: somebody copies the same rows into tables without guards, with the same indexes and keys
 #   burner      for orientation: a process that only computes, and touches neither server nor disk
 # A latency is that of the transaction alone, from when pgbench began it. Printed are the 50th and 99th percentile of each
@@ -21,7 +20,7 @@
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 ROUNDS=${ROUNDS:-4} ROWS=${ROWS:-1000000} RATE=${RATE:-200} IDLE_SECONDS=${IDLE_SECONDS:-15}
-KINDS=${KINDS:-idle capture restore background unpaced copy burner}
+KINDS=${KINDS:-idle restore background unpaced copy burner}
 export PGDATABASE=snapback_bench_latency
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null; wait; dropdb --if-exists "$PGDATABASE"; rm -rf "$work"' EXIT
@@ -66,7 +65,6 @@ SQL
 idle() { sleep "$IDLE_SECONDS"; }
 restore() { ask -c "SELECT sum(inserted) FROM snapback.restore('{*}', '$snapshot', '1')" >"$work/restored"; }
 unpaced() { PGOPTIONS='-c snapback.wal_flush_after=0' restore; }
-capture() { snapshot=$(ask -c "SELECT snapback.capture('1')"); }
 copy() {
     ask <<SQL
 BEGIN;
@@ -94,7 +92,6 @@ burner() { timeout "$IDLE_SECONDS" gzip </dev/zero >/dev/null || true; }
 prepare() {
     case $1 in
     restore | background | unpaced) lose ;;
-    capture) ask -f bench/forget_all.sql >"$work/forgotten" ;;
     copy) ask -c 'TRUNCATE plain.member, plain.topic, plain.post, plain.reaction' ;;
     esac
     ask -c CHECKPOINT
