@@ -98,7 +98,33 @@ SELECT restored('{x.two}');
 SELECT regexp_replace(fails(s), '[0-9]+::regclass', '<oid>::regclass') FROM unnest(ARRAY[$$SELECT restored('{x.one}')$$, $$SELECT snapback.capture('a')$$]) s;
 SELECT fails($$SELECT count(*) FROM snapback.list_snapshots('a') s, snapback.snapshot_contents(s.id)$$);
 SELECT * FROM snapback.verify();
+-- It stands in the way of itself alone: what else was chosen is shown, row by row too.
+DELETE FROM other;
+SELECT relation, options, inserts, obstacles FROM snapback.preview_restore('{*}', NULL, 'a');
+SELECT relation, key, action FROM snapback.diff_rows(NULL, '*', 'a');
+SELECT fails($$SELECT snapback.diff_rows(NULL, 'x.one', 'a')$$);
+SELECT fails($$SELECT restored('{x.one,x.two}')$$);
+-- So does one that is no table to be restored any more.
+ALTER TABLE other SET UNLOGGED;
+SELECT relation, inserts, obstacles FROM snapback.preview_restore('{*}', NULL, 'a');
+ALTER TABLE other SET LOGGED;
+-- And one that a community with a schema of its own lacks, which another option's restore does not even look at.
+CREATE OR REPLACE VIEW directory AS
+    SELECT id AS community, id AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled, CASE id WHEN 'a' THEN 'of_a' END AS schema_name FROM community;
+CREATE SCHEMA of_a;
+CREATE TABLE of_a.room (id int PRIMARY KEY);
+CREATE TABLE of_a.chair (id int PRIMARY KEY, room int CONSTRAINT stands_in REFERENCES of_a.room);
+SELECT snapback.unprotect(relation) FROM snapback.protection WHERE status = 'relation gone';
+SELECT snapback.protect('of_a.room', 'x.one'), snapback.protect('of_a.chair', 'x.three');
+INSERT INTO of_a.room VALUES (1);
+INSERT INTO of_a.chair VALUES (1, 1);
+SELECT snapback.capture('a') IS NOT NULL;
+DELETE FROM of_a.chair;
+DROP TABLE of_a.room CASCADE;
+SELECT relation, options, inserts, obstacles FROM snapback.preview_restore('{*}', NULL, 'a');
+SELECT fails($$SELECT restored('{x.one}')$$);
+SELECT restored('{x.three}');
 
 DROP EXTENSION pg_snapback CASCADE;
-DROP SCHEMA app, elsewhere CASCADE;
+DROP SCHEMA app, elsewhere, of_a CASCADE;
 CREATE EXTENSION pg_snapback;

@@ -159,7 +159,8 @@ Oid relation_of(const ProtectedTable &table, const std::string &community) {
                   {Value::text(*entry->schema_name), Value::text(table.relation_name)});
     if (rows.empty())
         throw Error(sqlstate::undefined_object, "community " + community + " has no table " + table.relation_name +
-                                                    " in its schema " + *entry->schema_name);
+                                                    " in its schema " + *entry->schema_name)
+            .with_hint("Every community's schema has to have the tables that are protected by name.");
     return rows[0].oid(1);
 }
 

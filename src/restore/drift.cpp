@@ -120,16 +120,18 @@ std::vector<std::string> drift_notes(const ManifestTable &stored, const Relation
     return Drift(shape, live).notes();
 }
 
+std::string name_then(const ManifestTable &stored) {
+    Shape shape = read_shape(stored.shape);
+    return quote_name(shape.schema) + "." + quote_name(shape.table);
+}
+
 RelationShape shape_to_restore(const ProtectedTable &table, const std::string &community, const ManifestTable &stored) {
     Oid relation = relation_of(table, community);
-    if (!call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)); })) {
-        Shape shape = read_shape(stored.shape);
-        throw Error(sqlstate::undefined_object,
-                    quote_name(shape.schema) + "." + quote_name(shape.table) + " was dropped since the snapshot")
+    if (!call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)); }))
+        throw Error(sqlstate::undefined_object, name_then(stored) + " was dropped since the snapshot")
             .with_hint(
                 "Restore other options. Where a table of that name has been made anew, call snapback.protect() for "
                 "it: then it takes the place of the old one.");
-    }
     return relation_shape(relation);
 }
 

@@ -10,6 +10,9 @@ namespace snapback {
 /// each change, without a full stop. Empty where nothing has changed.
 std::vector<std::string> drift_notes(const ManifestTable &stored, const RelationShape &live);
 
+/// What a stored table was called when the snapshot was taken.
+std::string name_then(const ManifestTable &stored);
+
 /// The live table that a stored one is restored into; throws Error (42704) where it was dropped, naming it.
 RelationShape shape_to_restore(const ProtectedTable &table, const std::string &community, const ManifestTable &stored);
 

@@ -12,6 +12,18 @@
 
 namespace snapback {
 
+namespace {
+
+/// Whether a protected table is this relation, for this community; one that it lacks is not.
+bool is_relation(const ProtectedTable &table, const std::string &community, Oid relation) {
+    if (table.relation_name.empty())
+        return table.relation == relation;
+    const char *name = call([&] { return get_rel_name(relation); });
+    return name && table.relation_name == name && relation_of(table, community) == relation;
+}
+
+} // namespace
+
 Plan::Plan(Query &query, const RestoreOrder &order, CurrentRows &current)
     : query_(query), order_(order), current_(current), protected_(protected_tables()) {
     add_selected_tables();
@@ -42,9 +54,12 @@ void Plan::add_selected_tables() {
             throw Error(sqlstate::option_not_in_snapshot,
                         qualified_name(relation_of(table, community())) + " is not in snapshot " + order_.manifest.id)
                 .with_hint("It was protected after that snapshot was taken; choose a later one, or other options.");
+        std::optional<RelationShape> live = look_up(table, *stored, selection->second);
+        if (!live)
+            continue;
         bool by_key = !selection->second.only.empty() || !selection->second.also.empty();
-        TablePlan &plan =
-            add_table(table, *stored, std::move(selection->second), by_key ? Extent::all : Extent::differing);
+        TablePlan &plan = add_table(table, std::move(*live), *stored, std::move(selection->second),
+                                    by_key ? Extent::all : Extent::differing);
         if (!plan.obstacles.empty())
             continue;
         look_into(plan, [&] { require_usable_options(query_, plan, order_.options); });
@@ -67,9 +82,24 @@ void Plan::look_into(TablePlan &plan, const std::function<void()> &step) {
     }
 }
 
-TablePlan &Plan::add_table(const ProtectedTable &table, const ManifestTable &stored, Selection selection,
-                           Extent extent) {
-    tables_.push_back(std::make_unique<TablePlan>(query_, table, shape_to_restore(table, community(), stored), stored));
+/// The live table that a chosen one is restored into. Where there is none, or none that can be restored, that is an
+/// obstacle; the others can be planned without it, and shown.
+std::optional<RelationShape> Plan::look_up(const ProtectedTable &table, const ManifestTable &stored,
+                                           const Selection &selection) {
+    try {
+        Subtransaction attempt;
+        RelationShape live = shape_to_restore(table, community(), stored);
+        attempt.commit();
+        return live;
+    } catch (const Error &error) {
+        unusable_.push_back({name_then(stored), selection.options, error});
+        return std::nullopt;
+    }
+}
+
+TablePlan &Plan::add_table(const ProtectedTable &table, RelationShape live, const ManifestTable &stored,
+                           Selection selection, Extent extent) {
+    tables_.push_back(std::make_unique<TablePlan>(query_, table, std::move(live), stored));
     TablePlan &plan = *tables_.back();
     plan.selection = std::move(selection);
     order_.look_at(plan.live.name, static_cast<std::uint64_t>(stored.rows));
@@ -100,9 +130,9 @@ TablePlan *Plan::join(Oid relation, Extent extent) {
         return plan;
     for (const ProtectedTable &candidate : protected_) {
         const ManifestTable *stored = order_.manifest.table(candidate.id);
-        if (!stored || relation_of(candidate, community()) != relation)
+        if (!stored || !is_relation(candidate, community(), relation))
             continue;
-        TablePlan &plan = add_table(candidate, *stored, {}, extent);
+        TablePlan &plan = add_table(candidate, shape_to_restore(candidate, community(), *stored), *stored, {}, extent);
         find_foreign_keys();
         return &plan;
     }
@@ -126,6 +156,8 @@ const ProtectedTable *Plan::protected_table(Oid relation) const {
 }
 
 void Plan::require_no_obstacle() const {
+    if (!unusable_.empty())
+        throw Error(unusable_.front().obstacle);
     for (const auto &plan : tables_)
         if (!plan->obstacles.empty())
             throw Error(plan->obstacles.front());

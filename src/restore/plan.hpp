@@ -21,6 +21,13 @@ struct RestoreOrder {
     }
 };
 
+/// A chosen table that nothing can be planned for.
+struct UnusableTable {
+    std::string name; // as the snapshot has it
+    std::vector<std::string> options;
+    Error obstacle;
+};
+
 /// What a restore will do, before anything is written. The preview shows it, the restore carries it out.
 class Plan {
 public:
@@ -32,6 +39,8 @@ public:
     const std::vector<std::unique_ptr<TablePlan>> &tables() const { return tables_; }
     /// The same in the order in which people are shown them: by name.
     std::vector<const TablePlan *> tables_by_name() const;
+    /// The chosen tables that are no more, or not what can be restored: obstacles too.
+    const std::vector<UnusableTable> &unusable() const { return unusable_; }
     const std::vector<ForeignKey> &foreign_keys() const { return foreign_keys_; }
     /// The plan of the table with this OID, or null.
     TablePlan *table(Oid relation) const;
@@ -45,7 +54,10 @@ public:
 private:
     void add_selected_tables();
     void look_into(TablePlan &plan, const std::function<void()> &step);
-    TablePlan &add_table(const ProtectedTable &table, const ManifestTable &stored, Selection selection, Extent extent);
+    std::optional<RelationShape> look_up(const ProtectedTable &table, const ManifestTable &stored,
+                                         const Selection &selection);
+    TablePlan &add_table(const ProtectedTable &table, RelationShape live, const ManifestTable &stored,
+                         Selection selection, Extent extent);
     const TablePlan *path_parent(const TablePlan &plan) const;
     void find_foreign_keys();
 
@@ -54,6 +66,7 @@ private:
     CurrentRows &current_;
     std::vector<ProtectedTable> protected_;
     std::vector<std::unique_ptr<TablePlan>> tables_;
+    std::vector<UnusableTable> unusable_;
     std::vector<ForeignKey> foreign_keys_;
 };
 

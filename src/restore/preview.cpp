@@ -26,6 +26,14 @@ void show(Query &query, const TablePlan &plan, ResultSet &result) {
                 obstacles_in_words(plan), Value::text_array(plan.notes), Value::bytea(digest_of(query, plan).view())});
 }
 
+/// A table that nothing can be planned for: what stands in the way of it, and no figures.
+void show(const UnusableTable &table, ResultSet &result) {
+    Value none = Value::bigint(0);
+    result.add({Value::text(table.name), Value::text_array(table.options), none, none, none, none, none, none, none,
+                none, none, Value::text_array(std::vector<std::string>{table.obstacle.what()}),
+                Value::text_array(std::vector<std::string>{}), Value::bytea(sha256("").view())});
+}
+
 /// The order that a SQL function was given: snapshot, options, switches.
 RestoreOrder order_argument(FunctionCallInfo fcinfo) {
     return {read_manifest(uuid_argument(fcinfo, 0)), text_array_argument(fcinfo, 1),
@@ -48,6 +56,8 @@ SNAPBACK_FUNCTION(snapback_plan_restore) {
             find_conflicts(query, *table);
     for (const TablePlan *table : plan.tables_by_name())
         show(query, *table, result);
+    for (const UnusableTable &table : plan.unusable())
+        show(table, result);
     PG_RETURN_NULL();
 }
 
@@ -60,6 +70,8 @@ SNAPBACK_FUNCTION(snapback_plan_rows) {
     LiveRows current(order.manifest.community);
     Query query;
     Plan plan(query, order, current);
+    if (plan.tables().empty())
+        plan.require_no_obstacle();
     for (const TablePlan *table : plan.tables_by_name())
         for_each_difference(query, *table, [&](const RowDifference &difference) {
             result.add({Value::text(table->live.name), difference.key, Value::text(difference.action),

@@ -24,7 +24,8 @@ BEGIN
     SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
     RETURN QUERY SELECT p.relation, p.options, p.inserts, p.updates, p.deletes, p.leaves, p.kept, p.returned, p.unlinked, p.taken, p.left_out,
                         p.obstacles, p.notes
-                 FROM snapback.plan_restore(chosen.id, snapback.check_options(categories, chosen.id), switches) p;
+                 FROM snapback.plan_restore(chosen.id, snapback.check_options(categories, chosen.id), switches) p
+                 ORDER BY p.relation COLLATE "C";
     missing := snapback.skipped_options(categories, chosen.id);
     IF missing <> '{}' THEN
         RETURN QUERY SELECT NULL::text, missing, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint,
