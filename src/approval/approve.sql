@@ -100,6 +100,24 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback.begin_restore(text, uuid, text[], jsonb, uuid, text) IS 'Enter a restore that is queued for a worker or running in this transaction';
 
+CREATE FUNCTION snapback.check_coverage(request uuid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    changed text;
+BEGIN
+    SELECT string_agg(o, ', ' ORDER BY c.place) INTO changed
+    FROM snapback.request r
+    CROSS JOIN LATERAL snapback.options_coverage(r.options) AS now
+    CROSS JOIN LATERAL unnest(r.options) WITH ORDINALITY AS c (o, place)
+    WHERE r.id = check_coverage.request AND r.coverage IS NOT NULL AND r.coverage -> o IS DISTINCT FROM now -> o;
+    IF changed IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB011', MESSAGE = 'what was chosen has been set up anew since it was requested',
+            DETAIL = format('Other tables, columns or rows than then stand behind %s.', changed),
+            HINT = 'Request the restore anew, and it will be shown as it is now.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.check_coverage(uuid) IS 'SB011 where other tables, columns or rows stand behind a request''s options than when it was made';
+
 CREATE FUNCTION snapback.carry_out(restore uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -107,6 +125,7 @@ DECLARE
 BEGIN
     -- The lock tells the queue run that somebody is at work, whatever becomes of other locks meanwhile.
     SELECT r.* INTO run FROM snapback.restore_run r WHERE r.id = carry_out.restore FOR NO KEY UPDATE;
+    PERFORM snapback.check_coverage(run.request);
     PERFORM snapback.perform_restore(restore);
     IF run.request IS NOT NULL THEN
         UPDATE snapback.request r SET state = 'restored' WHERE r.id = run.request;

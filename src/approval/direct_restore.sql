@@ -24,7 +24,7 @@ BEGIN
     SELECT * INTO settings FROM snapback.approval_settings();
     PERFORM FROM snapback.directory_entry(restore.community);
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('there is no community "%s"', community),
+        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = 'there is no community ' || coalesce('"' || community || '"', 'NULL'),
             HINT = 'The directory given to snapback.set_directory() lists the communities.';
     END IF;
     SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);

@@ -199,8 +199,8 @@ BEGIN
     PERFORM snapback.supersede_request(community);
     status := 'pending';
     preview := snapback.preview_request(chosen.id, options, switches);
-    INSERT INTO snapback.request AS r (community, snapshot, options, skipped, switches, strict, preview, requested_by, owner_email, expires_at)
-    VALUES (request_restore.community, chosen.id, options, snapback.skipped_options(categories, chosen.id), request_restore.switches,
+    INSERT INTO snapback.request AS r (community, snapshot, options, coverage, skipped, switches, strict, preview, requested_by, owner_email, expires_at)
+    VALUES (request_restore.community, chosen.id, options, snapback.options_coverage(options), snapback.skipped_options(categories, chosen.id), request_restore.switches,
             request_restore.strict IS TRUE, preview, request_restore.requested_by, mailbox,
             least(clock_timestamp() + settings.request_ttl, chosen.captured_at + settings.retention))
     RETURNING r.id, r.expires_at INTO request, expires_at;
@@ -231,7 +231,7 @@ BEGIN
       AND (is_super OR (r.community = settings.community AND r.requested_by = settings.account))
     FOR NO KEY UPDATE NOWAIT;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no request %s of this session''s', request),
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no request %s of this session''s', coalesce(request::text, 'NULL')),
             HINT = 'The settings snapback.community and snapback.account must name the request''s.';
     END IF;
     IF cancelled.state <> 'pending' THEN

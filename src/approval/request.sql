@@ -5,6 +5,7 @@ CREATE TABLE snapback.request (
     community    text        NOT NULL,
     snapshot     uuid        NOT NULL,
     options      text[]      NOT NULL CHECK (cardinality(options) > 0),
+    coverage     jsonb,
     skipped      text[]      NOT NULL DEFAULT '{}',
     switches     jsonb,
     strict       boolean     NOT NULL DEFAULT false,
@@ -22,7 +23,7 @@ CREATE TABLE snapback.request (
 CREATE UNIQUE INDEX request_pending ON snapback.request (community) WHERE state = 'pending';
 CREATE INDEX request_by_community ON snapback.request (community, requested_at);
 COMMENT ON TABLE snapback.request IS
-    'Wishes to restore, bound to community, snapshot, options, switches and the owner''s mailbox; states: docs/approval.md. skipped: options that a category or * '
+    'Wishes to restore, bound to community, snapshot, options, switches and the owner''s mailbox; states: docs/approval.md. coverage: what stood behind the options, as options_coverage() tells it; skipped: options that a category or * '
     'stood for and that the snapshot does not hold; preview: what would have been done when it was asked for, an object per table, as planned_tables() writes them; '
     'strict: whether a restore that would do anything else is refused';
 
@@ -118,6 +119,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION snapback.record_step(text, text, uuid, uuid, jsonb) IS 'Record a step that changes no state in snapback.audit';
 
+CREATE FUNCTION snapback.options_coverage(options text[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(jsonb_object_agg(o.option, o.covered), '{}')
+    FROM (SELECT v.option, jsonb_agg(to_jsonb(v) - 'option' ORDER BY v.table_id) AS covered
+          FROM snapback.coverage v WHERE v.option = ANY (options) GROUP BY v.option) o
+$$;
+COMMENT ON FUNCTION snapback.options_coverage(text[]) IS
+    'What stands behind each of these options: the numbers of its tables, and which columns and rows of them. An option without any is left out';
+
 -- The state machine. Inserting is free, so that a dump can be loaded; changing is not.
 
 CREATE FUNCTION snapback.check_request_change() RETURNS trigger
@@ -134,12 +144,17 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('request %s is %s and cannot become %s', OLD.id, OLD.state, NEW.state);
     END IF;
-    IF NEW.state NOT IN ('pending', 'restoring') AND OLD.ended_at IS NULL THEN
-        NEW.ended_at := clock_timestamp();
-    END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION snapback.check_request_change() IS 'Trigger: let a request change its state only, along the allowed ways, and note when it ends';
+COMMENT ON FUNCTION snapback.check_request_change() IS 'Trigger: let a request change its state only, along the allowed ways';
+
+CREATE FUNCTION snapback.note_request_end() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.ended_at := clock_timestamp();
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION snapback.note_request_end() IS 'Trigger: note when a request ends';
 
 CREATE FUNCTION snapback.follow_request_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -157,6 +172,8 @@ COMMENT ON FUNCTION snapback.follow_request_change() IS
 
 CREATE TRIGGER check_change BEFORE UPDATE ON snapback.request
     FOR EACH ROW EXECUTE FUNCTION snapback.check_request_change();
+CREATE TRIGGER note_end BEFORE UPDATE ON snapback.request
+    FOR EACH ROW WHEN (NEW.state NOT IN ('pending', 'restoring') AND OLD.ended_at IS NULL) EXECUTE FUNCTION snapback.note_request_end();
 CREATE TRIGGER follow_change AFTER UPDATE ON snapback.request
     FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION snapback.follow_request_change();
 
@@ -186,6 +203,7 @@ CREATE TRIGGER check_change BEFORE UPDATE ON snapback.restore_run
 CREATE TRIGGER follow_change AFTER UPDATE ON snapback.restore_run
     FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION snapback.follow_restore_change();
 
--- Also for a caller whose session_replication_role is replica: secrets die, and listeners are told.
+-- Also for a caller whose session_replication_role is replica: requests end, secrets die, and listeners are told.
+ALTER TABLE snapback.request ENABLE ALWAYS TRIGGER note_end;
 ALTER TABLE snapback.request ENABLE ALWAYS TRIGGER follow_change;
 ALTER TABLE snapback.restore_run ENABLE ALWAYS TRIGGER follow_change;

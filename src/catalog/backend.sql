@@ -18,6 +18,7 @@ AS $$
 DECLARE
     allowed regprocedure;
 BEGIN
+    PERFORM snapback.refuse(CASE WHEN role IS NULL THEN '22004' END, 'name the role of the backend', 'Such as snapback.grant_backend(''app_backend'').');
     EXECUTE format('GRANT USAGE ON SCHEMA snapback TO %s', role);
     FOR allowed IN SELECT f FROM snapback.backend_functions() f LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', allowed, role);
@@ -32,6 +33,7 @@ AS $$
 DECLARE
     allowed regprocedure;
 BEGIN
+    PERFORM snapback.refuse(CASE WHEN role IS NULL THEN '22004' END, 'name the role of the backend', 'Such as snapback.revoke_backend(''app_backend'').');
     FOR allowed IN SELECT f FROM snapback.backend_functions() f LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', allowed, role);
     END LOOP;
