@@ -149,8 +149,10 @@ DECLARE
     run snapback.restore_run;
     now jsonb;
 BEGIN
+    -- First its row, as whoever works on a restore does: to plan takes the store.
+    SELECT r.* INTO run FROM snapback.restore_run r WHERE r.id = restore FOR NO KEY UPDATE;
     IF sqlstate = 'SB011' THEN
-        SELECT snapback.planned_now(r.snapshot, r.options, r.switches) INTO now FROM snapback.restore_run r WHERE r.id = restore;
+        now := snapback.planned_now(run.snapshot, run.options, run.switches);
     END IF;
     UPDATE snapback.restore_run r SET state = outcome, sqlstate = note_restore_failure.sqlstate,
         message = coalesce(note_restore_failure.message, ''), changed = now, ended_at = clock_timestamp()

@@ -142,6 +142,13 @@ MailServer mail_server() {
     return server;
 }
 
+/// What is looked to while the mail server is being waited for.
+void breathe() {
+    serve_interrupts();
+    if (database_is_wanted())
+        throw Error(sqlstate::object_not_in_state, "somebody wants the database for himself");
+}
+
 /// Make one try. Whatever fails before the server has judged the mail can be put right, so it is tried again; what
 /// failed in a transaction has been undone with it.
 Delivery try_to_send(const ClaimedMail &mail) {
@@ -149,7 +156,7 @@ Delivery try_to_send(const ClaimedMail &mail) {
         if (auto problem = unusable_mail_setting())
             return {Delivery::Outcome::try_later, std::string(*problem)};
         ComposedMail composed = compose_mail(mail);
-        return send_mail(mail_server(), settings().mail_from, composed.to, composed.message, serve_interrupts);
+        return send_mail(mail_server(), settings().mail_from, composed.to, composed.message, breathe);
     } catch (const PostgresError &error) {
         return {Delivery::Outcome::try_later, error.what()};
     } catch (const Error &error) {
@@ -202,13 +209,6 @@ bool become_the_worker() {
     return true;
 }
 
-/// Have a fresh worker go on in this one's place.
-void hand_over() {
-    WorkerTransaction transaction;
-    start_worker_at_commit(mail_worker);
-    transaction.commit();
-}
-
 /// Send what is due until nothing is, waiting for what is due within the minute. New mail is looked for every second.
 void deliver_mail() {
     constexpr std::int64_t worth_waiting_for = 60'000;
@@ -221,8 +221,8 @@ void deliver_mail() {
     reclaim_mail();
     auto retirement = std::chrono::steady_clock::now() + longest_life;
     for (;;) {
-        if (std::chrono::steady_clock::now() > retirement)
-            return hand_over();
+        if (std::chrono::steady_clock::now() > retirement || database_is_wanted())
+            return milliseconds_until_next() ? hand_over_to(mail_worker) : void();
         if (std::optional<ClaimedMail> mail = claim_mail()) {
             record(*mail, try_to_send(*mail));
             continue;

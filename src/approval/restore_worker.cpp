@@ -66,6 +66,8 @@ void work_on_queue() {
     while (std::optional<std::string> restore = claim_restore()) {
         work_on(*restore);
         serve_interrupts();
+        if (database_is_wanted())
+            return hand_over_to(restore_worker);
     }
 }
 

@@ -7,11 +7,14 @@
 #include "postgres/query.hpp"
 
 extern "C" {
+#include "catalog/pg_database.h"
+#include "commands/extension.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "utils/wait_event.h"
 }
@@ -96,6 +99,18 @@ void make_session_independent() {
     });
 }
 
+namespace {
+
+/// Whether the extension is gone: what a worker was about to do is then nobody's wish any more.
+bool extension_is_gone() {
+    WorkerTransaction transaction;
+    bool gone = call([] { return !OidIsValid(get_extension_oid("pg_snapback", true)); });
+    transaction.commit();
+    return gone;
+}
+
+} // namespace
+
 void run_worker(Datum database, void (*work)()) {
     Oid owner;
     std::memcpy(&owner, MyBgworkerEntry->bgw_extra, sizeof owner);
@@ -106,7 +121,31 @@ void run_worker(Datum database, void (*work)()) {
         BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), owner, 0);
     });
     make_session_independent();
-    work();
+    try {
+        work();
+    } catch (const PostgresError &) { // has undone its transaction
+        if (!extension_is_gone())
+            throw;
+    }
+}
+
+bool database_is_wanted() {
+    // Whoever wants it has a lock on it that keeps sessions from beginning, and gives those that are there some
+    // seconds to end.
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+    return call([&] {
+        if (LockAcquire(&tag, RowExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+            return true;
+        LockRelease(&tag, RowExclusiveLock, true);
+        return false;
+    });
+}
+
+void hand_over_to(const WorkerKind &kind) {
+    WorkerTransaction transaction;
+    start_worker_at_commit(kind);
+    transaction.commit();
 }
 
 void serve_interrupts() {

@@ -17,11 +17,18 @@ struct WorkerKind {
 void start_worker_at_commit(const WorkerKind &kind);
 
 /// Run a worker's work: connect to the database as the extension's owner, make the session independent of what others
-/// can set for it (search path, timeouts, transaction defaults), then call the body.
+/// can set for it (search path, timeouts, transaction defaults), then call the body. Where the extension is dropped
+/// meanwhile, that ends the work, and is no failure.
 void run_worker(Datum database, void (*work)());
 
 /// Undo what a database's or a role's owner may have set for sessions: search path, timeouts, transaction defaults.
 void make_session_independent();
+
+/// Whether somebody waits to have this database for himself: to drop or rename it, or to make another one of it.
+bool database_is_wanted();
+
+/// Have a worker of this kind go on in this one's place, once whoever wants the database has had it.
+void hand_over_to(const WorkerKind &kind);
 
 /// Let the server have its way with this worker: end it where it was told to, take over changed settings.
 void serve_interrupts();

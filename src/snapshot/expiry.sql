@@ -67,6 +67,9 @@ BEGIN
     IF forget.community IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'name the community to forget';
     END IF;
+    -- Whoever is at work for the community has one of these rows, and may come to wait for the store.
+    PERFORM FROM snapback.restore_run r WHERE r.community = forget.community FOR UPDATE;
+    PERFORM FROM snapback.request r WHERE r.community = forget.community FOR UPDATE;
     PERFORM snapback.lock_store(true);
     DELETE FROM snapback.mail m USING snapback.request r WHERE r.id = m.request AND r.community = forget.community;
     DELETE FROM snapback.request r WHERE r.community = forget.community;
