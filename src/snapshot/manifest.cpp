@@ -59,6 +59,7 @@ void write_manifests(std::span<const Manifest> manifests, const std::map<Digest,
     std::vector<std::int32_t> table_ids;
     std::vector<std::int64_t> rows, bytes;
     for (const Manifest &manifest : manifests) {
+        call([] { CHECK_FOR_INTERRUPTS(); });
         ids.push_back(manifest.id);
         communities.push_back(manifest.community);
         kinds.push_back(manifest.kind);
