@@ -15,7 +15,7 @@ WHERE c.relkind IN ('r', 'p');
 COMMENT ON VIEW snapback.foreign_key IS 'Every declared foreign key, as snapback.foreign_keys_from()';
 
 CREATE FUNCTION snapback.community_key_column() RETURNS TABLE (relation regclass, column_name name)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF EXISTS (SELECT FROM snapback.directory) THEN
