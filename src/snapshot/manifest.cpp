@@ -121,7 +121,8 @@ Manifest read_manifest(const std::string &snapshot) {
 
 Shape read_shape(const Digest &digest) {
     Query query;
-    Rows rows = query.run("SELECT definition FROM snapback.shape WHERE sha256 = $1", {Value::bytea(digest.view())});
+    Rows rows =
+        query.run_kept("SELECT definition FROM snapback.shape WHERE sha256 = $1", {Value::bytea(digest.view())});
     if (rows.empty())
         throw Error(sqlstate::data_corrupted, "table description " + digest.hex() + " is missing");
     std::string text = rows[0].text(1);
