@@ -4,9 +4,9 @@
 CREATE FUNCTION snapback.plain_name(name text) RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-    SELECT replace(lower(name), '_', ''); -- becomes part of a query that asks it of every column there is
+    SELECT translate(lower(name), '_- ', ''); -- becomes part of a query that asks it of every column there is
 END;
-COMMENT ON FUNCTION snapback.plain_name(text) IS 'A name without case and underscores: tenantId and tenant_id are one';
+COMMENT ON FUNCTION snapback.plain_name(text) IS 'A name without case, underscores, hyphens and blanks: tenantId, tenant_id and "Tenant Id" are one';
 
 CREATE FUNCTION snapback.singular(name text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp

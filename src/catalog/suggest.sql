@@ -4,10 +4,11 @@ CREATE FUNCTION snapback.option_named(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT o.option FROM snapback.option o JOIN pg_class c ON c.oid = option_named.relation
-    WHERE split_part(o.option, '.', 2) = c.relname
-    ORDER BY o.position LIMIT 1
+    CROSS JOIN LATERAL (SELECT split_part(o.option, '.', 2) AS name) n
+    WHERE snapback.plain_name(snapback.singular(n.name)) = snapback.plain_name(snapback.singular(c.relname))
+    ORDER BY n.name = c.relname DESC, o.position LIMIT 1
 $$;
-COMMENT ON FUNCTION snapback.option_named(regclass) IS 'The first option that is called as the table is; NULL where none is';
+COMMENT ON FUNCTION snapback.option_named(regclass) IS 'The first option that is called as the table is, in one number or the other: teams, "Team"; NULL where none is';
 
 CREATE FUNCTION snapback.likely_option(relation regclass, via name) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -96,6 +97,10 @@ DECLARE
     refused     regclass[];
     own         regclass[];
 BEGIN
+    IF NOT EXISTS (SELECT FROM snapback.directory) THEN
+        RETURN NEXT snapback.comment_line('no directory of communities is set: call snapback.set_directory() first');
+        RETURN;
+    END IF;
     refused := ARRAY(SELECT u FROM unnest(unprotected) u WHERE (snapback.table_refusal(u)).problem IS NOT NULL);
     own := ARRAY(SELECT u FROM unnest(unprotected) u WHERE snapback.is_in_community_schema(u));
     RETURN QUERY SELECT snapback.comment_line(format('%s cannot be protected: %s', u, (snapback.table_refusal(u)).problem))

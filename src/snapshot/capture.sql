@@ -12,7 +12,8 @@ CREATE FUNCTION snapback.capture(community text, label text DEFAULT NULL) RETURN
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM snapback.directory_entry(capture.community)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('community %s is not in the directory', coalesce(quote_literal(capture.community), 'NULL'));
+        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('community %s is not in the directory', coalesce(quote_literal(capture.community), 'NULL')),
+            HINT = 'It goes by what the directory has in its column community: SELECT * FROM snapback.communities().';
     END IF;
     RETURN (snapback.capture_batch(ARRAY[capture.community], 'manual', coalesce(capture.label, '')))[1];
 END
