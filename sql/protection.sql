@@ -221,6 +221,7 @@ CREATE TABLE other_keys (cid uuid PRIMARY KEY);
 CREATE TABLE not_its (id int PRIMARY KEY, community_id uuid REFERENCES other_keys);
 CREATE TEMP TABLE not_lasting (id int PRIMARY KEY, cid uuid);
 CREATE TABLE not_so_called (id int PRIMARY KEY, owner uuid);
+SELECT count(DISTINCT snapback.plain_name(n)) AS one FROM unnest('{communityId,community_id,"Community Id",COMMUNITY-ID}'::text[]) n;
 CREATE VIEW not_a_table AS SELECT id, cid FROM beside;
 ALTER EXTENSION pg_snapback ADD TABLE other_keys;
 SELECT relation, status, problem FROM snapback.protection WHERE relation::text ~ '"communityId_only"|beside|perhaps|rather|undecided|parts|not_|other_keys' ORDER BY relation::text COLLATE "C";

@@ -146,7 +146,7 @@ MailServer mail_server() {
 void breathe() {
     serve_interrupts();
     if (database_is_wanted())
-        throw Error(sqlstate::object_not_in_state, "somebody wants the database for himself");
+        throw Error(sqlstate::object_not_in_state, "somebody wants the database for themselves");
 }
 
 /// Make one try. Whatever fails before the server has judged the mail can be put right, so it is tried again; what

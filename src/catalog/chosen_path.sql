@@ -17,7 +17,7 @@ BEGIN
     SELECT array_agg(b.arguments || coalesce(' (' || b.meaning || ')', '')), bool_or(NOT b.own AND NOT b.mandatory), (array_agg(b.community_column))[1],
            (array_agg(b.via))[1]
     INTO found_ones, nullable, community_column, via
-    FROM snapback.best_candidates(relation, parents, '{}') b;
+    FROM snapback.best_steps(ARRAY(SELECT s FROM snapback.path_steps(ARRAY[relation], '{}') s), parents) b;
     IF cardinality(found_ones) > 1 THEN
         PERFORM snapback.refuse('SB021', format('more than one path leads from %s to a community', relation),
                                 'Name one of: ' || array_to_string(found_ones, '; ') || '.');

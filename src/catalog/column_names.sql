@@ -43,16 +43,18 @@ COMMENT ON FUNCTION snapback.differing_names(name[], name[]) IS
     'The columns that were renamed, given all names by number then and now; NULL where none was';
 
 CREATE FUNCTION snapback.renames_of(relation regclass) RETURNS TABLE (number bigint, old_names name[], new_names name[])
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT r.number, r.old_names, r.new_names FROM snapback.column_rename r WHERE r.relation = renames_of.relation
     UNION ALL
     SELECT 9223372036854775807, d.old_names, d.new_names
     FROM snapback.known_columns k
     CROSS JOIN LATERAL snapback.differing_names(k.names, snapback.column_names(k.relation)) d
     WHERE k.relation = renames_of.relation AND d.old_names IS NOT NULL
-    ORDER BY 1
-$$;
+    ORDER BY 1;
+END $$;
 COMMENT ON FUNCTION snapback.renames_of(regclass) IS
     'Every rename of a relation''s columns, oldest first; last, with the greatest number there is, those that have not been noted yet';
 

@@ -24,8 +24,10 @@ COMMENT ON TABLE snapback.label_rename IS
     'became new_labels[i]';
 
 CREATE FUNCTION snapback.enum_columns(relation oid) RETURNS TABLE (column_name name, type oid, form text)
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     WITH RECURSIVE used (column_name, type, form) AS (
         SELECT a.attname, a.atttypid, 'value' FROM pg_attribute a
         WHERE a.attrelid = enum_columns.relation AND a.attnum > 0 AND NOT a.attisdropped
@@ -42,8 +44,8 @@ AS $$
             SELECT a.atttypid, 'nested' FROM pg_attribute a
             WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) n(type, form)
     )
-    SELECT u.column_name, u.type, u.form FROM used u JOIN pg_type t ON t.oid = u.type AND t.typtype = 'e'
-$$;
+    SELECT u.column_name, u.type, u.form FROM used u JOIN pg_type t ON t.oid = u.type AND t.typtype = 'e';
+END $$;
 COMMENT ON FUNCTION snapback.enum_columns(oid) IS
     'The columns of a relation that hold labels of enums, and how: value, array, or nested (in a composite value, a range). Internal.';
 
@@ -60,8 +62,10 @@ COMMENT ON FUNCTION snapback.differing_labels(oid) IS 'The labels of an enum tha
 
 CREATE FUNCTION snapback.label_renames_of(relation regclass)
 RETURNS TABLE (column_name name, form text, labels name[], number bigint, old_labels name[], new_labels name[])
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     WITH used AS MATERIALIZED (SELECT c.* FROM snapback.enum_columns(label_renames_of.relation) c),
     renamed AS (
         SELECT c.column_name, c.form, c.type, r.number, r.old_labels, r.new_labels
@@ -73,8 +77,8 @@ AS $$
     SELECT r.column_name, r.form,
            ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = r.type),
            r.number, r.old_labels, r.new_labels
-    FROM renamed r ORDER BY r.column_name, r.number
-$$;
+    FROM renamed r ORDER BY r.column_name, r.number;
+END $$;
 COMMENT ON FUNCTION snapback.label_renames_of(regclass) IS
     'Every rename of labels of the enums in a relation''s columns, column by column, oldest first; last, with the greatest number there is, those that have not '
     'been noted yet. labels: those that the enum has now. Internal.';

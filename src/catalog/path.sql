@@ -15,7 +15,7 @@ WHERE c.relkind IN ('r', 'p');
 COMMENT ON VIEW snapback.foreign_key IS 'Every declared foreign key, as snapback.foreign_keys_from()';
 
 CREATE FUNCTION snapback.community_key_column() RETURNS TABLE (relation regclass, column_name name)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF EXISTS (SELECT FROM snapback.directory) THEN
@@ -78,10 +78,10 @@ COMMENT ON FUNCTION snapback.resolve_path(regclass, name, name) IS
     'protected yet';
 
 CREATE FUNCTION snapback.path_columns(relation regclass, community_column name, via name) RETURNS name[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN path_columns.via IS NULL THEN ARRAY[path_columns.community_column]
-                ELSE (SELECT f.columns FROM snapback.foreign_key f
-                      WHERE f.child = path_columns.relation AND f.name = path_columns.via) END
-$$;
+BEGIN
+    RETURN CASE WHEN path_columns.via IS NULL THEN ARRAY[path_columns.community_column]
+                ELSE (SELECT f.columns::name[] FROM snapback.foreign_keys_from(path_columns.relation) f WHERE f.name = path_columns.via) END;
+END $$;
 COMMENT ON FUNCTION snapback.path_columns(regclass, name, name) IS 'The columns of the table itself on which its path starts';

@@ -2,9 +2,11 @@
 -- snapback.suggest() prints.
 
 CREATE FUNCTION snapback.plain_name(name text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT replace(lower(name), '_', '') $$;
-COMMENT ON FUNCTION snapback.plain_name(text) IS 'A name without case and underscores: tenantId and tenant_id are one';
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT translate(lower(name), '_- ', ''); -- becomes part of a query that asks it of every column there is
+END;
+COMMENT ON FUNCTION snapback.plain_name(text) IS 'A name without case, underscores, hyphens and blanks: tenantId, tenant_id and "Tenant Id" are one';
 
 CREATE FUNCTION snapback.singular(name text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -28,7 +30,7 @@ $$;
 COMMENT ON FUNCTION snapback.base_type(oid) IS 'The type under a domain; any other as it is';
 
 CREATE FUNCTION snapback.community_column_names() RETURNS TABLE (plain_name text, type oid)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH key AS MATERIALIZED (SELECT k.relation, k.column_name FROM snapback.community_key_column() k),
     used AS (
@@ -58,73 +60,92 @@ COMMENT ON FUNCTION snapback.community_column_names() IS
 CREATE FUNCTION snapback.named_columns() RETURNS TABLE (relation regclass, column_name name)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
+    WITH called_so AS MATERIALIZED (
+        SELECT a.attrelid, a.attname, a.atttypid, n.type
+        FROM snapback.community_column_names() n JOIN pg_attribute a ON snapback.plain_name(a.attname) = n.plain_name
+        WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')
     SELECT c.oid::regclass, a.attname
-    FROM snapback.community_column_names() n
-    JOIN pg_attribute a ON snapback.plain_name(a.attname) = n.plain_name
-    JOIN pg_class c ON c.oid = a.attrelid
+    FROM called_so a JOIN pg_class c ON c.oid = a.attrelid
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relispartition AND c.oid >= 16384
       AND c.relnamespace NOT IN ('snapback'::regnamespace, 'information_schema'::regnamespace)
       AND c.oid NOT IN (SELECT k.relation FROM snapback.community_key_column() k)
       AND c.oid NOT IN (SELECT d.relation FROM snapback.directory d)
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-      AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND snapback.base_type(a.atttypid) = n.type
+      AND snapback.base_type(a.atttypid) = a.type
       AND NOT EXISTS (SELECT FROM snapback.foreign_keys_from(c.oid) f WHERE f.columns = ARRAY[a.attname::text])
 $$;
 COMMENT ON FUNCTION snapback.named_columns() IS
     'Columns that are called like one that holds a community and have its type, though no foreign key of theirs alone says so';
 
-CREATE FUNCTION snapback.path_candidates(relation regclass, parents regclass[], named name[])
-RETURNS TABLE (community_column name, via name, mandatory boolean, own boolean, arguments text, meaning text)
+CREATE TYPE snapback.path_step AS (
+    relation         regclass, -- whose path would begin so
+    community_column name,     -- its own column; or, beside via, the parent's while that is not protected itself
+    via              name,
+    parent           regclass, -- where via leads
+    mandatory        boolean,  -- no column of it takes NULL
+    own              boolean,  -- better than any foreign key
+    meaning          text      -- what a reader should know of it
+);
+COMMENT ON TYPE snapback.path_step IS 'The first step that a table''s path may take: see path_steps()';
+
+CREATE FUNCTION snapback.path_steps(relations regclass[], named jsonb) RETURNS SETOF snapback.path_step
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH key AS (SELECT k.relation, k.column_name FROM snapback.community_key_column() k),
+    WITH key AS MATERIALIZED (SELECT k.relation, k.column_name FROM snapback.community_key_column() k),
+    foreign_key AS MATERIALIZED (
+        SELECT f.* FROM unnest(relations) r CROSS JOIN LATERAL (SELECT r AS child, k.* FROM snapback.foreign_keys_from(r) k) f),
     own_column AS (
-        SELECT f.columns[array_position(f.parent_columns, key.column_name)] AS name
-        FROM snapback.foreign_key f JOIN key ON key.relation = f.parent
-        WHERE f.child = path_candidates.relation AND key.column_name = ANY (f.parent_columns)
+        SELECT f.child AS relation, f.columns[array_position(f.parent_columns, key.column_name::text)]::name AS name
+        FROM foreign_key f JOIN key ON key.relation = f.parent
+        WHERE key.column_name = ANY (f.parent_columns)
         UNION
-        SELECT key.column_name FROM key WHERE key.relation = path_candidates.relation
+        SELECT key.relation, key.column_name FROM key WHERE key.relation = ANY (relations)
         UNION
-        SELECT t.community_column
+        SELECT i.inhrelid, t.community_column
         FROM pg_inherits i JOIN snapback.protected_table t ON t.relation = i.inhparent AND t.via IS NULL
-        WHERE i.inhrelid = path_candidates.relation)
-    SELECT o.name, NULL::name, NOT snapback.takes_null(path_candidates.relation, o.name), true,
-           format('community_column := %L', o.name), NULL
+        WHERE i.inhrelid = ANY (relations)),
+    named_column AS (
+        SELECT r AS relation, n.name::name AS name
+        FROM unnest(relations) r CROSS JOIN LATERAL jsonb_array_elements_text(named -> r::oid::text) n(name)
+        EXCEPT
+        SELECT o.relation, o.name FROM own_column o)
+    SELECT o.relation, o.name, NULL::name, NULL::regclass, NOT snapback.takes_null(o.relation, o.name), true, NULL
     FROM own_column o
     UNION ALL
-    SELECT n.name, NULL, m.mandatory, m.mandatory, format('community_column := %L', n.name),
-           'a guess by its name: no foreign key says so'
-    FROM unnest(path_candidates.named) n(name)
-    CROSS JOIN LATERAL (SELECT NOT snapback.takes_null(path_candidates.relation, n.name) AS mandatory) m
-    WHERE n.name NOT IN (SELECT o.name FROM own_column o)
+    SELECT n.relation, n.name, NULL, NULL, m.mandatory, m.mandatory, 'a guess by its name: no foreign key says so'
+    FROM named_column n
+    CROSS JOIN LATERAL (SELECT NOT snapback.takes_null(n.relation, n.name) AS mandatory OFFSET 0) m
     UNION ALL
-    SELECT p.column_name, f.name, f.mandatory, false,
-           format('via := %L', f.name) || coalesce(', community_column := ' || quote_literal(p.column_name), ''),
-           format('%s -> %s', array_to_string(f.columns, ', '), f.parent)
-    FROM snapback.foreign_key f
-    LEFT JOIN key p ON p.relation = f.parent AND f.parent <> ALL (path_candidates.parents)
-    WHERE f.child = path_candidates.relation AND f.parent <> f.child
-      AND (f.parent = ANY (path_candidates.parents) OR p.column_name <> ALL (f.parent_columns))
+    SELECT f.child, p.column_name, f.name, f.parent, f.mandatory, false, format('%s -> %s', array_to_string(f.columns, ', '), f.parent)
+    FROM foreign_key f
+    LEFT JOIN key p ON p.relation = f.parent AND p.column_name <> ALL (f.parent_columns)
+    WHERE f.parent <> f.child
 $$;
-COMMENT ON FUNCTION snapback.path_candidates(regclass, regclass[], name[]) IS
-    'The first steps that a table''s path may take: its own columns with a foreign key to the directory''s key, or '
-    'inherited from a table protected by them; those named, which look like one; foreign keys to the parents given, which '
-    'have a path; foreign keys to another key of the table behind the directory. own: better than any foreign key. arguments: how to ask snapback.protect() for that one; meaning: what a reader should know of it';
+COMMENT ON FUNCTION snapback.path_steps(regclass[], jsonb) IS
+    'The first steps that the paths of these tables may take, whoever is protected by then: their own columns with a foreign key to the directory''s key, or '
+    'inherited from a table protected by them; those named, by the table''s OID, which look like one; foreign keys';
 
-CREATE FUNCTION snapback.best_candidates(relation regclass, parents regclass[], named name[])
-RETURNS TABLE (community_column name, via name, mandatory boolean, own boolean, arguments text, meaning text)
+CREATE FUNCTION snapback.best_steps(steps snapback.path_step[], parents regclass[])
+RETURNS TABLE (relation regclass, community_column name, via name, mandatory boolean, own boolean, arguments text, meaning text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH candidate AS MATERIALIZED (
-        SELECT c.* FROM snapback.path_candidates(best_candidates.relation, best_candidates.parents, best_candidates.named) c),
-    nearest AS (SELECT c.*, count(*) FILTER (WHERE c.mandatory) OVER () AS mandatory_ones,
-                       bool_or(c.via IS NULL) OVER () AS has_column
-                FROM candidate c WHERE c.own = (SELECT bool_or(a.own) FROM candidate a))
-    SELECT n.community_column, n.via, n.mandatory, n.own, n.arguments, n.meaning
+    WITH candidate AS (
+        SELECT s.relation, s.community_column, NULL::name AS via, s.mandatory, s.own, s.meaning FROM unnest(steps) s WHERE s.via IS NULL
+        UNION ALL
+        SELECT s.relation, CASE WHEN s.parent <> ALL (parents) THEN s.community_column END, s.via, s.mandatory, s.own, s.meaning
+        FROM unnest(steps) s
+        WHERE s.via IS NOT NULL AND (s.parent = ANY (parents) OR s.community_column IS NOT NULL)),
+    nearest AS (SELECT c.*, count(*) FILTER (WHERE c.mandatory) OVER whose AS mandatory_ones, bool_or(c.via IS NULL) OVER whose AS has_column
+                FROM (SELECT c.*, bool_or(c.own) OVER (PARTITION BY c.relation) AS has_own FROM candidate c) c
+                WHERE c.own = c.has_own
+                WINDOW whose AS (PARTITION BY c.relation))
+    SELECT n.relation, n.community_column, n.via, n.mandatory, n.own,
+           concat_ws(', ', 'via := ' || quote_literal(n.via), 'community_column := ' || quote_literal(n.community_column)), n.meaning
     FROM nearest n
     WHERE (n.mandatory OR n.mandatory_ones <> 1) AND (n.mandatory_ones > 0 OR n.via IS NULL OR NOT n.has_column)
-    ORDER BY n.arguments COLLATE "C"
+    ORDER BY n.relation::text COLLATE "C", 6
 $$;
-COMMENT ON FUNCTION snapback.best_candidates(regclass, regclass[], name[]) IS
-    'Of a table''s path candidates those to choose from: own columns before foreign keys, and where exactly one takes no '
-    'NULL, that one; where all take NULL, a column before foreign keys. A single row is the path';
+COMMENT ON FUNCTION snapback.best_steps(snapback.path_step[], regclass[]) IS
+    'Of each table''s path steps those to choose from, given the tables that are protected: own columns before foreign keys to parents that have a path, or to another key '
+    'of the table behind the directory; where exactly one takes no NULL, that one; where all take NULL, a column before foreign keys. A single row is the path. '
+    'arguments: how to ask snapback.protect() for that one';

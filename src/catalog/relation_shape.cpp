@@ -16,11 +16,12 @@ namespace snapback {
 namespace {
 
 RelationShape read_relation(Query &query, Oid relation) {
-    Rows rows = query.run("SELECT relowner, relkind::text, relpersistence::text, n.nspname::text, c.relname::text,"
-                          "       CASE WHEN relispartition THEN pg_catalog.pg_partition_root(c.oid)::oid ELSE 0 END"
-                          " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                          " WHERE c.oid = $1",
-                          {Value::regclass(relation)});
+    Rows rows =
+        query.run_kept("SELECT relowner, relkind::text, relpersistence::text, n.nspname::text, c.relname::text,"
+                       "       CASE WHEN relispartition THEN pg_catalog.pg_partition_root(c.oid)::oid ELSE 0 END"
+                       " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                       " WHERE c.oid = $1",
+                       {Value::regclass(relation)});
     if (rows.empty())
         qualified_name(relation); // names the trouble
     Row row = rows[0];
@@ -42,13 +43,13 @@ RelationShape read_relation(Query &query, Oid relation) {
 }
 
 void read_columns(Query &query, RelationShape &shape) {
-    for (Row row : query.run("SELECT a.attname::text, a.attnum::int, a.atttypid, a.atttypmod, a.attcollation,"
-                             "       pg_catalog.format_type(a.atttypid, a.atttypmod), a.attidentity = 'a',"
-                             "       a.attgenerated <> ''"
-                             " FROM pg_catalog.pg_attribute a"
-                             " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped"
-                             " ORDER BY a.attnum",
-                             {Value::regclass(shape.relation)})) {
+    for (Row row : query.run_kept("SELECT a.attname::text, a.attnum::int, a.atttypid, a.atttypmod, a.attcollation,"
+                                  "       pg_catalog.format_type(a.atttypid, a.atttypmod), a.attidentity = 'a',"
+                                  "       a.attgenerated <> ''"
+                                  " FROM pg_catalog.pg_attribute a"
+                                  " WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped"
+                                  " ORDER BY a.attnum",
+                                  {Value::regclass(shape.relation)})) {
         if (row.boolean(8)) {
             shape.stored.generated.push_back(row.text(1));
             continue;
@@ -63,7 +64,7 @@ void read_columns(Query &query, RelationShape &shape) {
 
 /// The key: the primary key, or else the first unique index over plain columns that are all NOT NULL.
 void read_key(Query &query, RelationShape &shape) {
-    Rows rows = query.run(
+    Rows rows = query.run_kept(
         "SELECT a.attname::text,"
         "       pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname)"
         " FROM (SELECT * FROM pg_catalog.pg_index i"
@@ -95,8 +96,8 @@ void read_key(Query &query, RelationShape &shape) {
 
 /// The renames that the table's columns have gone through, noted or not.
 void read_renames(Query &query, RelationShape &shape) {
-    for (Row row : query.run("SELECT number, old_names::text[], new_names::text[] FROM snapback.renames_of($1)",
-                             {Value::regclass(shape.relation)}))
+    for (Row row : query.run_kept("SELECT number, old_names::text[], new_names::text[] FROM snapback.renames_of($1)",
+                                  {Value::regclass(shape.relation)}))
         shape.renames.push_back({row.bigint(1), row.text_array(2), row.text_array(3)});
     if (!shape.renames.empty())
         shape.stored.renames = shape.renames.back().number;
@@ -105,9 +106,9 @@ void read_renames(Query &query, RelationShape &shape) {
 /// The renames that labels of enums in the table's columns have gone through, noted or not.
 void read_label_renames(Query &query, RelationShape &shape) {
     for (Row row :
-         query.run("SELECT column_name::text, form, labels::text[], number, old_labels::text[], new_labels::text[]"
-                   " FROM snapback.label_renames_of($1)",
-                   {Value::regclass(shape.relation)})) {
+         query.run_kept("SELECT column_name::text, form, labels::text[], number, old_labels::text[], new_labels::text[]"
+                        " FROM snapback.label_renames_of($1)",
+                        {Value::regclass(shape.relation)})) {
         std::size_t column = shape.column_named(row.text(1));
         if (column == shape.columns.size())
             continue; // generated

@@ -4,10 +4,11 @@ CREATE FUNCTION snapback.option_named(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT o.option FROM snapback.option o JOIN pg_class c ON c.oid = option_named.relation
-    WHERE split_part(o.option, '.', 2) = c.relname
-    ORDER BY o.position LIMIT 1
+    CROSS JOIN LATERAL (SELECT split_part(o.option, '.', 2) AS name) n
+    WHERE snapback.plain_name(snapback.singular(n.name)) = snapback.plain_name(snapback.singular(c.relname))
+    ORDER BY n.name = c.relname DESC, o.position LIMIT 1
 $$;
-COMMENT ON FUNCTION snapback.option_named(regclass) IS 'The first option that is called as the table is; NULL where none is';
+COMMENT ON FUNCTION snapback.option_named(regclass) IS 'The first option that is called as the table is, in one number or the other: teams, "Team"; NULL where none is';
 
 CREATE FUNCTION snapback.likely_option(relation regclass, via name) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -32,36 +33,31 @@ AS $$
 $$;
 COMMENT ON FUNCTION snapback.comment_line(text) IS 'A line as an SQL comment that no name in it can end';
 
-CREATE FUNCTION snapback.named_among(named jsonb, relation regclass) RETURNS name[]
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT ARRAY(SELECT jsonb_array_elements_text(named -> relation::oid::text)) $$;
-COMMENT ON FUNCTION snapback.named_among(jsonb, regclass) IS
-    'A table''s columns among those of snapback.named_columns(), which are looked for once, by the tables'' OIDs';
-
-CREATE FUNCTION snapback.suggested_calls(relation regclass, parents regclass[], named name[]) RETURNS SETOF text
+CREATE FUNCTION snapback.suggested_calls(relations regclass[], steps snapback.path_step[], parents regclass[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    choices integer := (SELECT count(*) FROM snapback.best_candidates(relation, parents, named));
-    choice  record;
-    line    text;
-    remark  text;
+    choice record;
+    line   text;
+    remark text;
 BEGIN
-    IF choices > 1 THEN
-        RETURN NEXT snapback.comment_line(format('%s: more than one path leads to a community; keep one of these:', relation));
-    END IF;
-    FOR choice IN SELECT * FROM snapback.best_candidates(relation, parents, named) LOOP
-        line := format('SELECT snapback.protect(%L, %L, %s);', relation, snapback.likely_option(relation, choice.via),
+    FOR choice IN SELECT b.*, count(*) OVER (PARTITION BY b.relation) AS choices, row_number() OVER (PARTITION BY b.relation ORDER BY b.arguments COLLATE "C") AS place
+                  FROM snapback.best_steps(steps, parents) b WHERE b.relation = ANY (relations)
+                  ORDER BY b.relation::text COLLATE "C", place LOOP
+        IF choice.choices > 1 AND choice.place = 1 THEN
+            RETURN NEXT snapback.comment_line(format('%s: more than one path leads to a community; keep one of these:', choice.relation));
+        END IF;
+        line := format('SELECT snapback.protect(%L, %L, %s);', choice.relation, snapback.likely_option(choice.relation, choice.via),
                        choice.arguments);
-        remark := concat_ws('; ', CASE WHEN choices > 1 OR choice.via IS NULL THEN choice.meaning END,
+        remark := concat_ws('; ', CASE WHEN choice.choices > 1 OR choice.via IS NULL THEN choice.meaning END,
                                   CASE WHEN NOT choice.mandatory THEN 'rows where it is NULL are not kept' END);
         line := line || coalesce(' ' || snapback.comment_line(nullif(remark, '')), '');
-        RETURN NEXT CASE WHEN choices > 1 THEN snapback.comment_line(line) ELSE line END;
+        RETURN NEXT CASE WHEN choice.choices > 1 THEN snapback.comment_line(line) ELSE line END;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION snapback.suggested_calls(regclass, regclass[], name[]) IS
-    'The call that protects a table, given which tables are protected by then, and which of its columns look like a '
-    'community''s; where several paths offer themselves, each as a comment. What a reader should know stands behind the call';
+COMMENT ON FUNCTION snapback.suggested_calls(regclass[], snapback.path_step[], regclass[]) IS
+    'The calls that protect these tables, given the steps that their paths may take and which tables are protected by then; where several paths of one offer '
+    'themselves, each as a comment. What a reader should know stands behind the call';
 
 CREATE FUNCTION snapback.suggest_in_order(todo regclass[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -70,25 +66,20 @@ DECLARE
     parents regclass[] := ARRAY(SELECT t.relation FROM snapback.protected_table t WHERE t.relation IS NOT NULL);
     named   jsonb := (SELECT jsonb_object_agg(n.relation::oid, n.names)
                       FROM (SELECT n.relation, array_agg(n.column_name) AS names FROM snapback.named_columns() n GROUP BY 1) n);
+    steps   snapback.path_step[] := ARRAY(SELECT s FROM snapback.path_steps(todo, named) s);
     ready   regclass[];
     member  regclass;
 BEGIN
     LOOP
-        ready := ARRAY(SELECT r FROM unnest(todo) r
-                       WHERE EXISTS (SELECT FROM snapback.best_candidates(r, parents, snapback.named_among(named, r)) b
-                                     WHERE b.own OR b.mandatory)
-                       ORDER BY r::text COLLATE "C");
+        ready := ARRAY(SELECT DISTINCT b.relation FROM snapback.best_steps(steps, parents) b WHERE b.own OR b.mandatory);
         -- What takes NULL is followed only where nothing better will come.
         IF ready = '{}' THEN
-            ready := ARRAY(SELECT r FROM unnest(todo) r
-                           WHERE EXISTS (SELECT FROM snapback.best_candidates(r, parents, snapback.named_among(named, r)))
-                           ORDER BY r::text COLLATE "C" LIMIT 1);
+            ready := ARRAY(SELECT b.relation FROM snapback.best_steps(steps, parents) b ORDER BY b.relation::text COLLATE "C" LIMIT 1);
         END IF;
         EXIT WHEN ready = '{}';
-        FOREACH member IN ARRAY ready LOOP
-            RETURN QUERY SELECT c FROM snapback.suggested_calls(member, parents, snapback.named_among(named, member)) c;
-        END LOOP;
+        RETURN QUERY SELECT c FROM snapback.suggested_calls(ready, steps, parents) c;
         parents := parents || ready;
+        steps := ARRAY(SELECT s FROM unnest(steps) s WHERE s.relation <> ALL (ready));
         todo := ARRAY(SELECT r FROM unnest(todo) r WHERE r <> ALL (ready));
     END LOOP;
     FOREACH member IN ARRAY todo LOOP
@@ -102,24 +93,27 @@ CREATE FUNCTION snapback.suggest() RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    table_names name[];
-    rest        regclass[];
+    unprotected regclass[] := ARRAY(SELECT u.relation FROM snapback.unprotected_tables() u);
+    refused     regclass[];
+    own         regclass[];
 BEGIN
-    RETURN QUERY SELECT snapback.comment_line(format('%s cannot be protected: %s', u.relation, r.problem))
-                 FROM snapback.unprotected_tables() u CROSS JOIN LATERAL snapback.table_refusal(u.relation) r
-                 WHERE r.problem IS NOT NULL
-                 ORDER BY u.relation::text COLLATE "C";
+    IF NOT EXISTS (SELECT FROM snapback.directory) THEN
+        RETURN NEXT snapback.comment_line('no directory of communities is set: call snapback.set_directory() first');
+        RETURN;
+    END IF;
+    refused := ARRAY(SELECT u FROM unnest(unprotected) u WHERE (snapback.table_refusal(u)).problem IS NOT NULL);
+    own := ARRAY(SELECT u FROM unnest(unprotected) u WHERE snapback.is_in_community_schema(u));
+    RETURN QUERY SELECT snapback.comment_line(format('%s cannot be protected: %s', u, (snapback.table_refusal(u)).problem))
+                 FROM unnest(refused) u ORDER BY u::text COLLATE "C";
     -- Of the tables that every community has in its own schema, one call protects all.
-    RETURN QUERY SELECT format('SELECT snapback.protect(%L, %L);', min(u.relation::text COLLATE "C"),
-                               snapback.likely_option(min(u.relation::text COLLATE "C")::regclass, NULL))
-                 FROM snapback.unprotected_tables() u JOIN pg_class c ON c.oid = u.relation
-                 WHERE snapback.is_in_community_schema(u.relation) AND (snapback.table_refusal(u.relation)).problem IS NULL
+    RETURN QUERY SELECT format('SELECT snapback.protect(%L, %L);', min(u::text COLLATE "C"),
+                               snapback.likely_option(min(u::text COLLATE "C")::regclass, NULL))
+                 FROM unnest(own) u JOIN pg_class c ON c.oid = u
+                 WHERE u <> ALL (refused)
                  GROUP BY c.relname
                  ORDER BY c.relname;
     RETURN QUERY SELECT s FROM snapback.suggest_in_order(ARRAY(
-                     SELECT u.relation FROM snapback.unprotected_tables() u
-                     WHERE NOT snapback.is_in_community_schema(u.relation)
-                       AND (snapback.table_refusal(u.relation)).problem IS NULL)) s;
+                     SELECT u FROM unnest(unprotected) u WHERE u <> ALL (refused) AND u <> ALL (own))) s;
 END $$;
 COMMENT ON FUNCTION snapback.suggest() IS
     'The calls of snapback.protect() that are missing, in an order that works, one a row. Where a path is ambiguous each '

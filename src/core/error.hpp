@@ -29,6 +29,7 @@ public:
 /// SQLSTATEs the extension raises: Postgres's own where one fits, class SB for what only a restore can mean.
 namespace sqlstate {
 inline constexpr const char *invalid_parameter = "22023";
+inline constexpr const char *text_too_long = "22001";
 inline constexpr const char *data_corrupted = "XX001";
 inline constexpr const char *feature_not_supported = "0A000";
 inline constexpr const char *object_not_in_state = "55000";

@@ -6,6 +6,7 @@
 // functions, triggers, worker mains, callbacks) is an `entry`; a PostgresError that was caught must be rethrown unless
 // a Subtransaction has undone what failed.
 #include <exception>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -31,6 +32,11 @@ public:
     bool is_refusal() const {
         std::string state_class = sqlstate().substr(0, 2);
         return state_class == "22" || state_class == "23" || state_class == "42" || state_class == "P0";
+    }
+    /// Whether a lock was waited for longer than lock_timeout allows, rather than refused at once.
+    bool is_lock_timeout() const {
+        return sqlstate() == sqlstate::lock_not_available && error_->funcname &&
+               std::string_view(error_->funcname) == "ProcessInterrupts";
     }
 
 private:

@@ -1,5 +1,7 @@
 #include "postgres/query.hpp"
 
+#include <unordered_map>
+
 extern "C" {
 #include "tcop/dest.h"
 #include "utils/array.h"
@@ -69,6 +71,24 @@ void execute_into(DestReceiver *receiver, const std::string &sql, const Paramete
     require_success(code, sql);
 }
 
+/// The plan of a statement that is kept for the session. It is made anew where what it rests on has changed.
+SPIPlanPtr kept_plan(const char *sql, const Parameters &parameters) {
+    static std::unordered_map<std::string_view, SPIPlanPtr> plans;
+    if (auto kept = plans.find(sql); kept != plans.end())
+        return kept->second;
+    SPIPlanPtr plan = call([&] {
+        SPIPlanPtr made = SPI_prepare_cursor(sql, parameters.count(), const_cast<Oid *>(parameters.types.data()),
+                                             CURSOR_OPT_GENERIC_PLAN);
+        if (made)
+            SPI_keepplan(made);
+        return made;
+    });
+    if (!plan)
+        throw Error(sqlstate::internal_error, std::string("query cannot be planned: ") + sql);
+    plans.emplace(sql, plan);
+    return plan;
+}
+
 } // namespace
 
 Query::Query() : exceptions_(std::uncaught_exceptions()) {
@@ -91,6 +111,16 @@ Rows Query::run(const std::string &sql, std::span<const Value> values) {
         return SPI_execute_with_args(sql.c_str(), parameters.count(), parameters.types.data(), parameters.datums.data(),
                                      parameters.nulls.data(), false, 0);
     });
+    require_success(code, sql);
+    affected_ = SPI_processed;
+    return Rows(SPI_tuptable, SPI_tuptable ? SPI_processed : 0);
+}
+
+Rows Query::run_kept(const char *sql, std::initializer_list<Value> values) {
+    Parameters parameters(std::span<const Value>(values.begin(), values.size()));
+    SPIPlanPtr plan = kept_plan(sql, parameters);
+    int code =
+        call([&] { return SPI_execute_plan(plan, parameters.datums.data(), parameters.nulls.data(), false, 0); });
     require_success(code, sql);
     affected_ = SPI_processed;
     return Rows(SPI_tuptable, SPI_tuptable ? SPI_processed : 0);

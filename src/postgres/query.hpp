@@ -73,6 +73,8 @@ public:
     /// Run one statement; return its rows. A write sees and is seen as usual: a new snapshot per statement.
     Rows run(const std::string &sql, std::initializer_list<Value> parameters = {});
     Rows run(const std::string &sql, std::span<const Value> parameters);
+    /// Run a statement whose text is always the same, such as a question to the catalogs: a session plans it once.
+    Rows run_kept(const char *sql, std::initializer_list<Value> parameters);
     /// Run a statement under the active snapshot (no new one is taken) and hand each row to the visitor.
     void stream(const std::string &sql, std::span<const Value> parameters, const SlotVisitor &visit);
     /// Run a writing statement with RETURNING, and hand each row that it returns to the visitor as it is written.

@@ -24,7 +24,7 @@ void run_worker(Datum database, void (*work)());
 /// Undo what a database's or a role's owner may have set for sessions: search path, timeouts, transaction defaults.
 void make_session_independent();
 
-/// Whether somebody waits to have this database for himself: to drop or rename it, or to make another one of it.
+/// Whether somebody waits to have this database for themselves: to drop or rename it, or to make another one of it.
 bool database_is_wanted();
 
 /// Have a worker of this kind go on in this one's place, once whoever wants the database has had it.

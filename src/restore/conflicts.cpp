@@ -42,33 +42,33 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
     AsOwner owner(lock_and_get_owner(relation)); // expressions read as they are run: under the same settings
     std::string prefix = free_prefix(relation);
     std::vector<Uniqueness> all;
-    for (Row row :
-         query.run("SELECT r.relname::text, c.contype IS DISTINCT FROM 'x',"
-                   " pg_catalog.string_agg(pg_catalog.pg_get_indexdef(i.indexrelid, k, false), ', ' ORDER BY k),"
-                   " pg_catalog.string_agg(pg_catalog.format('(%s) AS %I',"
-                   "   pg_catalog.pg_get_indexdef(i.indexrelid, k, false), $2 || k), ', ' ORDER BY k),"
-                   " pg_catalog.string_agg(pg_catalog.format('s.%1$I %2$s t.%1$I', $2 || k,"
-                   "   CASE WHEN i.indnullsnotdistinct THEN 'IS NOT DISTINCT FROM'"
-                   "        ELSE pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) END), ' AND ' ORDER BY k),"
-                   " coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true')"
-                   "   || coalesce(' AND ' || pg_catalog.pg_get_partition_constraintdef(i.indrelid), ''),"
-                   " pg_catalog.string_agg(pg_catalog.format('%I', $2 || k), ', ' ORDER BY k), i.indnullsnotdistinct,"
-                   " i.indexrelid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
-                   " LEFT JOIN pg_catalog.pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x')"
-                   " CROSS JOIN LATERAL pg_catalog.generate_series(1, i.indnkeyatts::int) AS k"
-                   " JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k - 1]"
-                   " LEFT JOIN pg_catalog.pg_amop m ON c.contype IS DISTINCT FROM 'x' AND m.amopfamily = oc.opcfamily"
-                   "   AND m.amopstrategy = 3 AND m.amoplefttype = oc.opcintype AND m.amoprighttype = oc.opcintype"
-                   " JOIN pg_catalog.pg_operator o ON o.oid = coalesce(c.conexclop[k], m.amopopr)"
-                   " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
-                   // What a partition has alone, and not as its part of the table's own, is about its rows alone.
-                   " WHERE i.indrelid = ANY (ARRAY("
-                   "       SELECT p.relid::oid FROM pg_catalog.pg_partition_tree($1) p) || $1::oid)"
-                   "   AND (i.indrelid = $1 OR NOT r.relispartition)"
-                   "   AND i.indisvalid AND (i.indisunique OR i.indisexclusion)"
-                   " GROUP BY i.indexrelid, r.relname, c.oid, c.contype, i.indpred, i.indrelid"
-                   " ORDER BY r.relname",
-                   {Value::regclass(relation), Value::text(prefix + "key ")}))
+    for (Row row : query.run_kept(
+             "SELECT r.relname::text, c.contype IS DISTINCT FROM 'x',"
+             " pg_catalog.string_agg(pg_catalog.pg_get_indexdef(i.indexrelid, k, false), ', ' ORDER BY k),"
+             " pg_catalog.string_agg(pg_catalog.format('(%s) AS %I',"
+             "   pg_catalog.pg_get_indexdef(i.indexrelid, k, false), $2 || k), ', ' ORDER BY k),"
+             " pg_catalog.string_agg(pg_catalog.format('s.%1$I %2$s t.%1$I', $2 || k,"
+             "   CASE WHEN i.indnullsnotdistinct THEN 'IS NOT DISTINCT FROM'"
+             "        ELSE pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) END), ' AND ' ORDER BY k),"
+             " coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true')"
+             "   || coalesce(' AND ' || pg_catalog.pg_get_partition_constraintdef(i.indrelid), ''),"
+             " pg_catalog.string_agg(pg_catalog.format('%I', $2 || k), ', ' ORDER BY k), i.indnullsnotdistinct,"
+             " i.indexrelid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
+             " LEFT JOIN pg_catalog.pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x')"
+             " CROSS JOIN LATERAL pg_catalog.generate_series(1, i.indnkeyatts::int) AS k"
+             " JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k - 1]"
+             " LEFT JOIN pg_catalog.pg_amop m ON c.contype IS DISTINCT FROM 'x' AND m.amopfamily = oc.opcfamily"
+             "   AND m.amopstrategy = 3 AND m.amoplefttype = oc.opcintype AND m.amoprighttype = oc.opcintype"
+             " JOIN pg_catalog.pg_operator o ON o.oid = coalesce(c.conexclop[k], m.amopopr)"
+             " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
+             // What a partition has alone, and not as its part of the table's own, is about its rows alone.
+             " WHERE i.indrelid = ANY (ARRAY("
+             "       SELECT p.relid::oid FROM pg_catalog.pg_partition_tree($1) p) || $1::oid)"
+             "   AND (i.indrelid = $1 OR NOT r.relispartition)"
+             "   AND i.indisvalid AND (i.indisunique OR i.indisexclusion)"
+             " GROUP BY i.indexrelid, r.relname, c.oid, c.contype, i.indpred, i.indrelid"
+             " ORDER BY r.relname",
+             {Value::regclass(relation), Value::text(prefix + "key ")}))
         if (!reads_whole_row(row.oid(9)))
             all.push_back({row.text(1), row.boolean(2), prefix, row.text(3), row.text(4), row.text(7), row.text(5),
                            row.text(6), row.boolean(8)});

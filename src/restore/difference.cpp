@@ -60,21 +60,22 @@ std::string new_value(const TablePlan &plan, std::size_t column) {
 std::vector<std::string> delicate_columns(const TablePlan &plan) {
     Query query;
     std::vector<std::string> names;
-    for (Row row : query.run("SELECT DISTINCT a.attname::text FROM pg_catalog.pg_attribute a"
-                             " WHERE a.attrelid = $1 AND a.attnum > 0 AND a.attgenerated = '' AND NOT a.attisdropped "
-                             "AND (a.attidentity = 'a' OR EXISTS ("
-                             "   SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
-                             "   JOIN pg_catalog.pg_attribute m ON m.attrelid = i.indrelid AND m.attname = a.attname"
-                             // An index may be a partition's alone.
-                             "   WHERE i.indrelid = ANY (ARRAY(SELECT p.relid::oid"
-                             "       FROM pg_catalog.pg_partition_tree($1) p WHERE p.level > 0) || $1::oid)"
-                             "     AND (i.indrelid = $1 AND NOT i.indisprimary"
-                             "       OR i.indrelid <> $1 AND NOT r.relispartition)"
-                             "     AND (i.indisunique OR i.indisexclusion)"
-                             "     AND (m.attnum = ANY (i.indkey) OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL"
-                             "       OR EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = i.indrelid"
-                             "                  AND g.attnum = ANY (i.indkey) AND g.attgenerated <> ''))))",
-                             {Value::regclass(plan.live.relation)}))
+    for (Row row :
+         query.run_kept("SELECT DISTINCT a.attname::text FROM pg_catalog.pg_attribute a"
+                        " WHERE a.attrelid = $1 AND a.attnum > 0 AND a.attgenerated = '' AND NOT a.attisdropped "
+                        "AND (a.attidentity = 'a' OR EXISTS ("
+                        "   SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
+                        "   JOIN pg_catalog.pg_attribute m ON m.attrelid = i.indrelid AND m.attname = a.attname"
+                        // An index may be a partition's alone.
+                        "   WHERE i.indrelid = ANY (ARRAY(SELECT p.relid::oid"
+                        "       FROM pg_catalog.pg_partition_tree($1) p WHERE p.level > 0) || $1::oid)"
+                        "     AND (i.indrelid = $1 AND NOT i.indisprimary"
+                        "       OR i.indrelid <> $1 AND NOT r.relispartition)"
+                        "     AND (i.indisunique OR i.indisexclusion)"
+                        "     AND (m.attnum = ANY (i.indkey) OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL"
+                        "       OR EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = i.indrelid"
+                        "                  AND g.attnum = ANY (i.indkey) AND g.attgenerated <> ''))))",
+                        {Value::regclass(plan.live.relation)}))
         names.push_back(row.text(1));
     return names;
 }

@@ -136,18 +136,18 @@ RelationShape shape_to_restore(const ProtectedTable &table, const std::string &c
 }
 
 void require_usable_options(Query &query, const TablePlan &plan, const std::vector<std::string> &options) {
-    Rows broken =
-        query.run("SELECT snapback.coverage_problem(t, $2, $3) FROM snapback.protected_table t WHERE t.id = $1",
-                  {Value::integer(plan.table.id), Value::regclass(plan.live.relation), Value::text_array(options)});
+    Rows broken = query.run_kept(
+        "SELECT snapback.coverage_problem(t, $2, $3) FROM snapback.protected_table t WHERE t.id = $1",
+        {Value::integer(plan.table.id), Value::regclass(plan.live.relation), Value::text_array(options)});
     if (broken.empty())
         throw Error(sqlstate::undefined_object, plan.live.name + " was just taken out of protection")
             .with_hint("Restore other options, or protect it anew: what is captured from then on can be restored.");
     if (!broken[0].is_null(1))
         throw Error(sqlstate::schema_changed, broken[0].text(1))
             .with_hint("Call snapback.protect() again with columns and a filter that fit the table now.");
-    for (Row row : query.run("SELECT option, filter FROM snapback.coverage"
-                             " WHERE table_id = $1 AND option = ANY ($2) AND filter IS NOT NULL ORDER BY option",
-                             {Value::integer(plan.table.id), Value::text_array(options)}))
+    for (Row row : query.run_kept("SELECT option, filter FROM snapback.coverage"
+                                  " WHERE table_id = $1 AND option = ANY ($2) AND filter IS NOT NULL ORDER BY option",
+                                  {Value::integer(plan.table.id), Value::text_array(options)}))
         for (AttrNumber number : columns_of_filter(plan.live.relation, row.text(2)))
             for (std::size_t i = 0; i < plan.live.columns.size(); i++)
                 if (plan.live.columns[i].number == number && !plan.mapped[i])

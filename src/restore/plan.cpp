@@ -132,8 +132,7 @@ TablePlan *Plan::join(Oid relation, Extent extent) {
         const ManifestTable *stored = order_.manifest.table(candidate.id);
         if (!stored || !is_relation(candidate, community(), relation))
             continue;
-        TablePlan &plan =
-            add_table(candidate, shape_to_restore(candidate, community(), *stored), *stored, {}, extent);
+        TablePlan &plan = add_table(candidate, shape_to_restore(candidate, community(), *stored), *stored, {}, extent);
         find_foreign_keys();
         return &plan;
     }

@@ -123,10 +123,34 @@ void perform(const Run &run) {
     advance_restore_epoch(run.community);
 }
 
+/// Tell who was in the way of a lock that was not to be had in time.
+[[noreturn]] void name_blockers(const Run &run) {
+    std::string patience = std::to_string(settings().lock_timeout_ms) + " ms";
+    Query query;
+    std::optional<std::string> blockers =
+        query.run("SELECT snapback.blockers(CAST($1 AS pg_catalog.interval))", {Value::text(patience)})[0]
+            .optional_text(1);
+    throw Error(sqlstate::lock_not_available,
+                "the restore of community \"" + run.community + "\" waited more than " + patience + " for a lock")
+        .with_detail(blockers ? "In the way, as far as can be seen: " + *blockers + "."
+                              : "Whoever was in the way has just ended.")
+        .with_hint("Retry the restore, or end what is in the way first: pg_terminate_backend(), COMMIT PREPARED or "
+                   "ROLLBACK PREPARED.");
+}
+
 } // namespace
 
 SNAPBACK_FUNCTION(snapback_perform_restore) {
-    perform(read_run(uuid_argument(fcinfo, 0)));
+    Run run = read_run(uuid_argument(fcinfo, 0));
+    try {
+        Subtransaction attempt;
+        perform(run);
+        attempt.commit();
+    } catch (const PostgresError &error) {
+        if (!error.is_lock_timeout())
+            throw;
+        name_blockers(run);
+    }
     PG_RETURN_VOID();
 }
 

@@ -19,7 +19,11 @@ namespace snapback {
 namespace {
 
 std::string new_uuid() {
-    return text_from_datum(call([] { return DirectFunctionCall1(gen_random_uuid, 0); }), UUIDOID);
+    return text_from_datum(call([] {
+                               CHECK_FOR_INTERRUPTS();
+                               return DirectFunctionCall1(gen_random_uuid, 0);
+                           }),
+                           UUIDOID);
 }
 
 /// Throw Error (42704) where a shared table was dropped without being taken out of protection.
@@ -59,6 +63,7 @@ Digest Capture::remember(const Shape &shape) {
 
 /// Drain the sorter into the manifests of communities [first, last): each gets an entry, if only an empty one.
 void Capture::store_rows(const ProtectedTable &table, const Digest &shape, std::uint32_t first, std::uint32_t last) {
+    call([] { CHECK_FOR_INTERRUPTS(); });
     for (std::uint32_t i = first; i < last; i++)
         manifests_[i].tables.push_back({table.id, shape, 0, 0, {}});
     std::uint32_t current = first;

@@ -5,18 +5,15 @@ CREATE FUNCTION snapback.capture_batch(communities text[], kind text, label text
     AS 'MODULE_PATHNAME', 'snapback_capture_batch';
 COMMENT ON FUNCTION snapback.capture_batch(text[], text, text) IS
     'Capture these communities under one MVCC snapshot, in one pass over each table; return the snapshots'' ids in the same order. '
-    'An empty label is none. Any failure is an error and stores nothing. Internal: call capture() or capture_all().';
+    'label: up to 1000 characters (22001), empty for none. Any failure is an error and stores nothing. Internal: call capture() or capture_all().';
 
 CREATE FUNCTION snapback.capture(community text, label text DEFAULT NULL) RETURNS uuid
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM snapback.directory_entry(capture.community)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('community %s is not in the directory', coalesce(quote_literal(capture.community), 'NULL'));
-    END IF;
-    IF length(label) > 1000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'string_data_right_truncation',
-            MESSAGE = format('a label of %s characters is too long for a snapshot', length(label)), HINT = 'It can have 1000.';
+        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('community %s is not in the directory', coalesce(quote_literal(capture.community), 'NULL')),
+            HINT = 'It goes by what the directory has in its column community: SELECT * FROM snapback.communities().';
     END IF;
     RETURN (snapback.capture_batch(ARRAY[capture.community], 'manual', coalesce(capture.label, '')))[1];
 END

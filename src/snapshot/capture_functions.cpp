@@ -2,12 +2,31 @@
 #include "postgres/arguments.hpp"
 #include "snapshot/capture.hpp"
 
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
 namespace snapback {
 
+namespace {
+
+constexpr int longest_label = 1000;
+
+/// Read the label, which every snapshot of the batch will have; empty is none.
+std::optional<std::string> label_argument(FunctionCallInfo fcinfo, int i) {
+    std::string label = text_argument(fcinfo, i);
+    int length = call([&] { return pg_mbstrlen(label.c_str()); });
+    if (length > longest_label)
+        throw Error(sqlstate::text_too_long,
+                    "a label of " + std::to_string(length) + " characters is too long for a snapshot")
+            .with_hint("It can have " + std::to_string(longest_label) + ".");
+    return label.empty() ? std::nullopt : std::optional(label);
+}
+
+} // namespace
+
 SNAPBACK_FUNCTION(snapback_capture_batch) {
-    CaptureOrder order{text_array_argument(fcinfo, 0), text_argument(fcinfo, 1), std::nullopt};
-    if (std::string label = text_argument(fcinfo, 2); !label.empty())
-        order.label = label;
+    CaptureOrder order{text_array_argument(fcinfo, 0), text_argument(fcinfo, 1), label_argument(fcinfo, 2)};
     std::vector<std::string> ids;
     for (const Manifest &manifest : capture(order))
         ids.push_back(manifest.id);

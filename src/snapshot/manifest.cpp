@@ -59,6 +59,7 @@ void write_manifests(std::span<const Manifest> manifests, const std::map<Digest,
     std::vector<std::int32_t> table_ids;
     std::vector<std::int64_t> rows, bytes;
     for (const Manifest &manifest : manifests) {
+        call([] { CHECK_FOR_INTERRUPTS(); });
         ids.push_back(manifest.id);
         communities.push_back(manifest.community);
         kinds.push_back(manifest.kind);
@@ -120,7 +121,8 @@ Manifest read_manifest(const std::string &snapshot) {
 
 Shape read_shape(const Digest &digest) {
     Query query;
-    Rows rows = query.run("SELECT definition FROM snapback.shape WHERE sha256 = $1", {Value::bytea(digest.view())});
+    Rows rows =
+        query.run_kept("SELECT definition FROM snapback.shape WHERE sha256 = $1", {Value::bytea(digest.view())});
     if (rows.empty())
         throw Error(sqlstate::data_corrupted, "table description " + digest.hex() + " is missing");
     std::string text = rows[0].text(1);
