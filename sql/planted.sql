@@ -1,6 +1,7 @@
 -- Whoever may create objects plants them where a superuser's statements might look first: the extension is installed and works as if
 -- there were none, and none of them ever runs.
 SET client_min_messages = warning;
+\set VERBOSITY terse
 DROP EXTENSION pg_snapback CASCADE;
 CREATE ROLE snapback_mallory;
 -- Its schema is made by the extension, or not at all.

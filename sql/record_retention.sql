@@ -108,7 +108,7 @@ ORDER BY c.oid::regclass::text COLLATE "C";
 ROLLBACK;
 \set VERBOSITY sqlstate
 SET snapback.audit_retention = -1;
-\set VERBOSITY default
+\set VERBOSITY terse
 
 DROP EXTENSION pg_snapback CASCADE;
 DROP SCHEMA app CASCADE;
