@@ -4,13 +4,13 @@
 #include <array>
 
 #include "postgres/arguments.hpp"
+#include "postgres/foreign_key_kind.hpp"
 #include "postgres/result_set.hpp"
 
 extern "C" {
 #include "access/genam.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
 #include "utils/fmgroids.h"
 #include "utils/ruleutils.h"
 }
@@ -27,6 +27,7 @@ struct Constraint {
     Oid parent;
     Oid index;
     bool inherited;
+    bool over_periods;
     char on_delete;
     bool match_full;
     int count;
@@ -48,6 +49,7 @@ Constraint *copy_constraint(HeapTuple tuple) {
     copy->parent = row->confrelid;
     copy->index = row->conindid;
     copy->inherited = OidIsValid(row->conparentid);
+    copy->over_periods = refers_to_periods(row);
     copy->on_delete = row->confdeltype;
     copy->match_full = row->confmatchtype == FKCONSTR_MATCH_FULL;
     DeconstructFkConstraintRow(tuple, &copy->count, copy->columns.data(), copy->parent_columns.data(),
@@ -60,6 +62,13 @@ bool is_among(Oid relation, std::span<const Oid> relations) {
     return std::find(relations.begin(), relations.end(), relation) != relations.end();
 }
 
+/// Whether it is a foreign key to list: of a child that a path may take, or else from or to any of these relations.
+bool is_wanted(Form_pg_constraint row, bool by_child, std::span<const Oid> either) {
+    if (row->contype != CONSTRAINT_FOREIGN || !is_enforced(row))
+        return false;
+    return by_child ? !refers_to_periods(row) : is_among(row->conrelid, either) || is_among(row->confrelid, either);
+}
+
 /// List the foreign keys of a child, or with none named those from or to any of these; a Postgres call.
 List *scan_constraints(Oid child, std::span<const Oid> either) {
     List *found = NIL;
@@ -70,9 +79,7 @@ List *scan_constraints(Oid child, std::span<const Oid> either) {
     SysScanDesc scan = systable_beginscan(constraints, by_child ? ConstraintRelidTypidNameIndexId : InvalidOid,
                                           by_child, nullptr, by_child ? 1 : 0, &key);
     while (HeapTuple tuple = systable_getnext(scan)) {
-        auto *row = reinterpret_cast<Form_pg_constraint>(GETSTRUCT(tuple));
-        if (row->contype == CONSTRAINT_FOREIGN &&
-            (by_child || is_among(row->conrelid, either) || is_among(row->confrelid, either)))
+        if (is_wanted(reinterpret_cast<Form_pg_constraint>(GETSTRUCT(tuple)), by_child, either))
             found = lappend(found, copy_constraint(tuple));
     }
     systable_endscan(scan);
@@ -140,6 +147,16 @@ std::vector<ForeignKey> foreign_keys(std::span<const Constraint> constraints) {
             keys.back().pairs.push_back(read_pair(constraint, i));
     }
     return keys;
+}
+
+/// Refuse keys of which no single row of the parent's tells whether they are kept.
+void refuse_periods(const std::vector<Constraint> &constraints) {
+    for (const Constraint &constraint : constraints)
+        if (constraint.over_periods)
+            throw Error(sqlstate::feature_not_supported, "foreign key " + quote_name(NameStr(constraint.name)) +
+                                                             " of " + qualified_name(constraint.child) +
+                                                             " refers to periods")
+                .with_hint("A restore cannot tell whether other rows cover them. Take the foreign key off.");
 }
 
 void leave_out_inherited(std::vector<Constraint> &constraints) {
@@ -219,6 +236,7 @@ ReadableRelation readable(Oid relation) {
 std::vector<ForeignKey> foreign_keys_of(std::span<const Oid> relations) {
     std::vector<Constraint> found = constraints(InvalidOid, relations);
     leave_out_inherited(found);
+    refuse_periods(found);
     std::sort(found.begin(), found.end(), [](const Constraint &a, const Constraint &b) { return a.oid < b.oid; });
     return foreign_keys(found);
 }

@@ -46,14 +46,16 @@ struct ReadableRelation {
 };
 ReadableRelation readable(Oid relation);
 
+// Those that are declared NOT ENFORCED are none to anybody.
+
 /// Every foreign key that leads from or to one of these tables; of a partitioned table's, only the key itself and not
-/// its copies on the partitions.
+/// its copies on the partitions. Fails where one refers to periods.
 std::vector<ForeignKey> foreign_keys_of(std::span<const Oid> relations);
 
-/// The foreign keys that lead from a table, in the order of their names; without such copies.
+/// The foreign keys that lead from a table to one row each, in the order of their names; without such copies.
 std::vector<ForeignKey> foreign_keys_from(Oid child);
 
-/// A table's foreign key by its name, if there is one.
+/// A table's foreign key to one row by its name, if there is one.
 std::optional<ForeignKey> find_foreign_key(Oid child, const std::string &name);
 
 } // namespace snapback

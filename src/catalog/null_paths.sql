@@ -3,7 +3,9 @@
 CREATE FUNCTION snapback.takes_null(relation regclass, column_name name) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT NOT a.attnotnull
+    SELECT (NOT a.attnotnull
+            OR EXISTS (SELECT FROM pg_constraint n -- rows from before a NOT NULL that is NOT VALID
+                       WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND NOT n.convalidated AND n.conkey = ARRAY[a.attnum]))
        AND NOT EXISTS (SELECT FROM pg_constraint c
                        WHERE c.conrelid = a.attrelid AND c.contype = 'c' AND c.convalidated AND c.conkey = ARRAY[a.attnum]
                          AND pg_get_expr(c.conbin, c.conrelid) = format('(%I IS NOT NULL)', a.attname))
@@ -11,7 +13,7 @@ AS $$
     WHERE a.attrelid = takes_null.relation AND a.attname = takes_null.column_name
 $$;
 COMMENT ON FUNCTION snapback.takes_null(regclass, name) IS
-    'Whether a column takes NULL: it is not declared NOT NULL, nor is there a CHECK, valid for all rows, that says just that';
+    'Whether a column takes NULL: it is not declared NOT NULL, nor is there a CHECK that says just that, either of them valid for all rows';
 
 CREATE FUNCTION snapback.nullable_steps(relation regclass, community_column name, via name)
 RETURNS TABLE (step integer, relation regclass, column_name name)

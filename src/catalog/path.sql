@@ -5,14 +5,15 @@ RETURNS TABLE (name text, parent regclass, columns text[], parent_columns text[]
 LANGUAGE c STABLE STRICT ROWS 3 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_foreign_keys_from';
 COMMENT ON FUNCTION snapback.foreign_keys_from(regclass) IS
-    'The foreign keys of a table, by name; those that partitions inherit left out. mandatory: none of its columns takes NULL';
+    'The foreign keys of a table, by name; those that partitions inherit left out, and those that are not enforced or refer to '
+    'a period. mandatory: none of its columns takes NULL';
 
 CREATE VIEW snapback.foreign_key AS
 SELECT c.oid::regclass AS child, f.name::name AS name, f.parent, f.columns::name[] AS columns,
        f.parent_columns::name[] AS parent_columns, f.mandatory
 FROM pg_catalog.pg_class c CROSS JOIN LATERAL snapback.foreign_keys_from(c.oid) f
 WHERE c.relkind IN ('r', 'p');
-COMMENT ON VIEW snapback.foreign_key IS 'Every declared foreign key, as snapback.foreign_keys_from()';
+COMMENT ON VIEW snapback.foreign_key IS 'Every foreign key that a path may take, as snapback.foreign_keys_from()';
 
 CREATE FUNCTION snapback.community_key_column() RETURNS TABLE (relation regclass, column_name name)
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
@@ -34,7 +35,7 @@ AS $$
             FROM unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY k(number, place)
             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number)
     FROM pg_index i
-    WHERE i.indrelid = key_columns.relation AND i.indisunique AND i.indimmediate AND i.indisvalid
+    WHERE i.indrelid = key_columns.relation AND i.indisunique AND NOT i.indisexclusion AND i.indimmediate AND i.indisvalid
       AND i.indpred IS NULL AND i.indexprs IS NULL
       AND NOT EXISTS (SELECT FROM pg_attribute a
                       WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])

@@ -78,12 +78,26 @@ END $$;
 COMMENT ON FUNCTION snapback.kind_refusal(pg_catalog.pg_class) IS
     'Why a relation is of no kind that can be protected: SQLSTATE (42809, 0A000), problem and hint; NULL where it is';
 
+CREATE FUNCTION snapback.key_over_periods(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- A column of the catalog that only later versions have.
+    SELECT format('foreign key %I of %s', c.conname, c.conrelid::regclass) FROM pg_constraint c
+    WHERE current_setting('server_version_num')::integer >= 180000
+      AND c.contype = 'f' AND key_over_periods.relation IN (c.conrelid, c.confrelid)
+      AND (to_jsonb(c) ->> 'conperiod')::boolean
+    ORDER BY c.conname LIMIT 1
+$$;
+COMMENT ON FUNCTION snapback.key_over_periods(regclass) IS
+    'A foreign key from or to a table that refers to periods, which several rows cover together; NULL where there is none';
+
 CREATE FUNCTION snapback.table_refusal(relation regclass, OUT state text, OUT problem text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     class        pg_class;
     large_object name;
+    over_periods text := snapback.key_over_periods(relation);
 BEGIN
     SELECT * INTO class FROM pg_class c WHERE c.oid = relation;
     IF class.oid IS NULL THEN
@@ -101,6 +115,10 @@ BEGIN
         state := '0A000';
         problem := format('column "%s" of %s holds the OID of a large object', large_object, relation);
         hint := 'Large objects are not kept. Hold the bytes in a bytea column; for a number that is no OID take bigint.';
+    ELSIF over_periods IS NOT NULL THEN
+        state := '0A000';
+        problem := format('%s refers to periods', over_periods);
+        hint := 'A restore cannot tell whether other rows cover them. Take the foreign key off, or leave the table out.';
     ELSIF class.relrowsecurity AND class.relforcerowsecurity
           AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.oid = class.relowner) THEN
         state := '55000';
@@ -115,7 +133,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback.table_refusal(regclass) IS
     'Why a relation cannot be protected: SQLSTATE, problem and hint; NULL where it can. 42P01 there is none, 42809 no '
-    'table of the application''s, 0A000 temporary, unlogged, foreign or with large objects, 55000 row security binds its '
+    'table of the application''s, 0A000 temporary, unlogged, foreign, with large objects or a foreign key over periods, 55000 row security binds its '
     'owner, SB022 no key';
 
 CREATE FUNCTION snapback.column_refusal(relation regclass, columns name[], path_columns name[],

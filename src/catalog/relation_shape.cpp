@@ -69,7 +69,7 @@ void read_key(Query &query, RelationShape &shape) {
         "       pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname)"
         " FROM (SELECT * FROM pg_catalog.pg_index i"
         "       WHERE i.indrelid = $1 AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL"
-        "         AND i.indexprs IS NULL"
+        "         AND i.indexprs IS NULL AND NOT i.indisexclusion"
         "         AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid"
         "                         AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])"
         "                         AND (NOT a.attnotnull OR a.attgenerated <> ''))"

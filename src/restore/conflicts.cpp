@@ -43,7 +43,7 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
     std::string prefix = free_prefix(relation);
     std::vector<Uniqueness> all;
     for (Row row : query.run_kept(
-             "SELECT r.relname::text, c.contype IS DISTINCT FROM 'x',"
+             "SELECT r.relname::text, NOT i.indisexclusion,"
              " pg_catalog.string_agg(pg_catalog.pg_get_indexdef(i.indexrelid, k, false), ', ' ORDER BY k),"
              " pg_catalog.string_agg(pg_catalog.format('(%s) AS %I',"
              "   pg_catalog.pg_get_indexdef(i.indexrelid, k, false), $2 || k), ', ' ORDER BY k),"
@@ -57,7 +57,7 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
              " LEFT JOIN pg_catalog.pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x')"
              " CROSS JOIN LATERAL pg_catalog.generate_series(1, i.indnkeyatts::int) AS k"
              " JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k - 1]"
-             " LEFT JOIN pg_catalog.pg_amop m ON c.contype IS DISTINCT FROM 'x' AND m.amopfamily = oc.opcfamily"
+             " LEFT JOIN pg_catalog.pg_amop m ON NOT i.indisexclusion AND m.amopfamily = oc.opcfamily"
              "   AND m.amopstrategy = 3 AND m.amoplefttype = oc.opcintype AND m.amoprighttype = oc.opcintype"
              " JOIN pg_catalog.pg_operator o ON o.oid = coalesce(c.conexclop[k], m.amopopr)"
              " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
@@ -66,7 +66,7 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
              "       SELECT p.relid::oid FROM pg_catalog.pg_partition_tree($1) p) || $1::oid)"
              "   AND (i.indrelid = $1 OR NOT r.relispartition)"
              "   AND i.indisvalid AND (i.indisunique OR i.indisexclusion)"
-             " GROUP BY i.indexrelid, r.relname, c.oid, c.contype, i.indpred, i.indrelid"
+             " GROUP BY i.indexrelid, r.relname, c.oid, i.indpred, i.indrelid"
              " ORDER BY r.relname",
              {Value::regclass(relation), Value::text(prefix + "key ")}))
         if (!reads_whole_row(row.oid(9)))

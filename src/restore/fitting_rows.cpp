@@ -98,6 +98,8 @@ private:
         for (Row row :
              query_.run("SELECT c.conname::text, pg_catalog.pg_get_expr(c.conbin, c.conrelid), c.conkey::text[]"
                         " FROM pg_catalog.pg_constraint c WHERE c.conrelid = $1 AND c.contype = 'c'"
+                        // A column that only later versions have: declared NOT ENFORCED.
+                        "   AND coalesce(pg_catalog.to_jsonb(c) ->> 'conenforced', 'true') = 'true'"
                         // Where the row is taken as a whole, only the table itself can say.
                         "   AND NOT 0 = ANY (coalesce(c.conkey, '{}')) ORDER BY c.conname",
                         {Value::regclass(plan_.live.relation)})) {
