@@ -4,10 +4,12 @@
 Every CORRUPTION_STEP-th byte is flipped (97; 1 for the promise in full). CORRUPTION_PART, such as 2/5, plays the second fifth of
 that. Needs the extension installed; starts a server of its own."""
 import os
+import pathlib
 
-from live_server import end, equal, fresh_extension, ok, sql
+from live_server import connect, end, equal, fresh_extension, ok, pg_ctl, psycopg2, sql
 
 STEP = int(os.environ.get("CORRUPTION_STEP", "97"))
+PAGE = 8192
 PART, PARTS = map(int, os.environ.get("CORRUPTION_PART", "1/1").split("/"))
 # Damaged; or not to be had at all: expired by a time that was changed, of a table that is gone, holding no such option.
 REFUSED = {"XX001", "SB004", "SB005", "0A000"}
@@ -80,6 +82,37 @@ INSERT INTO damage SELECT 'description', n, format('UPDATE snapback.shape SET de
 """
 
 
+def damage_files(connection, snapshot, intact):
+    """Damage the file that holds the chunks, as a disk would: one page or another."""
+    equal((sql(connection, "SELECT count(*) FROM snapback.verify()"), sql(connection, "SELECT state()") == intact), (0, True), "nothing of all this is left")
+    sql(connection, "VACUUM FULL snapback.chunk")
+    sql(connection, "CHECKPOINT")
+    path = sql(connection, "SELECT pg_relation_filepath(reltoastrelid) FROM pg_class WHERE oid = 'snapback.chunk'::regclass")
+    file = pathlib.Path(os.environ["SERVER_DIR"], "data", path)
+    whole = file.read_bytes()
+    connection.close()
+    found = []
+    for page in (0, len(whole) // 2 // PAGE * PAGE, len(whole) - PAGE):
+        pg_ctl("-m", "fast", "stop")
+        file.write_bytes(whole[:page] + b"\xff" * 24 + whole[page + 24:])
+        pg_ctl("start")
+        connection = connect("corruption")
+        faults = sql(connection, "SELECT count(*) FROM snapback.verify(%s)", snapshot)
+        try:
+            sql(connection, "SELECT snapback.restore('{x}', %s, 'a')", snapshot)
+            refused = None
+        except psycopg2.Error as error:
+            refused = error.pgcode
+        found.append((faults > 0, refused, sql(connection, "SELECT state()") == intact))
+        connection.close()
+    pg_ctl("-m", "fast", "stop")
+    file.write_bytes(whole)
+    pg_ctl("start")
+    equal(set(found), {(True, "XX001", True)}, "pages that the disk damaged are found, and nothing is restored")
+    connection = connect("corruption")
+    equal((sql(connection, "SELECT count(*) FROM snapback.verify()"), sql(connection, "SELECT state()") == intact), (0, True), "nothing of that is left either")
+
+
 def main():
     connection = fresh_extension("corruption")
     sql(connection, SETUP)
@@ -100,7 +133,7 @@ def main():
         ok(all(verify == "found" and restore in REFUSED and not changed for verify, restore, changed, _ in findings), f"{kind}: each is found, and nothing is restored", findings)
         print(f"# {kind}: {findings}", flush=True)
     sql(connection, "RESET session_replication_role")
-    equal((sql(connection, "SELECT count(*) FROM snapback.verify()"), sql(connection, "SELECT state()") == intact), (0, True), "nothing of it is left")
+    damage_files(connection, snapshot, intact)
     end()
 
 
