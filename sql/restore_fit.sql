@@ -55,7 +55,14 @@ SELECT refused();
 ALTER TABLE fit ALTER other TYPE raising;
 SELECT refused();
 SELECT relation, key, action FROM snapback.diff_rows(NULL, 'x', 'a');
-ALTER TABLE fit ALTER other TYPE int;
+-- A wish to stop is not a refusal, whoever's code hears of it.
+CREATE FUNCTION stops_on(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF $1 = 4 THEN RAISE 'stopped at 4' USING ERRCODE = 'query_canceled'; END IF; RETURN true; END $$;
+CREATE DOMAIN stopping AS int CHECK (app.stops_on(VALUE));
+ALTER TABLE fit ALTER other TYPE stopping;
+SELECT snapback.preview_restore('{x}', NULL, 'a');
+ALTER TABLE fit ALTER other TYPE int, ADD CONSTRAINT stops CHECK (app.stops_on(other));
+SELECT snapback.preview_restore('{x}', NULL, 'a');
+ALTER TABLE fit DROP CONSTRAINT stops;
 -- What no longer takes a row is no matter where the snapshot holds no row.
 ALTER TABLE fit ALTER t TYPE int USING 0;
 SELECT relation, inserts, updates, deletes, obstacles FROM snapback.preview_restore('{x}', NULL, 'b');

@@ -37,6 +37,8 @@ SELECT key FROM snapback.restore_row ORDER BY key;
 SELECT snapback.strike_rows('a', 'person', '[{"name": "person 5", "cid": "a"}]');
 SELECT key FROM snapback.restore_row ORDER BY key;
 SELECT changed FROM snapback.restore_run;
+-- Snapshots that are older than a table's protection have none of it.
+SELECT snapback.strike_rows('a', 'pen', '[{"id": 1}]');
 SELECT snapback.unprotect('pen');
 DROP TABLE pen;
 -- All rows of a table, and a table that was empty at the time.

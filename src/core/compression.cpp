@@ -34,18 +34,12 @@ std::string_view unseal(std::string_view stored) {
 }
 
 struct Compressor::Contexts {
-    ZSTD_CCtx *compress = ZSTD_createCCtx();
-    ZSTD_DCtx *decompress = ZSTD_createDCtx();
+    std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> compress{ZSTD_createCCtx(), ZSTD_freeCCtx};
+    std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> decompress{ZSTD_createDCtx(), ZSTD_freeDCtx};
     Contexts() {
         if (!compress || !decompress)
             throw std::bad_alloc();
     }
-    ~Contexts() {
-        ZSTD_freeCCtx(compress);
-        ZSTD_freeDCtx(decompress);
-    }
-    Contexts(const Contexts &) = delete;
-    Contexts &operator=(const Contexts &) = delete;
 };
 
 Compressor::Compressor() : contexts_(std::make_unique<Contexts>()) {}
@@ -54,7 +48,7 @@ Compressor::~Compressor() = default;
 std::string Compressor::compress(std::string_view content) {
     std::string frame(ZSTD_compressBound(content.size()), '\0');
     std::size_t size =
-        ZSTD_compressCCtx(contexts_->compress, frame.data(), frame.size(), content.data(), content.size(), level);
+        ZSTD_compressCCtx(contexts_->compress.get(), frame.data(), frame.size(), content.data(), content.size(), level);
     if (ZSTD_isError(size))
         throw Error(sqlstate::internal_error,
                     std::string("zstd could not compress a chunk: ") + ZSTD_getErrorName(size));
@@ -72,7 +66,7 @@ std::string Compressor::decompress(std::string_view stored) {
         throw Error(sqlstate::data_corrupted, "a chunk is not a zstd frame of known size");
     std::string content(size, '\0');
     std::size_t got =
-        ZSTD_decompressDCtx(contexts_->decompress, content.data(), content.size(), frame.data(), frame.size());
+        ZSTD_decompressDCtx(contexts_->decompress.get(), content.data(), content.size(), frame.data(), frame.size());
     if (got != size)
         throw Error(sqlstate::data_corrupted, std::string("a chunk does not decompress: ") + ZSTD_getErrorName(got));
     return content;

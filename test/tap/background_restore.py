@@ -248,6 +248,25 @@ def test_undone_approval():
     backend.close()
 
 
+def test_expired_snapshot():
+    """A snapshot that has expired by the time the worker comes to it is not restored."""
+    damage(database)
+    asked, token = request_with_secret()
+    backend = connect(DATABASE)
+    sql(backend, "BEGIN")
+    status, restore = sql(backend, "SELECT status, restore::text FROM snapback.approve_restore(%s, NULL, true)", token)[0]
+    set_for_database(DATABASE, "snapback.retention", "1s")
+    sql(backend, "COMMIT")
+    eventually(lambda: state_of(restore) not in ("queued", "running"))
+    equal((status, state_of(restore), sql(database, "SELECT sqlstate FROM snapback.restores WHERE restore = %s", restore), pages()), ("started", "failed", "SB004", 7),
+          "a snapshot that expires between approval and restore is not restored")
+    set_for_database(DATABASE, "snapback.retention", "7d")
+    restore = approve(token)[2]
+    restored(restore)
+    equal((state_of(restore), pages()), ("restored", 10), "one that has not is")
+    backend.close()
+
+
 def test_no_slot():
     """What no worker could be started for waits for the queue run: restores and mails."""
     damage(database)
@@ -313,7 +332,7 @@ def test_hostile_defaults():
         sql(admin, f"ALTER DATABASE {DATABASE} RESET {setting}")
 
 
-for test in (test_single_use, test_requests_at_once, test_background, test_failure, test_end_of_failed_request, test_interruption, test_undone_approval, test_no_slot,
+for test in (test_single_use, test_requests_at_once, test_background, test_failure, test_end_of_failed_request, test_interruption, test_undone_approval, test_expired_snapshot, test_no_slot,
              test_locked_request, test_hostile_defaults):
     began = time.monotonic()
     test()
