@@ -1,8 +1,8 @@
 -- Constraints of PostgreSQL 18 that hold less than they seem to: not enforced, not valid for all rows, over periods; and columns
 -- that are computed as they are read.
 CREATE EXTENSION IF NOT EXISTS pgtap;
-SELECT plan(20);
 SELECT current_setting('server_version_num')::int >= 180000 AS has_them \gset
+SELECT plan(CASE WHEN :'has_them' THEN 20 ELSE 1 END);
 \if :has_them
 
 CREATE SCHEMA app;
@@ -82,6 +82,6 @@ ALTER TABLE stale VALIDATE CONSTRAINT named;
 SELECT ok(NOT snapback.takes_null('app.stale', 'cid'), 'until it is validated');
 
 \else
-SELECT skip('this Postgres has none of them', 20);
+SELECT throws_ok('CREATE TABLE loose (n int CHECK (n > 0) NOT ENFORCED)', '42601', NULL, 'before PostgreSQL 18 there are none of them');
 \endif
 SELECT * FROM finish();
