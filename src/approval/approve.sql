@@ -212,7 +212,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     wish snapback.request;
 BEGIN
-    PERFORM snapback.hide_statement();
+    PERFORM snapback.hide_statement(), snapback.hold_extension();
     status := 'refused';
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         reason := 'a restore can be approved in a READ COMMITTED transaction only';

@@ -21,6 +21,7 @@ DECLARE
     run      uuid;
     skipped  text[];
 BEGIN
+    PERFORM snapback.hold_extension();
     SELECT * INTO settings FROM snapback.approval_settings();
     PERFORM FROM snapback.directory_entry(restore.community);
     IF NOT FOUND THEN
@@ -58,6 +59,7 @@ DECLARE
     options  text[];
     run      uuid;
 BEGIN
+    PERFORM snapback.hold_extension();
     SELECT * INTO settings FROM snapback.approval_settings();
     SELECT r.* INTO done FROM snapback.restore_run r WHERE r.id = undo_restore.restore;
     IF NOT FOUND THEN

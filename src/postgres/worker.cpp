@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "postgres/extension_lock.hpp"
 #include "postgres/query.hpp"
 
 extern "C" {
@@ -175,6 +176,7 @@ WorkerTransaction::WorkerTransaction() {
             StartTransactionCommand();
             PushActiveSnapshot(GetTransactionSnapshot());
         });
+        hold_extension();
     } catch (...) {
         call_noexcept([] { AbortCurrentTransaction(); });
         throw;

@@ -36,7 +36,7 @@ void serve_interrupts();
 /// Sleep for so long, or until the worker is told something.
 void sleep_in_worker(std::int64_t milliseconds);
 
-/// A transaction of a worker's, with a snapshot; rolled back unless committed.
+/// A transaction of a worker's, with a snapshot, that the extension is kept for; rolled back unless committed.
 class WorkerTransaction {
 public:
     WorkerTransaction();

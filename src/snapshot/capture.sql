@@ -11,6 +11,7 @@ CREATE FUNCTION snapback.capture(community text, label text DEFAULT NULL) RETURN
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM snapback.hold_extension();
     IF NOT EXISTS (SELECT FROM snapback.directory_entry(capture.community)) THEN
         RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('community %s is not in the directory', coalesce(quote_literal(capture.community), 'NULL')),
             HINT = 'It goes by what the directory has in its column community: SELECT * FROM snapback.communities().';
@@ -58,6 +59,7 @@ DECLARE
 BEGIN
     -- A procedure that commits cannot have a SET clause, and what it sets locally ends with each transaction.
     SET LOCAL search_path = pg_catalog, pg_temp;
+    PERFORM snapback.hold_extension();
     IF batch IS NULL OR batch < 1 THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'batch must be at least 1 community';
     END IF;
@@ -67,6 +69,7 @@ BEGIN
         captured := captured + snapback.capture_some(everyone[lowest:highest]);
         COMMIT;
         SET LOCAL search_path = pg_catalog, pg_temp;
+        PERFORM snapback.hold_extension();
         RAISE INFO 'captured % of % communities, % failed', captured, cardinality(everyone), highest - captured;
         lowest := highest + 1;
     END LOOP;

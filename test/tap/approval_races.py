@@ -195,6 +195,24 @@ def test_dropped_extension():
         stalled.close()
 
 
+def test_dropping_extension_beside_restore():
+    """Wherever the restore is, DROP EXTENSION has nothing yet that it may come to need."""
+    for table in ("restore_run", "request", "snapshot", "chunk", "restore_table", "mail"):
+        damage(database)
+        _, token = request_with_secret()
+        eventually(lambda: not worker_pids(database, "mail"))
+        gate = connect(DATABASE)
+        equal(sql(database, APPROVE, token, True)[0][0], "started", f"a restore is to begin that will wait for {table}")
+        sql(gate, f"BEGIN; LOCK TABLE snapback.{table} IN ACCESS EXCLUSIVE MODE")
+        ok(eventually(lambda: [pid for pid in worker_pids(database, "restore") if waits_for_lock(database, pid)]), "and does")
+        dropping = Begun("BEGIN; DROP EXTENSION pg_snapback CASCADE; ROLLBACK")
+        dropping.waits()
+        gate.close()
+        equal(dropping.end(), [], "DROP EXTENSION waits")
+        ok(eventually(lambda: not worker_pids(database, "restore")), "the worker ends")
+        equal(sql(database, "SELECT count(*) FROM cms.page WHERE community = '42'"), 10, "and the restore is done")
+
+
 def test_dropped_extension_during_restore():
     damage(database)
     take_address(database)
@@ -267,7 +285,7 @@ def test_standby():
 
 
 for test in (test_undone, test_many_at_once, test_forgotten_meanwhile, test_forgotten_first, test_standby, test_dropped_extension, test_dropped_database,
-             test_copied_database, test_dropped_extension_during_restore):
+             test_copied_database, test_dropping_extension_beside_restore, test_dropped_extension_during_restore):
     began = time.monotonic()
     test()
     print(f"# {test.__name__}: {time.monotonic() - began:.0f} s", flush=True)

@@ -1,0 +1,9 @@
+#include "postgres/boundary.hpp"
+#include "postgres/extension_lock.hpp"
+
+using namespace snapback;
+
+SNAPBACK_FUNCTION(snapback_hold_extension) {
+    hold_extension();
+    return Datum{0};
+}
