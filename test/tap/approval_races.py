@@ -18,6 +18,8 @@ server = ScriptedServer()
 SETTINGS = {"snapback__mail_from": "restores@cms.example", "snapback__approve_url": "https://cms.example/approve?t={token}",
             "snapback__smtp_require_tls": "off", "snapback__smtp_timeout": "10min", "snapback__requests_per_hour": 1000, "snapback__lock_timeout": "1h"}
 database = fresh_database(DATABASE, snapback__smtp_url=server.url, **SETTINGS)
+QUEUE = """SELECT snapback.begin_restore(c, (SELECT id FROM snapback.snapshot s WHERE s.community = c AND s.kind = 'manual'),
+                                         '{customization.pages}', NULL, NULL, 'queued') FROM unnest(%s) c"""
 APPROVE = "SELECT status, coalesce(reason, '') FROM snapback.approve_restore(%s, NULL, %s)"
 
 
@@ -195,22 +197,46 @@ def test_dropped_extension():
         stalled.close()
 
 
+def test_copied_between_restores():
+    """A worker that has two restores to do makes way between them, and another one does the second."""
+    connection, gate, admin = fresh_database("handed"), connect("handed"), connect("postgres")
+    damage(connection)
+    sql(gate, "BEGIN; LOCK TABLE cms.page IN SHARE MODE")
+    queued = len(sql(connection, QUEUE, ["42", "43"]))
+    sql(connection, "SELECT snapback.start_worker('restore')")
+    eventually(lambda: [pid for pid in worker_pids(connection, "restore") if waits_for_lock(connection, pid)])
+    connection.close()
+    copying = Begun("CREATE DATABASE copy TEMPLATE handed", name="postgres")
+    eventually(lambda: sql(admin, "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.objid AND d.datname = 'handed'"
+                                  " WHERE l.locktype = 'object' AND l.mode = 'ShareLock' AND l.granted"))
+    gate.close()
+    equal(copying.end(), [], "a database is copied although a second restore is queued there")
+    done = "SELECT count(*) FROM snapback.restores WHERE state = 'restored'"
+    connection, copy = connect("handed"), connect("copy")
+    equal((queued, sql(copy, done)), (2, 1), "between the first and the second")
+    ok(eventually(lambda: sql(connection, done) == 2), "which the worker's successor does")
+    connection.close()
+    copy.close()
+    sql(admin, "DROP DATABASE copy")
+    admin.close()
+
+
 def test_dropping_extension_beside_restore():
     """Wherever the restore is, DROP EXTENSION has nothing yet that it may come to need."""
-    for table in ("restore_run", "request", "snapshot", "chunk", "restore_table", "mail"):
+    gate = connect(DATABASE)
+    for table in ("restore_run", "request", "snapshot", "chunk", "restore_table"):
         damage(database)
-        _, token = request_with_secret()
-        eventually(lambda: not worker_pids(database, "mail"))
-        gate = connect(DATABASE)
-        equal(sql(database, APPROVE, token, True)[0][0], "started", f"a restore is to begin that will wait for {table}")
+        sql(database, QUEUE, ["42"])
         sql(gate, f"BEGIN; LOCK TABLE snapback.{table} IN ACCESS EXCLUSIVE MODE")
-        ok(eventually(lambda: [pid for pid in worker_pids(database, "restore") if waits_for_lock(database, pid)]), "and does")
+        sql(database, "SELECT snapback.start_worker('restore')")
+        ok(eventually(lambda: [pid for pid in worker_pids(database, "restore") if waits_for_lock(database, pid)]), f"a restore waits for {table}")
         dropping = Begun("BEGIN; DROP EXTENSION pg_snapback CASCADE; ROLLBACK")
         dropping.waits()
-        gate.close()
-        equal(dropping.end(), [], "DROP EXTENSION waits")
+        sql(gate, "ROLLBACK")
+        equal(dropping.end(), [], "DROP EXTENSION waits for the restore")
         ok(eventually(lambda: not worker_pids(database, "restore")), "the worker ends")
         equal(sql(database, "SELECT count(*) FROM cms.page WHERE community = '42'"), 10, "and the restore is done")
+    gate.close()
 
 
 def test_dropped_extension_during_restore():
@@ -285,7 +311,7 @@ def test_standby():
 
 
 for test in (test_undone, test_many_at_once, test_forgotten_meanwhile, test_forgotten_first, test_standby, test_dropped_extension, test_dropped_database,
-             test_copied_database, test_dropping_extension_beside_restore, test_dropped_extension_during_restore):
+             test_copied_database, test_copied_between_restores, test_dropping_extension_beside_restore, test_dropped_extension_during_restore):
     began = time.monotonic()
     test()
     print(f"# {test.__name__}: {time.monotonic() - began:.0f} s", flush=True)
