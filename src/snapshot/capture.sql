@@ -7,6 +7,18 @@ COMMENT ON FUNCTION snapback.capture_batch(text[], text, text) IS
     'Capture these communities under one MVCC snapshot, in one pass over each table; return the snapshots'' ids in the same order. '
     'label: up to 1000 characters (22001), empty for none. Any failure is an error and stores nothing. Internal: call capture() or capture_all().';
 
+CREATE FUNCTION snapback.check_protection() RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM snapback.protected_table) THEN
+        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'no table is protected, so there is nothing to capture',
+            HINT = 'Register the tables first with snapback.protect(); snapback.suggest() says how.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION snapback.check_protection() IS '55000 where no table is protected: a snapshot would be empty, and nobody would know';
+
 CREATE FUNCTION snapback.capture(community text, label text DEFAULT NULL) RETURNS uuid
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -16,11 +28,12 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('community %s is not in the directory', coalesce(quote_literal(capture.community), 'NULL')),
             HINT = 'It goes by what the directory has in its column community: SELECT * FROM snapback.communities().';
     END IF;
+    PERFORM snapback.check_protection();
     RETURN (snapback.capture_batch(ARRAY[capture.community], 'manual', coalesce(capture.label, '')))[1];
 END
 $$;
 COMMENT ON FUNCTION snapback.capture(text, text) IS
-    'Capture one community now and return the snapshot''s id. label: up to 1000 characters. Errors: SB007 the community is not in the directory, 22001 the label is too long; '
+    'Capture one community now and return the snapshot''s id. label: up to 1000 characters. Errors: SB007 the community is not in the directory, 22001 the label is too long, 55000 no table is protected; '
     'whatever keeps a protected table from being read whole.';
 
 -- Captures what it can of a set of communities: all at once, or where one of them fails, half by half.
@@ -63,6 +76,7 @@ BEGIN
     IF batch IS NULL OR batch < 1 THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'batch must be at least 1 community';
     END IF;
+    PERFORM snapback.check_protection();
     everyone := ARRAY(SELECT c FROM snapback.communities() AS c ORDER BY c COLLATE "C");
     WHILE lowest <= cardinality(everyone) LOOP
         highest := least(lowest + batch - 1, cardinality(everyone));
@@ -77,4 +91,4 @@ END
 $$;
 COMMENT ON PROCEDURE snapback.capture_all(integer) IS
     'Capture every community of the directory, so many at a time, and commit after each batch. A community that fails is '
-    'recorded in snapback.capture_failure and costs the others nothing. Progress is reported with INFO messages.';
+    'recorded in snapback.capture_failure and costs the others nothing. Progress is reported with INFO messages. Error: 55000 no table is protected.';
