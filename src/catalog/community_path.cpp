@@ -27,18 +27,6 @@ bool has_column(Oid relation, const std::string &column) {
     return call([&] { return get_attnum(relation, column.c_str()) > 0; });
 }
 
-/// Whether a column is not declared NOT NULL.
-bool takes_null(Oid relation, const std::string &column) {
-    return call([&] {
-        HeapTuple tuple = SearchSysCacheAttName(relation, column.c_str());
-        if (!HeapTupleIsValid(tuple))
-            return true;
-        bool nullable = !reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attnotnull;
-        ReleaseSysCache(tuple);
-        return nullable;
-    });
-}
-
 std::string list_names(const std::vector<ForeignKey> &keys) {
     std::string list;
     for (const ForeignKey &key : keys)
@@ -210,13 +198,10 @@ JoinedPath joined_path(const ProtectedTable &table) {
         joined.joins +=
             " JOIN " + readable(path.keys[i].parent).from + " " + parent + " ON " + path.keys[i].refers(parent, alias);
         joined.parents.push_back(path.keys[i].parent);
-        joined.takes_null |= std::any_of(path.keys[i].pairs.begin(), path.keys[i].pairs.end(),
-                                         [](const ForeignKey::Pair &pair) { return pair.child_nullable; });
         alias = parent;
     }
     joined.column = alias + "." + quote_name(path.column);
     call([&] { joined.type = getBaseType(get_atttype(path.end, get_attnum(path.end, path.column.c_str()))); });
-    joined.takes_null |= takes_null(path.end, path.column);
     joined.type_name = call([&] { return format_type_be_qualified(joined.type); });
     return joined;
 }

@@ -45,7 +45,6 @@ CommunityPath trace_path(const ProtectedTable &table);
 struct JoinedPath {
     std::string joins;        // " JOIN ONLY parent p1 ON p1.key = t.column …", with t for the table itself
     std::vector<Oid> parents; // what is joined
-    bool takes_null;          // some column on the way: rows may fall out of their community
     std::string column;       // the community's column, qualified: t.cid, p1.cid
     Oid type;                 // its type; of a domain, that which it is made over
     std::string type_name;

@@ -3,9 +3,7 @@
 CREATE FUNCTION snapback.takes_null(relation regclass, column_name name) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (NOT a.attnotnull
-            OR EXISTS (SELECT FROM pg_constraint n -- rows from before a NOT NULL that is NOT VALID
-                       WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND NOT n.convalidated AND n.conkey = ARRAY[a.attnum]))
+    SELECT NOT snapback.is_not_null(a)
        AND NOT EXISTS (SELECT FROM pg_constraint c
                        WHERE c.conrelid = a.attrelid AND c.contype = 'c' AND c.convalidated AND c.conkey = ARRAY[a.attnum]
                          AND pg_get_expr(c.conbin, c.conrelid) = format('(%I IS NOT NULL)', a.attname))

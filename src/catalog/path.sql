@@ -28,6 +28,15 @@ END $$;
 COMMENT ON FUNCTION snapback.community_key_column() IS
     'As snapback.community_key(), by name; no row where no directory is set';
 
+CREATE FUNCTION snapback.is_not_null(a pg_attribute) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.attnotnull
+       AND NOT EXISTS (SELECT FROM pg_constraint n WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND NOT n.convalidated AND n.conkey = ARRAY[a.attnum]);
+END;
+COMMENT ON FUNCTION snapback.is_not_null(pg_attribute) IS
+    'Whether a column is declared NOT NULL, for all of its rows: not by a constraint that is NOT VALID';
+
 CREATE FUNCTION snapback.key_columns(relation regclass) RETURNS name[]
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
@@ -39,7 +48,7 @@ AS $$
       AND i.indpred IS NULL AND i.indexprs IS NULL
       AND NOT EXISTS (SELECT FROM pg_attribute a
                       WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])
-                        AND (NOT a.attnotnull OR a.attgenerated <> ''))
+                        AND (NOT snapback.is_not_null(a) OR a.attgenerated <> ''))
     ORDER BY i.indisprimary DESC, i.indexrelid
     LIMIT 1
 $$;

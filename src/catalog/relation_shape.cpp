@@ -72,7 +72,7 @@ void read_key(Query &query, RelationShape &shape) {
         "         AND i.indexprs IS NULL AND NOT i.indisexclusion"
         "         AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid"
         "                         AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])"
-        "                         AND (NOT a.attnotnull OR a.attgenerated <> ''))"
+        "                         AND (NOT snapback.is_not_null(a) OR a.attgenerated <> ''))"
         "       ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1) i"
         " CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k"
         " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]"

@@ -22,12 +22,19 @@ std::string stray_rows(const TablePlan &plan, const TablePlan *parent, const Joi
            ") AND EXISTS (SELECT FROM " + parent->see("strays") + " s WHERE " + key->refers("s", "t") + ")";
 }
 
+/// Whether some column on the table's path takes NULL: rows may fall out of their community.
+bool may_lose_rows(Query &query, const ProtectedTable &table) {
+    return query
+        .run_kept("SELECT EXISTS (SELECT FROM snapback.protected_table t,"
+                  " snapback.nullable_steps(t.relation, t.community_column, t.via) WHERE t.id = $1)",
+                  {Value::integer(table.id)})[0]
+        .boolean(1);
+}
+
 std::uint64_t find_strays(Query &query, TablePlan &plan, const TablePlan *parent, bool lock) {
-    if (!plan.table.relation_name.empty())
+    if (!plan.table.relation_name.empty() || !may_lose_rows(query, plan.table))
         return 0;
     JoinedPath path = joined_path(plan.table);
-    if (!path.takes_null)
-        return 0;
     AsOwner owner(plan.live.owner);
     std::string rows = stray_rows(plan, parent, path);
     if (plan.strays.fill(query, rows) == 0 || !lock)

@@ -2,7 +2,7 @@
 -- that are computed as they are read.
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SELECT current_setting('server_version_num')::int >= 180000 AS has_them \gset
-SELECT plan(CASE WHEN :'has_them' THEN 20 ELSE 1 END);
+SELECT plan(CASE WHEN :'has_them' THEN 22 ELSE 1 END);
 \if :has_them
 
 CREATE SCHEMA app;
@@ -80,6 +80,10 @@ SELECT ok(snapback.takes_null('app.stale', 'cid'), 'it is not relied on');
 DELETE FROM stale;
 ALTER TABLE stale VALIDATE CONSTRAINT named;
 SELECT ok(NOT snapback.takes_null('app.stale', 'cid'), 'until it is validated');
+CREATE TABLE numbered (n int UNIQUE, cid text NOT NULL REFERENCES community, CONSTRAINT has_number NOT NULL n NOT VALID);
+SELECT throws_ok($$ SELECT snapback.protect('app.numbered', 'x.children') $$, 'SB022', 'app.numbered has no key that names a row', 'nor does it make a unique value a key');
+ALTER TABLE numbered VALIDATE CONSTRAINT has_number;
+SELECT lives_ok($$ SELECT snapback.protect('app.numbered', 'x.children') $$, 'until then');
 
 \else
 SELECT throws_ok('CREATE TABLE loose (n int CHECK (n > 0) NOT ENFORCED)', '42601', NULL, 'before PostgreSQL 18 there are none of them');
