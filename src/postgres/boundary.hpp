@@ -35,8 +35,8 @@ public:
     }
     /// Whether a lock was waited for longer than lock_timeout allows, rather than refused at once.
     bool is_lock_timeout() const {
-        return sqlstate() == sqlstate::lock_not_available && error_->funcname &&
-               std::string_view(error_->funcname) == "ProcessInterrupts";
+        return sqlstate() == sqlstate::lock_not_available && error_->message_id &&
+               std::string_view(error_->message_id) == "canceling statement due to lock timeout";
     }
 
 private:

@@ -76,20 +76,23 @@ SPIPlanPtr kept_plan(const char *sql, const Parameters &parameters) {
     static std::unordered_map<std::string_view, SPIPlanPtr> plans;
     if (auto kept = plans.find(sql); kept != plans.end())
         return kept->second;
+    return plans.emplace(sql, keep_plan(sql, parameters.types, CURSOR_OPT_GENERIC_PLAN)).first->second;
+}
+
+} // namespace
+
+SPIPlanPtr keep_plan(const std::string &sql, std::span<const Oid> types, int options) {
     SPIPlanPtr plan = call([&] {
-        SPIPlanPtr made = SPI_prepare_cursor(sql, parameters.count(), const_cast<Oid *>(parameters.types.data()),
-                                             CURSOR_OPT_GENERIC_PLAN);
+        SPIPlanPtr made =
+            SPI_prepare_cursor(sql.c_str(), static_cast<int>(types.size()), const_cast<Oid *>(types.data()), options);
         if (made)
             SPI_keepplan(made);
         return made;
     });
     if (!plan)
-        throw Error(sqlstate::internal_error, std::string("query cannot be planned: ") + sql);
-    plans.emplace(sql, plan);
+        throw Error(sqlstate::internal_error, "query could not be planned: " + sql);
     return plan;
 }
-
-} // namespace
 
 Query::Query() : exceptions_(std::uncaught_exceptions()) {
     require_success(call([] { return SPI_connect(); }), "connect");

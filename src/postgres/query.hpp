@@ -89,6 +89,9 @@ private:
     int exceptions_;
 };
 
+/// Plan a statement so that the plan lives until it is freed. options: SPI's for cursors. Needs an open Query.
+SPIPlanPtr keep_plan(const std::string &sql, std::span<const Oid> parameter_types, int options);
+
 /// Quote an identifier or a literal for use inside a statement.
 std::string quote_name(std::string_view name);
 std::string quote_text(std::string_view text);

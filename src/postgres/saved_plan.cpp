@@ -44,15 +44,7 @@ SavedPlan::SavedPlan(Oid owner, const std::string &sql, std::span<const Oid> par
     : owner_(owner), plan_(nullptr) {
     AsOwner settings(owner); // its search_path stays with the plan
     AsTableOwner unhindered(owner);
-    plan_ = call([&] {
-        SPIPlanPtr plan = SPI_prepare(sql.c_str(), static_cast<int>(parameter_types.size()),
-                                      const_cast<Oid *>(parameter_types.data()));
-        if (plan)
-            SPI_keepplan(plan);
-        return plan;
-    });
-    if (!plan_)
-        throw Error(sqlstate::internal_error, "query could not be planned: " + sql);
+    plan_ = keep_plan(sql, parameter_types, 0);
 }
 
 SavedPlan::~SavedPlan() {

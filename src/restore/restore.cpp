@@ -143,7 +143,7 @@ void perform(const Run &run) {
 SNAPBACK_FUNCTION(snapback_perform_restore) {
     Run run = read_run(uuid_argument(fcinfo, 0));
     try {
-        Subtransaction attempt;
+        Subtransaction attempt; // so that who is in the way can be asked for after a failure
         perform(run);
         attempt.commit();
     } catch (const PostgresError &error) {
