@@ -2,7 +2,6 @@
 #include <optional>
 
 #include "approval/workers.hpp"
-#include "postgres/giving_way.hpp"
 #include "postgres/query.hpp"
 #include "postgres/session_lock.hpp"
 
@@ -62,7 +61,6 @@ void work_on(const std::string &restore) {
 }
 
 void work_on_queue() {
-    give_way(); // nobody waits for it, and others write meanwhile
     while (std::optional<std::string> restore = claim_restore()) {
         work_on(*restore);
         serve_interrupts();
