@@ -54,7 +54,7 @@ void Closure::write_notes() {
         if (parent && tally.returned > 0)
             parent->notes.push_back(returned_note(tally.key, tally.returned));
         if (child && tally.unlinked > 0)
-            child->notes.push_back(unlinked_note(tally.key, tally.unlinked));
+            child->notes.push_back(unlinked_note(tally.key, tally.unlinked, tally.changed));
         if (child && tally.taken > 0)
             child->notes.push_back(taken_note(tally.key, tally.taken));
     }

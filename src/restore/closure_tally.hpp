@@ -10,6 +10,7 @@ struct Tally {
     ForeignKey key;
     std::uint64_t returned = 0; // rows of the parent
     std::uint64_t unlinked = 0; // rows of the child
+    std::uint64_t changed = 0;  // those of them whose parent is there, with another value
     std::uint64_t taken = 0;    // rows of the child
 };
 

@@ -84,7 +84,8 @@ std::uint64_t MissingParents::take_parents(const ForeignKey &key, const TablePla
     return after - before;
 }
 
-/// The orphans' parents are in no snapshot: set the reference to NULL where the column allows that, else refuse.
+/// The orphans' parents are in no snapshot, or have another value: set the reference to NULL where the column allows
+/// that, else refuse.
 void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans) {
     auto may_go = [&](const ForeignKey::Pair &pair) {
         return pair.child_nullable && !is_path(child, key, pair.child_column);
@@ -110,19 +111,25 @@ void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std
                                 " s CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM " + child.see("orphans") +
                                 " x WHERE " + child.same_key("x", "s") + ") AS orphan) o");
     }
+    tallies_.of(key).changed += count_changed(key, child);
     child.unlinked += orphans;
     tallies_.of(key).unlinked += orphans;
 }
 
-/// Tell parents that are gone from those that have fallen out of the community, or moved.
+/// Tell parents that are gone from those that have fallen out of the community, or moved, and from those that have
+/// another value by now.
 MissingParents::Refusal MissingParents::why_not_unlinked(const ForeignKey &key, const TablePlan &child,
                                                          std::uint64_t orphans) const {
-    std::uint64_t astray = count_astray(key, child);
-    if (astray == 0)
-        return {"are gone, and in no snapshot"};
-    return {astray == orphans ? "are there, but belong to the community no more"
-                              : "are gone, or belong to the community no more",
-            "Choose the option that covers them as well, or restore other options."};
+    const char *choose = "Choose the option that covers them as well, or restore other options.";
+    if (std::uint64_t astray = count_astray(key, child))
+        return {astray == orphans ? "are there, but belong to the community no more"
+                                  : "are gone, or belong to the community no more",
+                choose};
+    if (std::uint64_t changed = count_changed(key, child))
+        return {changed == orphans ? "are there, but have another value by now"
+                                   : "are gone, or have another value by now",
+                choose};
+    return {"are gone, and in no snapshot"};
 }
 
 /// How many of the orphans have a parent that is there, and is not of the community.
@@ -132,6 +139,17 @@ std::uint64_t MissingParents::count_astray(const ForeignKey &key, const TablePla
     AsOwner owner(child.live.owner);
     Rows rows = query_.run("SELECT pg_catalog.count(*) FROM " + child.see("orphans") + " o WHERE EXISTS (SELECT FROM " +
                            readable(key.parent).from + " p WHERE " + key.refers("p", "o") + ")");
+    return static_cast<std::uint64_t>(rows[0].bigint(1));
+}
+
+/// How many of the orphans have a parent in the snapshot: it has not come back, so it is there, with another value.
+std::uint64_t MissingParents::count_changed(const ForeignKey &key, const TablePlan &child) const {
+    const TablePlan *parent = plan_.table(key.parent);
+    if (!parent)
+        return 0;
+    AsOwner owner(parent->live.owner);
+    Rows rows = query_.run("SELECT pg_catalog.count(*) FROM " + child.see("orphans") + " o WHERE EXISTS (SELECT FROM " +
+                           parent->see("wanted") + " w WHERE " + key.refers("w", "o") + ")");
     return static_cast<std::uint64_t>(rows[0].bigint(1));
 }
 

@@ -27,6 +27,7 @@ private:
     void refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans, const Refusal &refusal);
     Refusal why_not_unlinked(const ForeignKey &key, const TablePlan &child, std::uint64_t orphans) const;
     std::uint64_t count_astray(const ForeignKey &key, const TablePlan &child) const;
+    std::uint64_t count_changed(const ForeignKey &key, const TablePlan &child) const;
 
     Query &query_;
     Plan &plan_;

@@ -46,9 +46,12 @@ std::string returned_note(const ForeignKey &key, std::uint64_t rows) {
            qualified_name(key.child) + " refer to " + (rows == 1 ? "it" : "them") + through(key);
 }
 
-std::string unlinked_note(const ForeignKey &key, std::uint64_t rows) {
+std::string unlinked_note(const ForeignKey &key, std::uint64_t rows, std::uint64_t changed) {
+    const char *why = changed == 0      ? "is gone, and in no snapshot"
+                      : changed == rows ? "has another value by now"
+                                        : "is gone, or has another value by now";
     return rows_that(rows, "", "loses its reference", "lose their reference") + " to " + qualified_name(key.parent) +
-           ": what it named is gone, and in no snapshot" + through(key);
+           ": what it named " + why + through(key);
 }
 
 std::string taken_note(const ForeignKey &key, std::uint64_t rows) {
