@@ -93,6 +93,12 @@ UPDATE envelope SET cid = NULL WHERE id = 5;
 SELECT restored('{x.one,x.two,x.three}');
 SELECT changed();
 
+-- What has come in counts as added since.
+UPDATE audit SET envelope = 4 WHERE id = 100;
+SELECT restored('{x.two}');
+SELECT undone();
+SELECT * FROM audit WHERE id = 100;
+
 DROP EXTENSION pg_snapback CASCADE;
 DROP SCHEMA app CASCADE;
 CREATE EXTENSION pg_snapback;
