@@ -37,14 +37,12 @@ END;
 COMMENT ON FUNCTION snapback.is_not_null(pg_attribute) IS
     'Whether a column is declared NOT NULL, for all of its rows: not by a constraint that is NOT VALID';
 
-CREATE FUNCTION snapback.key_columns(relation regclass) RETURNS name[]
+CREATE FUNCTION snapback.key_index(relation regclass) RETURNS oid
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (SELECT array_agg(a.attname ORDER BY k.place)
-            FROM unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY k(number, place)
-            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number)
+    SELECT i.indexrelid
     FROM pg_index i
-    WHERE i.indrelid = key_columns.relation AND i.indisunique AND NOT i.indisexclusion AND i.indimmediate AND i.indisvalid
+    WHERE i.indrelid = key_index.relation AND i.indisunique AND NOT i.indisexclusion AND i.indimmediate AND i.indisvalid
       AND i.indpred IS NULL AND i.indexprs IS NULL
       AND NOT EXISTS (SELECT FROM pg_attribute a
                       WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])
@@ -52,9 +50,21 @@ AS $$
     ORDER BY i.indisprimary DESC, i.indexrelid
     LIMIT 1
 $$;
-COMMENT ON FUNCTION snapback.key_columns(regclass) IS
-    'The columns that name a row: of the primary key, or else of the first unique index over plain columns that are all '
+COMMENT ON FUNCTION snapback.key_index(regclass) IS
+    'The index whose columns name a row: the primary key, or else the first unique index over plain columns that are all '
     'NOT NULL. NULL where the table has neither';
+
+CREATE FUNCTION snapback.key_columns(relation regclass) RETURNS name[]
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(a.attname ORDER BY k.place)
+    FROM pg_index i
+    CROSS JOIN unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY k(number, place)
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+    WHERE i.indexrelid = snapback.key_index(key_columns.relation)
+$$;
+COMMENT ON FUNCTION snapback.key_columns(regclass) IS
+    'The columns that name a row, those of snapback.key_index(). NULL where the table has none';
 
 CREATE FUNCTION snapback.has_column(relation regclass, column_name name) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

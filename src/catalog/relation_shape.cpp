@@ -62,18 +62,12 @@ void read_columns(Query &query, RelationShape &shape) {
     }
 }
 
-/// The key: the primary key, or else the first unique index over plain columns that are all NOT NULL.
+/// The columns that name a row, and the operator that tells whether two of their values are the same.
 void read_key(Query &query, RelationShape &shape) {
     Rows rows = query.run_kept(
         "SELECT a.attname::text,"
         "       pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname)"
-        " FROM (SELECT * FROM pg_catalog.pg_index i"
-        "       WHERE i.indrelid = $1 AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL"
-        "         AND i.indexprs IS NULL AND NOT i.indisexclusion"
-        "         AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid"
-        "                         AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])"
-        "                         AND (NOT snapback.is_not_null(a) OR a.attgenerated <> ''))"
-        "       ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1) i"
+        " FROM pg_catalog.pg_index i"
         " CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k"
         " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]"
         " JOIN pg_catalog.pg_opclass c ON c.oid = i.indclass[k]"
@@ -81,6 +75,7 @@ void read_key(Query &query, RelationShape &shape) {
         "   AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype"
         " JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr"
         " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
+        " WHERE i.indexrelid = snapback.key_index($1)"
         " ORDER BY k",
         {Value::regclass(shape.relation)});
     if (rows.empty())
