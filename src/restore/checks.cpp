@@ -1,9 +1,12 @@
 // Proof before commit: constraints hold, and the rows are what the plan said they would be.
 #include "restore/checks.hpp"
 
+#include <algorithm>
+
 #include "guard/guard_state.hpp"
 #include "postgres/as_owner.hpp"
 #include "postgres/deferrable_check.hpp"
+#include "postgres/setting_scope.hpp"
 #include "postgres/snapshot_scope.hpp"
 
 namespace snapback {
@@ -22,20 +25,33 @@ std::string beyond_the_lock(const Plan &plan, const ProtectedTable *table) {
     return table ? " AND NOT " + comes_to(joined_path(*table), plan.community()) : "";
 }
 
-/// Lock the parents of written rows that are not under the community's lock. One parent after the other, each by the
-/// index of the key that is referred to: the planner would look through all written rows for each parent where it
-/// believes these to be few, as it does when the tables were analyzed while the community had lost them.
+// Tables that were analyzed while the community had lost its rows seem to hold few of them after the restore, and the
+// planner would go through them all, or through all written rows, for each row anew. So the queries here leave it no
+// such choice: they take one row after the other, and find its counterpart by the index that there must be, in a
+// subquery that cannot become a join.
+
+/// "SELECT … LIMIT 1" as a value: whether there is such a row; NULL where there is none.
+std::string any_row(const std::string &from_where) {
+    return "(SELECT true FROM " + from_where + " LIMIT 1)";
+}
+
+/// The values that written rows have in the foreign key's columns, as a relation "c".
+std::string written_references(const TablePlan &child, const ForeignKey &key) {
+    std::string columns;
+    for (const ForeignKey::Pair &pair : key.pairs)
+        columns += (columns.empty() ? "c." : ", c.") + quote_name(pair.child_column);
+    return "(SELECT DISTINCT " + columns + " FROM " + child.written_rows() + " c WHERE " + key.refers_at_all("c") +
+           ") c";
+}
+
+/// Lock the parents of written rows that are not under the community's lock.
 void lock_parents(Query &query, const Plan &plan, const ForeignKey &key, const ReadableRelation &parent) {
     const ProtectedTable *guarded = plan.protected_table(key.parent);
     if (guarded && !guarded->relation_name.empty())
         return;
-    const TablePlan *child = plan.table(key.child);
-    std::string columns;
-    for (const ForeignKey::Pair &pair : key.pairs)
-        columns += (columns.empty() ? "c." : ", c.") + quote_name(pair.child_column);
-    query.run("SELECT FROM (SELECT DISTINCT " + columns + " FROM " + child->written_rows() + " c WHERE " +
-              key.refers_at_all("c") + ") c CROSS JOIN LATERAL (SELECT FROM " + parent.from + " t WHERE " +
-              key.refers("t", "c") + beyond_the_lock(plan, guarded) + " FOR KEY SHARE OF t) l");
+    query.run("SELECT FROM " + written_references(*plan.table(key.child), key) + " CROSS JOIN LATERAL (SELECT FROM " +
+              parent.from + " t WHERE " + key.refers("t", "c") + beyond_the_lock(plan, guarded) +
+              " FOR KEY SHARE OF t) l");
 }
 
 /// Every written row's parent must be there. A parent that is not under the community's lock is locked itself.
@@ -47,12 +63,39 @@ void check_parents(Query &query, const Plan &plan, const ForeignKey &key) {
     ReadableRelation parent = readable(key.parent);
     AsOwner owner(parent.owner);
     lock_parents(query, plan, key, parent);
-    Rows broken =
-        query.run("SELECT FROM " + child->written_rows() + " c WHERE " + key.refers_at_all("c") +
-                  " AND NOT EXISTS (SELECT FROM " + parent.from + " p WHERE " + key.refers("p", "c") + ") LIMIT 1");
+    Rows broken = query.run("SELECT FROM " + written_references(*child, key) + " WHERE " +
+                            any_row(parent.from + " p WHERE " + key.refers("p", "c")) + " IS NULL LIMIT 1");
     if (!broken.empty())
         fail_foreign_key(key, "A restored row refers to a row of " + qualified_name(key.parent) + " that is not there.",
                          "Another session may have deleted it just now; try again.");
+}
+
+/// Whether children of a row are found by an index: one whose first columns are the foreign key's.
+bool has_child_index(Query &query, const ForeignKey &key) {
+    std::vector<std::string> columns;
+    for (const ForeignKey::Pair &pair : key.pairs)
+        columns.push_back(pair.child_column);
+    return !query
+                .run("SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+                     " JOIN pg_catalog.pg_am m ON m.oid = c.relam AND m.amname = 'btree'"
+                     " WHERE i.indrelid = $1 AND i.indisvalid AND i.indpred IS NULL"
+                     "   AND (SELECT pg_catalog.array_agg(a.attname::text) FROM pg_catalog.pg_attribute a"
+                     "        WHERE a.attrelid = i.indrelid"
+                     "          AND a.attnum = ANY (i.indkey[0:pg_catalog.cardinality($2) - 1])) @> $2",
+                     {Value::regclass(key.child), Value::text_array(columns)})
+                .empty();
+}
+
+/// Whether some row of the child refers to one of these. Without an index the child is read once.
+bool is_referred_to(Query &query, const TupleStore &rows, const ForeignKey &key) {
+    bool indexed = has_child_index(query, key);
+    ReadableRelation child = readable(key.child);
+    AsOwner owner(child.owner);
+    std::string referring = child.from + " c WHERE " + key.refers("g", "c");
+    if (indexed)
+        return !query.run("SELECT FROM " + rows.name() + " g WHERE " + any_row(referring) + " LIMIT 1").empty();
+    SettingScope by_hash("enable_nestloop", "off");
+    return !query.run("SELECT FROM " + rows.name() + " g WHERE EXISTS (SELECT FROM " + referring + ") LIMIT 1").empty();
 }
 
 /// No row anywhere may refer to a row that was deleted, or whose referenced columns were changed.
@@ -70,22 +113,15 @@ void check_children(Query &query, const Plan &plan, const ForeignKey &key) {
                               parent->see("update") + " UNION ALL SELECT * FROM " + parent->see("reinsert") +
                               ") u ON " + parent->same_key("p", "u");
         gone.fill(query, "SELECT r.* FROM (SELECT * FROM " + parent->see("remove") + " UNION ALL " + changed +
-                             ") r WHERE NOT EXISTS (SELECT FROM " + parent_relation.from + " p WHERE " +
-                             key.same_parent("p", "r") + ")");
+                             ") r WHERE " + any_row(parent_relation.from + " p WHERE " + key.same_parent("p", "r")) +
+                             " IS NULL");
     }
-    if (gone.size() > 0) {
-        ReadableRelation child = readable(key.child);
-        AsOwner owner(child.owner);
-        if (!query
-                 .run("SELECT FROM " + child.from + " c WHERE EXISTS (SELECT FROM " + gone.name() + " g WHERE " +
-                      key.refers("g", "c") + ") LIMIT 1")
-                 .empty())
-            fail_foreign_key(key,
-                             "A row that is not restored refers to a row of " + parent->live.name +
-                                 " that the restore deletes or gives another value.",
-                             "Restore the option that covers the referring rows as well; if another session has just "
-                             "written them, try again.");
-    }
+    if (gone.size() > 0 && is_referred_to(query, gone, key))
+        fail_foreign_key(key,
+                         "A row that is not restored refers to a row of " + parent->live.name +
+                             " that the restore deletes or gives another value.",
+                         "Restore the option that covers the referring rows as well; if another session has just "
+                         "written them, try again.");
     gone.hide();
 }
 
@@ -114,8 +150,9 @@ std::vector<Deferrable> deferrable_constraints(Query &query, Oid relation) {
 void check_deferrable_constraint(Query &query, const TablePlan &plan, const Deferrable &constraint) {
     DeferrableCheck check(constraint.table, constraint.index);
     SnapshotScope written;
-    query.stream("SELECT l.ctid FROM ONLY " + qualified_name(constraint.table) + " l WHERE (" + constraint.where +
-                     ") AND EXISTS (SELECT FROM " + plan.written_rows() + " w WHERE " + plan.same_key("w", "l") + ")",
+    query.stream("SELECT l.ctid FROM " + plan.written_rows() + " w CROSS JOIN LATERAL (SELECT l.ctid FROM ONLY " +
+                     qualified_name(constraint.table) + " l WHERE (" + constraint.where + ") AND " +
+                     plan.same_key("w", "l") + " OFFSET 0) l",
                  {}, [&](TupleTableSlot *slot) {
                      call([&] { slot_getallattrs(slot); });
                      check(slot->tts_values[0]);
@@ -139,6 +176,18 @@ void check_deferrable_constraints(Query &query, const TablePlan &plan) {
     }
 }
 
+/// Whether the planner takes a table, by its pages and what VACUUM last found in one, for smaller than what has just
+/// been written to it.
+bool is_underestimated(Query &query, const TablePlan &plan) {
+    return !query
+                .run("SELECT FROM pg_catalog.pg_class c WHERE c.relpages > 0"
+                     "   AND (c.oid = $1 OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1) p))"
+                     " HAVING pg_catalog.sum(c.reltuples / c.relpages * (pg_catalog.pg_relation_size(c.oid)"
+                     "                       / pg_catalog.current_setting('block_size')::integer)) < $2",
+                     {Value::regclass(plan.live.relation), Value::bigint(plan.written())})
+                .empty();
+}
+
 } // namespace
 
 void require_guards(const Plan &plan) {
@@ -152,6 +201,7 @@ void require_guards(const Plan &plan) {
 }
 
 void check_constraints(Query &query, const Plan &plan) {
+    SettingScope by_index("enable_seqscan", "off"); // where there is none, it is no hindrance
     for (const ForeignKey &key : plan.foreign_keys()) {
         check_parents(query, plan, key);
         check_children(query, plan, key);
@@ -162,7 +212,9 @@ void check_constraints(Query &query, const Plan &plan) {
 
 void check_result(const Plan &plan) {
     Query query;
-    LiveRows current(plan.community());
+    bool underestimated =
+        std::ranges::any_of(plan.tables(), [&](const auto &table) { return is_underestimated(query, *table); });
+    LiveRows current(plan.community(), underestimated);
     RestoreOrder order = plan.order();
     order.rows_must_exist = false; // those that were added since are gone by now
     Plan again(query, order, current);

@@ -2,6 +2,7 @@
 
 #include "core/chunk.hpp"
 #include "postgres/inheritance.hpp"
+#include "postgres/setting_scope.hpp"
 #include "postgres/snapshot_scope.hpp"
 #include "postgres/spill_file.hpp"
 #include "settings/settings.hpp"
@@ -33,10 +34,14 @@ std::uint64_t LiveRows::visit(const ProtectedTable &table, const RelationShape &
         sorter.add(group, key, row);
         rows++;
     };
-    if (table.relation_name.empty())
+    if (table.relation_name.empty()) {
+        std::optional<SettingScope> no_loops;
+        if (by_hash_)
+            no_loops.emplace("enable_nestloop", "off");
         read_live_rows(table, live, std::span<const std::string>(&community_, 1), collect);
-    else
+    } else {
         read_live_table(live, 0, collect);
+    }
     if (RowReader strays = std::exchange(strays_, nullptr))
         strays(collect);
     ChunkCutter cutter([&](std::string &&content, std::uint32_t) {

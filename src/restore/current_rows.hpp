@@ -29,12 +29,15 @@ protected:
 /// Reads them, and keeps nothing: for a preview, and for the check after a restore.
 class LiveRows : public CurrentRows {
 public:
-    explicit LiveRows(std::string community) : community_(std::move(community)) {}
+    /// By hash: read each table of a path once, where the planner knows too little of their sizes to choose.
+    explicit LiveRows(std::string community, bool by_hash = false)
+        : community_(std::move(community)), by_hash_(by_hash) {}
     std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) override;
     bool are_to_be_written() const override { return false; }
 
 private:
     std::string community_;
+    bool by_hash_;
 };
 
 /// Captures them on the way into a before_restore snapshot, so that they are read once for both. It holds the tables
