@@ -4,6 +4,7 @@
 #include "guard/restore_epoch.hpp"
 #include "postgres/arguments.hpp"
 #include "postgres/as_owner.hpp"
+#include "postgres/cpu_pace.hpp"
 #include "restore/apply.hpp"
 #include "restore/checks.hpp"
 #include "restore/conflicts.hpp"
@@ -103,6 +104,7 @@ void perform(const Run &run) {
     Progress progress(run.id);
     progress.at("waiting for the community's writers");
     lock_for_restore(run.community);
+    CpuPace pace;
     Manifest manifest = hold_snapshot(run);
     RestoreOrder order{std::move(manifest), run.options, run.terms, true, &progress};
     BeforeRestore current(run.community, run.id);

@@ -1,0 +1,46 @@
+/* Preloaded into a server, this counts each process's fdatasync and nanosleep calls: PACED_CALLS/<pid>.<call> has a byte
+ * for each. With a PACED_CALLS/<pid>.intact, fdatasync works as often as that has bytes, and then fails as on a broken disk. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *file_of(const char *what) {
+    static char path[4096];
+    snprintf(path, sizeof path, "%s/%d.%s", getenv("PACED_CALLS"), (int)getpid(), what);
+    return path;
+}
+
+static void count(const char *call) {
+    int error = errno;
+    int file = open(file_of(call), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (file >= 0 && write(file, ".", 1) == 1)
+        close(file);
+    errno = error;
+}
+
+static int is_broken(void) {
+    struct stat intact, called;
+    return stat(file_of("intact"), &intact) == 0 && stat(file_of("fdatasync"), &called) == 0 && called.st_size > intact.st_size;
+}
+
+int fdatasync(int file) {
+    int (*real)(int) = dlsym(RTLD_NEXT, "fdatasync");
+    count("fdatasync");
+    if (is_broken()) {
+        errno = EIO;
+        return -1;
+    }
+    return real(file);
+}
+
+int nanosleep(const struct timespec *duration, struct timespec *remaining) {
+    int (*real)(const struct timespec *, struct timespec *) = dlsym(RTLD_NEXT, "nanosleep");
+    count("nanosleep");
+    return real(duration, remaining);
+}
