@@ -64,20 +64,19 @@ void read_columns(Query &query, RelationShape &shape) {
 
 /// The columns that name a row, and the operator that tells whether two of their values are the same.
 void read_key(Query &query, RelationShape &shape) {
-    Rows rows = query.run_kept(
-        "SELECT a.attname::text,"
-        "       pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname)"
-        " FROM pg_catalog.pg_index i"
-        " CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k"
-        " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]"
-        " JOIN pg_catalog.pg_opclass c ON c.oid = i.indclass[k]"
-        " JOIN pg_catalog.pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3"
-        "   AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype"
-        " JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
-        " WHERE i.indexrelid = snapback.key_index($1)"
-        " ORDER BY k",
-        {Value::regclass(shape.relation)});
+    Rows rows = query.run_kept("SELECT a.attname::text,"
+                               "       pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname)"
+                               " FROM pg_catalog.pg_index i"
+                               " CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k"
+                               " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]"
+                               " JOIN pg_catalog.pg_opclass c ON c.oid = i.indclass[k]"
+                               " JOIN pg_catalog.pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3"
+                               "   AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype"
+                               " JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr"
+                               " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
+                               " WHERE i.indexrelid = snapback.key_index($1)"
+                               " ORDER BY k",
+                               {Value::regclass(shape.relation)});
     if (rows.empty())
         throw Error(sqlstate::feature_not_supported, shape.name + " has no key that names a row")
             .with_hint(
