@@ -1,43 +1,50 @@
 #include "postgres/cpu_pace.hpp"
 
-#include <ctime>
+#include <cerrno>
 
-#include "postgres/boundary.hpp"
+#include "postgres/postgres.hpp"
 
 extern "C" {
 #include "miscadmin.h"
-#include "utils/timeout.h"
-#include "utils/timestamp.h"
 }
 
 namespace snapback {
 namespace {
 
-constexpr int period_ms = 1;
+constexpr timespec period{0, 1'000'000};
 
 /// Sleep as briefly as can be, within a signal handler; not while this session holds a lock that others may spin or
-/// queue for. The handler itself holds interrupts once, each LWLock once more.
-void rest() {
-    if (InterruptHoldoffCount > 1 || CritSectionCount > 0)
+/// queue for: each LWLock holds interrupts.
+void rest(int /*signal*/) {
+    if (InterruptHoldoffCount > 0 || CritSectionCount > 0)
         return;
+    int error = errno;
     timespec instant{0, 1};
     nanosleep(&instant, nullptr);
-}
-
-TimeoutId timeout() {
-    static const TimeoutId registered = call([] { return RegisterTimeout(USER_TIMEOUT, rest); });
-    return registered;
+    errno = error;
 }
 
 } // namespace
 
 CpuPace::CpuPace() {
-    TimeoutId id = timeout();
-    call([&] { enable_timeout_every(id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), period_ms), period_ms); });
+    struct sigaction action {};
+    action.sa_handler = rest;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGVTALRM, &action, &before_);
+    sigevent event{};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGVTALRM;
+    ticks_ = timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0;
+    if (ticks_) {
+        itimerspec each{period, period};
+        timer_settime(timer_, 0, &each, nullptr);
+    }
 }
 
 CpuPace::~CpuPace() {
-    call_noexcept([] { disable_timeout(timeout(), false); });
+    if (ticks_)
+        timer_delete(timer_); // a last signal is delivered before this returns
+    sigaction(SIGVTALRM, &before_, nullptr);
 }
 
 } // namespace snapback
