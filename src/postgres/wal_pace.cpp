@@ -23,7 +23,7 @@ void sync_segment(XLogRecPtr written) {
     XLogFilePath(path, GetWALInsertionTimeLine(), segment, wal_segment_size);
     int file = OpenTransientFile(path, O_RDWR | PG_BINARY);
     if (file < 0)
-        return; // recycled since: it is on disk
+        return; // recycled since, and on disk; or else it is left to whoever commits
     // The kernel tells of an error once, and then calls the pages clean: who syncs them next would believe it.
     if (pg_fdatasync(file) != 0)
         ereport(PANIC, errcode_for_file_access(), errmsg("could not fdatasync file \"%s\": %m", path));
