@@ -10,23 +10,29 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *file_of(const char *what) {
-    static char path[4096];
-    snprintf(path, sizeof path, "%s/%d.%s", getenv("PACED_CALLS"), (int)getpid(), what);
+/* No buffer is shared: a nanosleep may come from a signal handler, in the midst of all this. */
+struct path {
+    char text[4096];
+};
+
+static struct path file_of(const char *what) {
+    struct path path;
+    snprintf(path.text, sizeof path.text, "%s/%d.%s", getenv("PACED_CALLS"), (int)getpid(), what);
     return path;
 }
 
 static void count(const char *call) {
     int error = errno;
-    int file = open(file_of(call), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (file >= 0 && write(file, ".", 1) == 1)
-        close(file);
+    int file = open(file_of(call).text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (file < 0 || write(file, ".", 1) != 1)
+        abort();
+    close(file);
     errno = error;
 }
 
 static int is_broken(void) {
     struct stat intact, called;
-    return stat(file_of("intact"), &intact) == 0 && stat(file_of("fdatasync"), &called) == 0 && called.st_size > intact.st_size;
+    return stat(file_of("intact").text, &intact) == 0 && stat(file_of("fdatasync").text, &called) == 0 && called.st_size > intact.st_size;
 }
 
 int fdatasync(int file) {

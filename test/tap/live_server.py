@@ -103,6 +103,14 @@ def fresh_database(name, **settings):
     return connect(name)
 
 
+def large_community(name, rows):
+    """Make a database with the extension and a community of so many rows; return a connection to it."""
+    connection = fresh_extension(name)
+    subprocess.run(["psql", "-XAtq", "-d", name, "-v", f"rows={rows}", "-f", str(TOP / "test/fixture/large_community.sql")],
+                   check=True, stdout=subprocess.DEVNULL)
+    return connection
+
+
 def set_for_database(name, setting, value):
     """Set an option for the sessions to come; workers are sessions too."""
     admin = connect("postgres")

@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import time
 
-from live_server import (TOP, connect, connect_again, end, equal, eventually, fresh_extension, is_dead, ok, pg_ctl, psycopg2, server_log, sql,
+from live_server import (TOP, connect, connect_again, end, equal, eventually, is_dead, large_community, ok, pg_ctl, psycopg2, server_log, sql,
                          write)
 
 ROWS = 20000
@@ -37,13 +37,6 @@ def counted(pid, call):
     """How often this process has made that call."""
     path = CALLS / f"{pid}.{call}"
     return path.stat().st_size if path.exists() else 0
-
-
-def set_up():
-    connection = fresh_extension(DATABASE)
-    subprocess.run(["psql", "-XAtq", "-d", DATABASE, "-v", f"rows={ROWS}", "-f", str(TOP / "test/fixture/large_community.sql")],
-                   check=True, stdout=subprocess.DEVNULL)
-    return connection
 
 
 def rows():
@@ -121,7 +114,7 @@ def check_broken_disk():
 
 
 ok(start_counting(), "a server that waits for its disk is up")
-witness = set_up()
+witness = large_community(DATABASE, ROWS)
 wanted = rows()
 snapshot = sql(witness, "SELECT snapback.capture('1')")
 check_unpaced(check_pace())
