@@ -5,6 +5,7 @@
 #include "postgres/arguments.hpp"
 #include "postgres/as_owner.hpp"
 #include "postgres/cpu_pace.hpp"
+#include "postgres/cpu_slice.hpp"
 #include "restore/apply.hpp"
 #include "restore/checks.hpp"
 #include "restore/conflicts.hpp"
@@ -104,6 +105,7 @@ void perform(const Run &run) {
     Progress progress(run.id);
     progress.at("waiting for the community's writers");
     lock_for_restore(run.community);
+    LongSlice slice;
     CpuPace pace;
     Manifest manifest = hold_snapshot(run);
     RestoreOrder order{std::move(manifest), run.options, run.terms, true, &progress};

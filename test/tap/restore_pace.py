@@ -1,11 +1,15 @@
 #!/usr/bin/python3
-"""What a restore does so that others need not wait for it: it syncs its WAL as it goes, and rests each millisecond.
+"""What a restore does so that others need not wait for it: it syncs its WAL as it goes, rests each millisecond, and lets
+who wakes go first.
 
 The server's system calls are counted by a library that is preloaded into it. Where a sync fails, the server must come down
 as it does when Postgres's own fails. Needs the extension installed and a C compiler; starts a server of its own."""
+import ctypes
 import os
 import pathlib
+import platform
 import subprocess
+import threading
 import time
 
 from live_server import (TOP, connect, connect_again, end, equal, eventually, is_dead, large_community, ok, pg_ctl, psycopg2, server_log, sql,
@@ -18,6 +22,8 @@ WAL_KB_PER_SYNC = 256  # at most, on average; a sync each 8 kB, unless it has ta
 TABLES = ["forum.member", "forum.topic", "forum.post", "forum.reaction"]
 LOSS = "DELETE FROM forum.member WHERE community = 1; DELETE FROM forum.topic WHERE community = 1"
 RESTORE = "SELECT sum(inserted + updated + deleted) FROM snapback.restore('{*}', '%s', '1')"
+SCHED_GETATTR = {"x86_64": 315}.get(platform.machine(), 275)
+LONG_SLICE = 100_000_000  # nanoseconds
 COMPUTE = "SELECT count(md5(n::text)) FROM generate_series(1, 300000) n"
 
 
@@ -37,6 +43,13 @@ def counted(pid, call):
     """How often this process has made that call."""
     path = CALLS / f"{pid}.{call}"
     return path.stat().st_size if path.exists() else 0
+
+
+def slice_of(pid):
+    """The slice of processor time that a process asks for, in nanoseconds; 0 where the kernel knows of none."""
+    attributes = (ctypes.c_uint64 * 6)()  # struct sched_attr: the fourth is sched_runtime
+    assert ctypes.CDLL(None).syscall(SCHED_GETATTR, pid, attributes, ctypes.sizeof(attributes), 0) == 0
+    return attributes[3]
 
 
 def rows():
@@ -60,10 +73,21 @@ class Session:
         sql(self.connection, statement)
         return counted(self.pid, "fdatasync") - syncs, counted(self.pid, "nanosleep") - rests, wal_kb() - wal, time.monotonic() - began
 
+    def slices(self, statement):
+        """Run a statement; return the slices that it asked for, as often as one can look."""
+        seen = set()
+        work = threading.Thread(target=sql, args=(self.connection, statement))
+        work.start()
+        while work.is_alive():
+            seen.add(slice_of(self.pid))
+            time.sleep(0.001)
+        return seen
+
 
 def check_pace():
     """A restore syncs and rests; a statement after it, or after one that was cut short, does not."""
     session = Session()
+    usual = slice_of(session.pid)
     write(witness, LOSS)
     syncs, rests, wal, seconds = session.calls(RESTORE % snapshot)
     print(f"# {syncs} syncs of {wal:.0f} kB of WAL, {rests} rests in {seconds:.2f} s", flush=True)
@@ -80,7 +104,21 @@ def check_pace():
         ok(True, "a restore that takes too long is cancelled")
     sql(session.connection, "SET statement_timeout = 0")
     equal(session.calls(COMPUTE)[1], 0, "nor does what comes after one that was cancelled")
+    equal(slice_of(session.pid), usual, "which leaves no long slices behind either")
     return syncs
+
+
+def check_slices():
+    """A restore asks for long slices of processor time, what comes after it in the session does not."""
+    session = Session()
+    usual = slice_of(session.pid)
+    if usual == 0:
+        ok(True, "a restore asks for long slices # SKIP this kernel has none: Linux before 6.12")
+        return
+    write(witness, LOSS)
+    equal(session.slices(RESTORE % snapshot) - {usual}, {LONG_SLICE}, "a restore asks for long slices")
+    equal(session.slices(COMPUTE), {usual}, "what comes after it does not")
+    equal(rows(), wanted, "and every row is back")
 
 
 def check_unpaced(paced):
@@ -118,5 +156,6 @@ witness = large_community(DATABASE, ROWS)
 wanted = rows()
 snapshot = sql(witness, "SELECT snapback.capture('1')")
 check_unpaced(check_pace())
+check_slices()
 check_broken_disk()
 end()
