@@ -1,5 +1,5 @@
 /* Preloaded into a server, this counts each process's fdatasync and nanosleep calls: PACED_CALLS/<pid>.<call> has a byte
- * for each. With a PACED_CALLS/<pid>.intact, fdatasync works as often as that has bytes, and then fails as on a broken disk. */
+ * for each, and <pid>.synced one for each whole millisecond that an fdatasync took. With a PACED_CALLS/<pid>.intact, fdatasync works as often as that has bytes, and then fails as on a broken disk. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -30,6 +30,12 @@ static void count(const char *call) {
     errno = error;
 }
 
+static long milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static int is_broken(void) {
     struct stat intact, called;
     return stat(file_of("intact").text, &intact) == 0 && stat(file_of("fdatasync").text, &called) == 0 && called.st_size > intact.st_size;
@@ -42,7 +48,11 @@ int fdatasync(int file) {
         errno = EIO;
         return -1;
     }
-    return real(file);
+    long began = milliseconds();
+    int result = real(file);
+    for (long passed = milliseconds() - began; passed > 0; passed--)
+        count("synced");
+    return result;
 }
 
 int nanosleep(const struct timespec *duration, struct timespec *remaining) {

@@ -18,7 +18,8 @@ from live_server import (TOP, connect, connect_again, end, equal, eventually, is
 ROWS = 20000
 DATABASE = "pace"
 CALLS = pathlib.Path(os.environ["SERVER_DIR"], "calls")
-WAL_KB_PER_SYNC = 256  # at most, on average; a sync each 8 kB, unless it has taken half of the time
+WAL_KB_PER_SYNC = 256  # at most, on average: it syncs each 8 kB, unless the last sync took too long to be followed by the next
+SYNCING = 0.1  # of its time at least, where the disk is too slow for that: it takes half of it at most
 TABLES = ["forum.member", "forum.topic", "forum.post", "forum.reaction"]
 LOSS = "DELETE FROM forum.member WHERE community = 1; DELETE FROM forum.topic WHERE community = 1"
 RESTORE = "SELECT sum(inserted + updated + deleted) FROM snapback.restore('{*}', '%s', '1')"
@@ -90,9 +91,10 @@ def check_pace():
     usual = slice_of(session.pid)
     write(witness, LOSS)
     syncs, rests, wal, seconds = session.calls(RESTORE % snapshot)
-    print(f"# {syncs} syncs of {wal:.0f} kB of WAL, {rests} rests in {seconds:.2f} s", flush=True)
+    syncing = counted(session.pid, "synced") / 1000 / seconds
+    print(f"# {syncs} syncs of {wal:.0f} kB of WAL, {syncing:.2f} of the time, {rests} rests in {seconds:.2f} s", flush=True)
     equal(rows(), wanted, "the restore puts every row back")
-    ok(syncs > wal / WAL_KB_PER_SYNC, "it syncs its WAL as it goes", f"{syncs} syncs of {wal} kB")
+    ok(syncs > wal / WAL_KB_PER_SYNC or syncing > SYNCING, "it syncs its WAL as it goes", f"{syncs} syncs of {wal} kB, {syncing} of the time")
     ok(rests > seconds * 1000 / 10, "it rests again and again", f"{rests} rests in {seconds} s")
     equal(session.calls(COMPUTE)[1], 0, "what comes after it in the session rests no more")
     write(witness, LOSS)
@@ -124,7 +126,7 @@ def check_slices():
 def check_unpaced(paced):
     """With wal_flush_after = 0 it leaves its WAL to others."""
     syncs, rests, _, _ = Session(snapback__wal_flush_after=0).calls(RESTORE % snapshot)
-    ok(syncs < paced / 10, "with snapback.wal_flush_after = 0 it does not sync", f"{syncs} syncs, {paced} with 8 kB")
+    ok(syncs < paced / 4, "with snapback.wal_flush_after = 0 it does not sync", f"{syncs} syncs, {paced} with 8 kB")
     ok(rests > 0, "and rests nevertheless")
     equal(rows(), wanted, "and puts every row back")
 
