@@ -1,5 +1,6 @@
 /* Preloaded into a server, this counts each process's fdatasync and nanosleep calls: PACED_CALLS/<pid>.<call> has a byte
- * for each, and <pid>.synced one for each whole millisecond that an fdatasync took. With a PACED_CALLS/<pid>.intact, fdatasync works as often as that has bytes, and then fails as on a broken disk. */
+ * for each, and <pid>.synced one for each whole millisecond that an fdatasync took. With a PACED_CALLS/<pid>.intact,
+ * fdatasync works as often as that has bytes, and then fails as on a broken disk. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
