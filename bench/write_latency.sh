@@ -43,6 +43,7 @@ ALTER TABLE plain.topic ADD FOREIGN KEY (author) REFERENCES plain.member;
 ALTER TABLE plain.post ADD FOREIGN KEY (topic) REFERENCES plain.topic, ADD FOREIGN KEY (author) REFERENCES plain.member;
 ALTER TABLE plain.reaction ADD FOREIGN KEY (post) REFERENCES plain.post, ADD FOREIGN KEY (member) REFERENCES plain.member;
 SQL
+    sync "$work"/* # or the kernel would in the midst of a turn
     # Fifty communities of forty members, whose ids follow those of the large one.
     cat >"$work/writer" <<SQL
 \set member random(1, 2000)

@@ -8,12 +8,19 @@ namespace snapback {
 
 namespace {
 
-/// Begin an empty store in this memory context; inside `call`.
-Tuplestorestate *begin_rows(MemoryContext home) {
-    MemoryContext before = MemoryContextSwitchTo(home);
-    Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
-    MemoryContextSwitchTo(before);
-    return rows;
+/// Begin an empty store in this memory context.
+std::shared_ptr<Tuplestorestate> begin_rows(MemoryContext home) {
+    Tuplestorestate *rows = call([&] {
+        MemoryContext before = MemoryContextSwitchTo(home);
+        Tuplestorestate *begun = tuplestore_begin_heap(false, false, work_mem);
+        MemoryContextSwitchTo(before);
+        return begun;
+    });
+    return {rows, [exceptions = std::uncaught_exceptions()](Tuplestorestate *held) {
+                // After an error the (sub)transaction's abort releases the file, and the memory context the rest.
+                if (std::uncaught_exceptions() == exceptions)
+                    call_noexcept([&] { tuplestore_end(held); });
+            }};
 }
 
 } // namespace
@@ -27,18 +34,8 @@ TupleDesc one_column(const char *name, Oid type) {
 }
 
 TupleStore::TupleStore(std::string name, TupleDesc shape)
-    : name_(std::move(name)), home_(CurrentMemoryContext), exceptions_(std::uncaught_exceptions()) {
-    call([&] {
-        shape_ = CreateTupleDescCopy(shape);
-        rows_ = begin_rows(home_);
-    });
-}
-
-TupleStore::~TupleStore() {
-    // After an error the (sub)transaction's abort releases the file, and the memory context the rest.
-    if (std::uncaught_exceptions() == exceptions_)
-        call_noexcept([&] { tuplestore_end(rows_); });
-}
+    : name_(std::move(name)), home_(CurrentMemoryContext), shape_(call([&] { return CreateTupleDescCopy(shape); })),
+      rows_(begin_rows(home_)) {}
 
 void TupleStore::show_to(Query &) {
     int code = call([&] {
@@ -46,8 +43,8 @@ void TupleStore::show_to(Query &) {
         relation_->md.name = pstrdup(name_.c_str());
         relation_->md.tupdesc = shape_;
         relation_->md.enrtype = ENR_NAMED_TUPLESTORE;
-        relation_->md.enrtuples = static_cast<double>(tuplestore_tuple_count(rows_));
-        relation_->reldata = rows_;
+        relation_->md.enrtuples = static_cast<double>(tuplestore_tuple_count(rows_.get()));
+        relation_->reldata = rows_.get();
         return SPI_register_relation(relation_);
     });
     if (code < 0)
@@ -59,23 +56,35 @@ void TupleStore::hide() {
 }
 
 void TupleStore::add(Datum *values, bool *nulls) {
-    call([&] { tuplestore_putvalues(rows_, shape_, values, nulls); });
+    call([&] { tuplestore_putvalues(rows_.get(), shape_, values, nulls); });
 }
 
 std::uint64_t TupleStore::fill(Query &query, const std::string &sql, std::span<const Value> parameters) {
-    Tuplestorestate *fresh = call([&] { return begin_rows(home_); });
+    std::shared_ptr<Tuplestorestate> fresh = begin_rows(home_);
     DestReceiver *receiver = call([&] {
         DestReceiver *made = CreateTuplestoreDestReceiver();
-        SetTuplestoreDestReceiverParams(made, fresh, home_, true, nullptr, nullptr);
+        SetTuplestoreDestReceiverParams(made, fresh.get(), home_, true, nullptr, nullptr);
         return made;
     });
     query.into(receiver, sql, parameters);
-    call([&] { tuplestore_end(rows_); });
-    rows_ = fresh;
-    if (relation_)
-        relation_->reldata = rows_;
-    recount();
+    hold(std::move(fresh));
     return size();
+}
+
+void TupleStore::share(const TupleStore &other) {
+    hold(other.rows_);
+}
+
+void TupleStore::clear() {
+    hold(begin_rows(home_));
+}
+
+/// Hold these rows instead of those before.
+void TupleStore::hold(std::shared_ptr<Tuplestorestate> rows) {
+    rows_ = std::move(rows);
+    if (relation_)
+        relation_->reldata = rows_.get();
+    recount();
 }
 
 void TupleStore::recount() {
@@ -84,7 +93,7 @@ void TupleStore::recount() {
 }
 
 std::uint64_t TupleStore::size() const {
-    return static_cast<std::uint64_t>(tuplestore_tuple_count(rows_));
+    return static_cast<std::uint64_t>(tuplestore_tuple_count(rows_.get()));
 }
 
 } // namespace snapback

@@ -1,4 +1,5 @@
 #pragma once
+#include <memory>
 #include <string>
 
 #include "postgres/query.hpp"
@@ -19,7 +20,6 @@ class TupleStore {
 public:
     /// The store and its rows live as long as the current memory context; `shape` is copied into it.
     TupleStore(std::string name, TupleDesc shape);
-    ~TupleStore();
     TupleStore(const TupleStore &) = delete;
     TupleStore &operator=(const TupleStore &) = delete;
 
@@ -30,6 +30,10 @@ public:
     void add(Datum *values, bool *nulls);
     /// Replace the rows by a query's, which may read the store itself; return how many there are now.
     std::uint64_t fill(Query &query, const std::string &sql, std::span<const Value> parameters = {});
+    /// Hold the rows that another store holds, without a copy; nothing may be added to either after that, only filled.
+    void share(const TupleStore &other);
+    /// Let go of the rows.
+    void clear();
     /// Tell the planner how many rows have been added.
     void recount();
     std::uint64_t size() const;
@@ -37,12 +41,13 @@ public:
     TupleDesc shape() const { return shape_; }
 
 private:
+    void hold(std::shared_ptr<Tuplestorestate> rows);
+
     std::string name_;
     MemoryContext home_;
     TupleDesc shape_;
-    Tuplestorestate *rows_;
+    std::shared_ptr<Tuplestorestate> rows_;
     EphemeralNamedRelation relation_ = nullptr;
-    int exceptions_;
 };
 
 } // namespace snapback

@@ -109,6 +109,14 @@ std::string rows_only_in(const TablePlan &plan, const char *side, const char *ot
            ") IS TRUE AND NOT EXISTS (SELECT FROM " + plan.see(other) + " b WHERE " + plan.same_key("a", "b") + ")";
 }
 
+/// Find the rows that are missing. After a total loss they are all there were, and many: no second copy of them.
+void find_missing(Query &query, TablePlan &plan) {
+    if (plan.selection.rows == "true" && plan.present.size() == 0)
+        plan.insert.share(plan.wanted);
+    else
+        plan.insert.fill(query, rows_only_in(plan, "wanted", "present"));
+}
+
 /// Throw Error (SB009) unless the snapshot has the columns that name a row today.
 void require_key(const TablePlan &plan) {
     for (const KeyColumn &part : plan.live.key)
@@ -208,7 +216,7 @@ void work_out_changes(Query &query, TablePlan &plan, const Terms &terms) {
     std::vector<std::string> delicate = delicate_columns(plan);
     AsOwner owner(plan.live.owner);
     if (!plan.selection.rows.empty() && terms.inserts)
-        plan.insert.fill(query, rows_only_in(plan, "wanted", "present"));
+        find_missing(query, plan);
     if (!plan.selection.rows.empty() && terms.deletes) {
         plan.added.fill(query, rows_only_in(plan, "present", "wanted"));
         plan.remove.fill(query, "SELECT " + plan.columns("") + " FROM " + plan.see("added"));

@@ -78,7 +78,7 @@ void Plan::look_into(TablePlan &plan, const std::function<void()> &step) {
         if (error.sqlstate != sqlstate::schema_changed)
             throw;
         plan.obstacles.push_back(error);
-        plan.select_nothing(query_);
+        plan.select_nothing();
     }
 }
 
@@ -164,6 +164,11 @@ void Plan::require_no_obstacle() const {
 }
 
 void Plan::find_foreign_keys() {
+void Plan::forget_snapshot_rows() {
+    for (const auto &plan : tables_)
+        plan->wanted.clear();
+}
+
     std::vector<Oid> relations;
     for (const auto &plan : tables_)
         relations.push_back(plan->live.relation);

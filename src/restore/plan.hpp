@@ -51,6 +51,8 @@ public:
     const ProtectedTable *protected_table(Oid relation) const;
     /// Throw the first thing that keeps the restore from being done, if any does.
     void require_no_obstacle() const;
+    /// Let go of the rows as they are in the snapshot, once it is planned what becomes of them.
+    void forget_snapshot_rows();
 
 private:
     void add_selected_tables();

@@ -117,6 +117,7 @@ void perform(const Run &run) {
     require_previewed_plan(query, run.id, plan);
     plan.require_no_obstacle();
     require_guards(plan);
+    plan.forget_snapshot_rows();
     std::string before = current.finish();
     write(query, plan, progress);
     progress.at("checking");

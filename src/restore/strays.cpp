@@ -52,7 +52,7 @@ void take_strays_along(Query &query, TablePlan &plan, const TablePlan *parent, c
     if (find_strays(query, plan, parent, current.are_to_be_written()) == 0)
         return;
     for (TupleStore *store : {&plan.wanted, &plan.present})
-        store->fill(query, "SELECT * FROM " + store->name() + " WHERE false");
+        store->clear();
     current.take_along([&](const RowVisitor &visit) { read_stored_rows(query, plan.strays, plan.live, 0, visit); });
     load_difference(plan, community, current, extent);
 }

@@ -29,11 +29,11 @@ std::string TablePlan::all_of(std::initializer_list<const char *> kinds) const {
     return "(" + all + ")";
 }
 
-void TablePlan::select_nothing(Query &query) {
+void TablePlan::select_nothing() {
     selection.rows.clear();
     selection.parts.clear();
     for (TupleStore *store : {&wanted, &present})
-        store->fill(query, "SELECT " + columns("") + " FROM " + store->name() + " WHERE false");
+        store->clear();
 }
 
 std::string TablePlan::columns(const std::string &alias) const {

@@ -36,7 +36,7 @@ struct TablePlan {
     /// The rows of stores, all of them: a subquery.
     std::string all_of(std::initializer_list<const char *> kinds) const;
     /// Forget what is selected, and the rows that it was to be compared with.
-    void select_nothing(Query &query);
+    void select_nothing();
     /// How many rows stay as they are.
     std::uint64_t left() const { return live_rows - changed() - remove.size(); }
 
