@@ -160,6 +160,56 @@ SELECT restored();
 SELECT changed();
 SELECT snapback.unprotect('coder'), snapback.unprotect('coded'); DELETE FROM watched;
 
+-- Foreign keys made of columns that are computed, on either side.
+CREATE TABLE shelf (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, label text, mark text GENERATED ALWAYS AS (lower(label)) STORED UNIQUE);
+CREATE TABLE book (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, n int, shelf int GENERATED ALWAYS AS (n / 10) STORED REFERENCES shelf ON DELETE CASCADE,
+    mark text REFERENCES shelf (mark));
+INSERT INTO shelf SELECT n, CASE WHEN n < 5 THEN 'a' ELSE 'b' END, 'S' || n FROM generate_series(1, 8) n;
+INSERT INTO book (id, cid, n, mark) SELECT n, CASE WHEN n < 5 THEN 'a' ELSE 'b' END, n * 10, 's' || n FROM generate_series(1, 8) n;
+SELECT snapback.protect('shelf', 'x.one'), snapback.protect('book', 'x.two'), watch('shelf'), watch('book');
+SELECT keep();
+CALL snapback.capture_all();
+DELETE FROM book WHERE cid = 'a'; DELETE FROM shelf WHERE cid = 'a';
+SELECT relation, inserts, returned, obstacles FROM snapback.preview_restore('{x.two}', NULL, 'a');
+SELECT fails($$SELECT snapback.restore('{x.two}', NULL, 'a', '{"parents": "refuse"}')$$);
+SELECT restored('{x.two}');
+SELECT changed();
+-- A changed row comes to refer to another parent, which returns; one that was added is held, or taken with what refers to it.
+UPDATE book SET mark = NULL WHERE id = 1;
+UPDATE book SET n = 30 WHERE id = 1;
+DELETE FROM shelf WHERE id = 1;
+SELECT restored('{x.two}');
+SELECT changed();
+INSERT INTO shelf VALUES (9, 'a', 'S9');
+UPDATE book SET n = 95, mark = 's9' WHERE id = 2;
+INSERT INTO book (id, cid, n, mark) VALUES (9, 'a', 99, 's8');
+SELECT restored('{x.one}');
+SELECT key, action, old, new FROM snapback.diff_rows(NULL, 'x.two', community => 'a') ORDER BY key::text;
+BEGIN;
+SELECT restored('{x.two}');
+ROLLBACK;
+UPDATE book SET mark = 's2' WHERE id = 2;
+SELECT relation, deleted, taken FROM snapback.restore('{x.one}', NULL, 'a', '{"held": "follow"}') ORDER BY relation;
+SELECT restored();
+SELECT changed();
+-- A row that refers to what is gone for good cannot return: what is computed cannot be set to NULL.
+DELETE FROM book WHERE id = 4; DELETE FROM shelf WHERE id = 4;
+SELECT snapback.unprotect('shelf');
+SELECT relation, inserts, unlinked, obstacles FROM snapback.preview_restore('{x.two}', NULL, 'a');
+SELECT fails($$SELECT restored('{x.two}')$$);
+INSERT INTO shelf VALUES (4, 'a', 'S4');
+SELECT restored('{x.two}');
+SELECT changed();
+-- A column that was added since and refers by its default: to what is there, or to what is not.
+DELETE FROM book WHERE id < 3;
+ALTER TABLE book ADD first int DEFAULT 6, ADD second int GENERATED ALWAYS AS (first + 1) STORED, ADD FOREIGN KEY (first) REFERENCES shelf, ADD FOREIGN KEY (second) REFERENCES shelf;
+SELECT restored('{x.two}');
+SELECT id, first, second FROM book WHERE cid = 'a' ORDER BY id;
+DELETE FROM book WHERE id < 3;
+ALTER TABLE book ALTER first SET DEFAULT 8;
+SELECT fails($$SELECT restored('{x.two}')$$);
+SELECT snapback.unprotect('book'); DELETE FROM watched;
+
 -- Sequences move on to what was restored, from wherever they stand, and never turn back.
 CREATE SEQUENCE shared_seq;
 CREATE TABLE counted (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, cid text NOT NULL REFERENCES community,

@@ -15,6 +15,11 @@ CREATE TABLE treasure (t text);
 CREATE TABLE armed (yes boolean);
 GRANT INSERT ON seen TO PUBLIC;
 GRANT SELECT ON armed TO PUBLIC;
+-- What a generated column of hers refers to is another's.
+CREATE TABLE peg (id int PRIMARY KEY);
+INSERT INTO peg SELECT generate_series(1, 20);
+ALTER TABLE peg OWNER TO snapback_trent;
+GRANT REFERENCES ON peg TO snapback_mallory;
 CREATE SCHEMA mallory AUTHORIZATION snapback_mallory;
 SET ROLE snapback_mallory;
 CREATE FUNCTION mallory.note(place text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
@@ -46,7 +51,7 @@ CREATE FUNCTION mallory.equal(int, int) RETURNS boolean LANGUAGE sql AS $$ SELEC
 CREATE OPERATOR mallory.= (LEFTARG = int, RIGHTARG = int, FUNCTION = mallory.equal);
 CREATE DOMAIN mallory.checked AS int CHECK (mallory.note('domain'));
 CREATE TABLE app.trap (id int PRIMARY KEY, cid text NOT NULL REFERENCES app.community, n int, d mallory.checked, low int DEFAULT mallory.number(1, 'default'),
-    g int GENERATED ALWAYS AS (mallory.number(id, 'generated')) STORED, CHECK (mallory.note('check') OR n > 0));
+    g int GENERATED ALWAYS AS (mallory.number(id, 'generated')) STORED REFERENCES app.peg, CHECK (mallory.note('check') OR n > 0));
 CREATE INDEX ON app.trap (mallory.number(n, 'index expression')) WHERE mallory.number(n, 'index predicate') > 0;
 CREATE UNIQUE INDEX ON app.trap ((mallory.number(id, 'unique expression')));
 ALTER TABLE app.trap ADD EXCLUDE ((mallory.number(id, 'exclusion')) WITH OPERATOR(pg_catalog.=)) DEFERRABLE;

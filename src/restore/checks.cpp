@@ -20,9 +20,12 @@ namespace {
         .with_hint(hint);
 }
 
-/// "AND NOT …": the row seen as t is not of the community that is restored, whose lock would keep others from it.
-std::string beyond_the_lock(const Plan &plan, const ProtectedTable *table) {
-    return table ? " AND NOT " + comes_to(joined_path(*table), plan.community()) : "";
+/// "AND …": the row seen as t is under the lock of the community that is restored, which keeps others from it.
+std::string under_the_lock(const Plan &plan, const ProtectedTable *table) {
+    if (!table)
+        return " AND false";
+    bool own = !table->relation_name.empty(); // the community's, and nobody else's
+    return own ? "" : " AND " + comes_to(joined_path(*table), plan.community());
 }
 
 // Tables that were analyzed while the community had lost its rows seem to hold few of them after the restore, and the
@@ -35,39 +38,70 @@ std::string any_row(const std::string &from_where) {
     return "(SELECT true FROM " + from_where + " LIMIT 1)";
 }
 
-/// The values that written rows have in the foreign key's columns, as a relation "c".
-std::string written_references(const TablePlan &child, const ForeignKey &key) {
+/// "a.x, a.y": the foreign key's columns.
+std::string child_columns(const ForeignKey &key, const std::string &alias) {
     std::string columns;
     for (const ForeignKey::Pair &pair : key.pairs)
-        columns += (columns.empty() ? "c." : ", c.") + quote_name(pair.child_column);
-    return "(SELECT DISTINCT " + columns + " FROM " + child.written_rows() + " c WHERE " + key.refers_at_all("c") +
-           ") c";
+        columns += (columns.empty() ? "" : ", ") + alias + "." + quote_name(pair.child_column);
+    return columns;
 }
 
-/// Lock the parents of written rows that are not under the community's lock.
-void lock_parents(Query &query, const Plan &plan, const ForeignKey &key, const ReadableRelation &parent) {
-    const ProtectedTable *guarded = plan.protected_table(key.parent);
-    if (guarded && !guarded->relation_name.empty())
-        return;
-    query.run("SELECT FROM " + written_references(*plan.table(key.child), key) + " CROSS JOIN LATERAL (SELECT FROM " +
-              parent.from + " t WHERE " + key.refers("t", "c") + beyond_the_lock(plan, guarded) +
-              " FOR KEY SHARE OF t) l");
+/// The row type of the foreign key's columns.
+TupleDesc reference_type(const TablePlan &child, const ForeignKey &key) {
+    return call([&] {
+        TupleDesc shape = CreateTemplateTupleDesc(static_cast<int>(key.pairs.size()));
+        AttrNumber number = 0;
+        for (const ForeignKey::Pair &pair : key.pairs)
+            TupleDescCopyEntry(shape, ++number, child.wanted.shape(),
+                               static_cast<AttrNumber>(SPI_fnumber(child.wanted.shape(), pair.child_column.c_str())));
+        return shape;
+    });
 }
 
-/// Every written row's parent must be there. A parent that is not under the community's lock is locked itself.
+/// Whether only the table itself can say what written rows have in the foreign key's columns: defaults, and what is
+/// computed from them.
+bool is_known_when_written(const TablePlan &child, const ForeignKey &key) {
+    return std::ranges::any_of(key.pairs, [&](const ForeignKey::Pair &pair) {
+        return child.is_computed(pair.child_column) || !child.mapped[child.live.column_named(pair.child_column)];
+    });
+}
+
+/// The values that written rows have in the foreign key's columns, as a relation "c"; the store holds what had to be
+/// read for it.
+std::string written_references(Query &query, const TablePlan &child, const ForeignKey &key, TupleStore &read) {
+    if (!is_known_when_written(child, key))
+        return "(SELECT DISTINCT " + child_columns(key, "c") + " FROM " + child.written_rows() + " c WHERE " +
+               key.refers_at_all("c") + ") c";
+    AsOwner owner(child.live.owner);
+    read.show_to(query);
+    read.fill(query, "SELECT DISTINCT " + child_columns(key, "l") + " FROM " + child.written_rows() +
+                         " w CROSS JOIN LATERAL (SELECT " + child_columns(key, "l") + " FROM " + child.live.from() +
+                         " l WHERE " + child.same_key("w", "l") + " OFFSET 0) l WHERE " + key.refers_at_all("l"));
+    return read.name() + " c";
+}
+
+/// Every written row's parent must be there. One that is not under the community's lock is locked itself.
 void check_parents(Query &query, const Plan &plan, const ForeignKey &key) {
     const TablePlan *child = plan.table(key.child);
     if (!child || child->written() == 0)
         return;
     plan.order().look_at(child->live.name, child->written());
     ReadableRelation parent = readable(key.parent);
+    std::string referred = parent.from + " t WHERE " + key.refers("t", "c");
+    TupleStore read(child->see("references"), reference_type(*child, key));
+    TupleStore loose(child->see("loose"), read.shape());
+    loose.show_to(query);
+    std::string references = written_references(query, *child, key, read);
     AsOwner owner(parent.owner);
-    lock_parents(query, plan, key, parent);
-    Rows broken = query.run("SELECT FROM " + written_references(*child, key) + " WHERE " +
-                            any_row(parent.from + " p WHERE " + key.refers("p", "c")) + " IS NULL LIMIT 1");
-    if (!broken.empty())
+    loose.fill(query, "SELECT c.* FROM " + references + " WHERE " +
+                          any_row(referred + under_the_lock(plan, plan.protected_table(key.parent))) + " IS NULL");
+    Rows locked = query.run("SELECT pg_catalog.count(*) FROM " + loose.name() + " c CROSS JOIN LATERAL (SELECT FROM " +
+                            referred + " FOR KEY SHARE OF t) l");
+    if (static_cast<std::uint64_t>(locked[0].bigint(1)) < loose.size())
         fail_foreign_key(key, "A restored row refers to a row of " + qualified_name(key.parent) + " that is not there.",
                          "Another session may have deleted it just now; try again.");
+    loose.hide();
+    read.hide();
 }
 
 /// Whether children of a row are found by an index: one whose first columns are the foreign key's.

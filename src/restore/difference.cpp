@@ -99,7 +99,7 @@ std::string changed_rows(const TablePlan &plan, const std::string &where) {
         values += (i ? ", " : "") + new_value(plan, i) + " AS " + quote_name(plan.live.columns[i].name);
     return "SELECT " + plan.columns("u") + " FROM " + with_conditions(plan, plan.see("wanted"), conditions, "w") +
            " JOIN " + with_conditions(plan, plan.see("present"), conditions, "p") + " ON " + plan.same_key("w", "p") +
-           " CROSS JOIN LATERAL (SELECT " + values + ") u WHERE " +
+           " CROSS JOIN LATERAL (" + plan.with_computed("SELECT " + values) + ") u WHERE " +
            images_differ(plan.columns("u"), plan.columns("p")) + " AND " + where;
 }
 
@@ -131,7 +131,8 @@ class Sides {
 public:
     Sides(TablePlan &plan, const std::string &community, CurrentRows &current)
         : plan_(plan), current_(current), chunks_(community), stored_(read_shape(plan.stored.shape)),
-          from_snapshot_(stored_, plan.live), from_live_(plan.live.stored, plan.live) {
+          from_snapshot_(stored_, plan.live, plan.computed.size()),
+          from_live_(plan.live.stored, plan.live, plan.computed.size()) {
         plan_.mapped.clear();
         for (std::size_t i = 0; i < plan_.live.columns.size(); i++)
             plan_.mapped.push_back(from_snapshot_.mapped(i));

@@ -88,7 +88,7 @@ std::uint64_t MissingParents::take_parents(const ForeignKey &key, const TablePla
 /// that, else refuse.
 void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans) {
     auto may_go = [&](const ForeignKey::Pair &pair) {
-        return pair.child_nullable && !is_path(child, key, pair.child_column);
+        return pair.child_nullable && !child.is_computed(pair.child_column) && !is_path(child, key, pair.child_column);
     };
     std::vector<std::string> nullable;
     for (const ForeignKey::Pair &pair : key.pairs)
@@ -107,9 +107,10 @@ void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std
             list += (list.empty() ? "" : ", ") +
                     (unlinked ? "CASE WHEN o.orphan THEN NULL ELSE s." + name + " END" : "s." + name);
         }
-        store->fill(query_, "SELECT " + list + " FROM " + store->name() +
-                                " s CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM " + child.see("orphans") +
-                                " x WHERE " + child.same_key("x", "s") + ") AS orphan) o");
+        store->fill(query_,
+                    child.with_computed("SELECT " + list + " FROM " + store->name() +
+                                        " s CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM " + child.see("orphans") +
+                                        " x WHERE " + child.same_key("x", "s") + ") AS orphan) o"));
     }
     tallies_.of(key).changed += count_changed(key, child);
     child.unlinked += orphans;

@@ -107,6 +107,7 @@ TablePlan &Plan::add_table(const ProtectedTable &table, RelationShape live, cons
         load_difference(plan, community(), current_, extent);
         take_strays_along(query_, plan, path_parent(plan), community(), current_, extent);
         require_distinct_keys(query_, plan);
+        plan.compute(query_);
     });
     return plan;
 }
@@ -163,12 +164,12 @@ void Plan::require_no_obstacle() const {
             throw Error(plan->obstacles.front());
 }
 
-void Plan::find_foreign_keys() {
 void Plan::forget_snapshot_rows() {
     for (const auto &plan : tables_)
         plan->wanted.clear();
 }
 
+void Plan::find_foreign_keys() {
     std::vector<Oid> relations;
     for (const auto &plan : tables_)
         relations.push_back(plan->live.relation);

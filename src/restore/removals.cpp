@@ -124,7 +124,7 @@ void Removals::clear_references_by(const ForeignKey &key) {
     }
     child->outside.fill(query_,
                         all_rows(*child, "outside") + " UNION ALL " + all_rows(*child, "update") + " s WHERE " + gone);
-    child->update.fill(query_, "SELECT " + list + " FROM " + child->see("update") + " s");
+    child->update.fill(query_, child->with_computed("SELECT " + list + " FROM " + child->see("update") + " s"));
     child->taken += cleared;
     tallies_.of(key).taken += cleared;
 }

@@ -33,7 +33,7 @@ std::string whole_rows(const TablePlan &plan, const char *kind, const std::strin
     std::string row = "pg_catalog.to_jsonb(s.*)";
     std::string none = "CAST(NULL AS jsonb)";
     return "SELECT " + key_of(plan, "s") + ", " + quote_text(action) + ", " + (as_they_are ? row : none) + ", " +
-           (as_they_are ? none : row) + " FROM " + plan.see(kind) + " s";
+           (as_they_are ? none : row) + " FROM (SELECT " + plan.plain_columns("") + " FROM " + plan.see(kind) + ") s";
 }
 
 } // namespace

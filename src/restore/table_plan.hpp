@@ -5,6 +5,7 @@
 #include "catalog/relation_shape.hpp"
 #include "catalog/row_keys.hpp"
 #include "postgres/tuple_store.hpp"
+#include "restore/computed_columns.hpp"
 #include "restore/selection.hpp"
 #include "snapshot/manifest.hpp"
 
@@ -16,8 +17,8 @@ std::string images_differ(const std::string &a, const std::string &b);
 /// Which rows of a table are looked at: those that differ, or all of them.
 enum class Extent { differing, all };
 
-/// What a restore will do to one table. The stores hold rows of the live table's plain columns; queries of the
-/// restore's connection see them as <kind>_<table id>.
+/// What a restore will do to one table. The stores hold rows of the live table's plain columns, and of those generated
+/// ones that foreign keys are made of; queries of the restore's connection see them as <kind>_<table id>.
 struct TablePlan {
     TablePlan(Query &query, const ProtectedTable &table, RelationShape live, const ManifestTable &stored);
 
@@ -25,8 +26,14 @@ struct TablePlan {
     std::string see(const char *kind) const { return std::string(kind) + "_" + std::to_string(table.id); }
     /// "a.x OPERATOR(=) b.x AND …" over the key, for two aliases.
     std::string same_key(const std::string &a, const std::string &b) const { return snapback::same_key(live, a, b); }
-    /// "a.x, a.y, …" over all columns; alias may be empty.
+    /// "a.x, a.y, …" over all columns of the stores, or over the plain ones; alias may be empty.
     std::string columns(const std::string &alias) const;
+    std::string plain_columns(const std::string &alias) const;
+    /// A query over the rows of one that delivers the plain columns, with the generated columns computed from them; to
+    /// be run as the table's owner.
+    std::string with_computed(const std::string &rows) const;
+    /// Whether this is one of those generated columns.
+    bool is_computed(const std::string &column) const;
 
     /// All rows that will be written, as they will be: a subquery over insert, update and reinsert.
     std::string written_rows() const { return all_of({"insert", "update", "reinsert"}); }
@@ -35,6 +42,8 @@ struct TablePlan {
     std::uint64_t written() const { return insert.size() + changed(); }
     /// The rows of stores, all of them: a subquery.
     std::string all_of(std::initializer_list<const char *> kinds) const;
+    /// Compute the generated columns of the rows as they were and as they are, once those are loaded.
+    void compute(Query &query);
     /// Forget what is selected, and the rows that it was to be compared with.
     void select_nothing();
     /// How many rows stay as they are.
@@ -45,6 +54,7 @@ struct TablePlan {
     ManifestTable stored;
     Selection selection;
     std::vector<bool> mapped; // per live column: the snapshot has it
+    std::vector<ComputedColumn> computed;
 
     TupleStore wanted;   // rows as in the snapshot, where they differ
     TupleStore present;  // rows as they are, where they differ

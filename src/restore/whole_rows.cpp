@@ -31,9 +31,9 @@ WholeRows::WholeRows(Query &query, const TablePlan &plan) : plan_(plan) {
 std::string WholeRows::query(bool changed_only) const {
     std::string rows = plan_.all_of({"update", "reinsert"});
     if (!changed_only)
-        rows = "(SELECT * FROM " + rows + " c UNION ALL SELECT " + inserted_columns() + " FROM " + plan_.see("insert") +
-               ")";
-    return "(SELECT s.*" + generated_list_ + " FROM " + rows + " s)";
+        rows = "(SELECT " + plan_.plain_columns("c") + " FROM " + rows + " c UNION ALL SELECT " + inserted_columns() +
+               " FROM " + plan_.see("insert") + ")";
+    return "(SELECT " + plan_.plain_columns("s") + generated_list_ + " FROM " + rows + " s)";
 }
 
 bool WholeRows::is_uncertain(AttrNumber number) const {

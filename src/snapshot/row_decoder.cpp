@@ -49,12 +49,13 @@ bool fits(FieldForm form, std::size_t size) {
 
 } // namespace
 
-RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live)
+RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live, std::size_t more)
     : table_(live.name), stored_columns_(stored.columns.size()),
       row_memory_(
           call([] { return AllocSetContextCreate(CurrentMemoryContext, "snapback row", ALLOCSET_DEFAULT_SIZES); })),
-      source_(live.columns.size(), -1), fields_(live.columns.size()), values_(live.columns.size()),
-      nulls_(std::make_unique<bool[]>(live.columns.size())) {
+      source_(live.columns.size(), -1), fields_(live.columns.size()), values_(live.columns.size() + more),
+      nulls_(std::make_unique<bool[]>(live.columns.size() + more)) {
+    std::fill_n(nulls_.get() + live.columns.size(), more, true);
     if (stored.encoding != GetDatabaseEncodingName())
         throw Error(sqlstate::feature_not_supported,
                     "the snapshot was taken in a database of encoding " + stored.encoding);

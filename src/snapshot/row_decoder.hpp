@@ -14,7 +14,8 @@ namespace snapback {
 /// his. A row that the columns cannot take any more raises Error (SB009).
 class RowDecoder {
 public:
-    RowDecoder(const Shape &stored, const RelationShape &live);
+    /// `more` columns behind them are left NULL, for whoever works them out.
+    RowDecoder(const Shape &stored, const RelationShape &live, std::size_t more = 0);
     ~RowDecoder();
     RowDecoder(const RowDecoder &) = delete;
     RowDecoder &operator=(const RowDecoder &) = delete;

@@ -150,6 +150,9 @@ class Generator:
         key.match_full = len(columns) > 1 and self.chance(0.25)
         if key.action == "SET NULL" and len(columns) > 1 and "cid" in columns and self.chance(0.8):
             key.set_columns = [c for c in columns if c != "cid"]
+        if "cid" not in columns and self.chance(0.15):
+            key.computed, key.update = True, "NO ACTION"
+            key.action = self.random.choice(["NO ACTION", "RESTRICT", "CASCADE"])
         table.foreign_keys.append(key)
         if len(columns) == 1 and not table.partitioned and self.chance(0.15):
             table.uniques.append(Unique(f"{key.name} once", self.random.choice(["plain", "nulls"]), columns, self.random.choice(["", "DEFERRABLE"])))

@@ -47,6 +47,11 @@ class ForeignKey:
     update: str = "NO ACTION"
     deferrable: str = ""
     match_full: bool = False
+    computed: bool = False  # in the database it is made of generated columns that have the values of these
+
+    def names(self):
+        """The columns that it is made of in the database."""
+        return [f"{c} again" for c in self.columns] if self.computed else self.columns
 
     def clears(self):
         return self.action in ("SET NULL", "SET DEFAULT")
@@ -159,6 +164,7 @@ def create_table(relation, table):
     lines = [f"{quoted(c.name)} {c.kind} {'NOT NULL' if c.not_null or c.name in table.key else ''} {c.extra}".rstrip() for c in table.columns]
     if any(u.kind == "twice" for u in table.uniques):
         lines.append("twice int GENERATED ALWAYS AS (pos * 2) STORED")
+    lines += [f"{quoted(name)} {table.column(c).kind} GENERATED ALWAYS AS ({quoted(c)}) STORED" for k in table.foreign_keys if k.computed for c, name in zip(k.columns, k.names())]
     # Where there is no primary key, the first unique index over columns that are NOT NULL names the rows.
     lines.append(f"{'PRIMARY KEY' if table.primary else 'UNIQUE'} ({', '.join(map(quoted, table.key))})")
     lines += [line for line in (constraint(u) for u in table.uniques) if line]
@@ -179,7 +185,7 @@ def constraint(unique):
 
 
 def create_foreign_key(relation, key, parent):
-    columns = ", ".join(map(quoted, key.columns))
+    columns = ", ".join(map(quoted, key.names()))
     action = key.action + (f" ({', '.join(map(quoted, key.set_columns))})" if key.set_columns else "")
     return (f"ALTER TABLE {full_name(relation)} ADD CONSTRAINT {quoted(key.name)} FOREIGN KEY ({columns}) REFERENCES {full_name(parent)} "
             f"({', '.join(map(quoted, key.parent_columns))}) {'MATCH FULL' if key.match_full else ''} ON DELETE {action} ON UPDATE {key.update} {key.deferrable}").rstrip()

@@ -273,7 +273,7 @@ class Oracle:
         return True
 
     def may_be_unlinked(self, table, key, column):
-        if key.name == table.path or (key.match_full and any(table.column(c).not_null or c in table.key for c in key.columns)):
+        if key.computed or key.name == table.path or (key.match_full and any(table.column(c).not_null or c in table.key for c in key.columns)):
             return False
         return not table.column(column).not_null and column not in table.key
 

@@ -155,7 +155,7 @@ def fewer_parts(case, still):
                 if getattr(cover, plain) is not None:
                     attempt(lambda c: [setattr(o, plain, None) for o in c.schema.table(name).coverage if o.option == cover.option] and None)
         for key in table.foreign_keys:
-            for plain in (("match_full", False), ("deferrable", ""), ("update", "NO ACTION"), ("set_columns", None)):
+            for plain in (("match_full", False), ("deferrable", ""), ("update", "NO ACTION"), ("set_columns", None), ("computed", False)):
                 if getattr(key, plain[0]) != plain[1]:
                     attempt(lambda c: setattr(c.schema.table(name).foreign_key(key.name), *plain) if c.schema.table(name).foreign_key(key.name) else False)
         if table.partitioned:
