@@ -61,9 +61,8 @@ TupleDesc reference_type(const TablePlan &child, const ForeignKey &key) {
 /// Whether only the table itself can say what written rows have in the foreign key's columns: defaults, and what is
 /// computed from them.
 bool is_known_when_written(const TablePlan &child, const ForeignKey &key) {
-    return std::ranges::any_of(key.pairs, [&](const ForeignKey::Pair &pair) {
-        return child.is_computed(pair.child_column) || !child.mapped[child.live.column_named(pair.child_column)];
-    });
+    return std::ranges::any_of(key.pairs,
+                               [&](const ForeignKey::Pair &pair) { return !child.takes(pair.child_column); });
 }
 
 /// The values that written rows have in the foreign key's columns, as a relation "c"; the store holds what had to be

@@ -88,7 +88,7 @@ std::uint64_t MissingParents::take_parents(const ForeignKey &key, const TablePla
 /// that, else refuse.
 void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans) {
     auto may_go = [&](const ForeignKey::Pair &pair) {
-        return pair.child_nullable && !child.is_computed(pair.child_column) && !is_path(child, key, pair.child_column);
+        return pair.child_nullable && child.takes(pair.child_column) && !is_path(child, key, pair.child_column);
     };
     std::vector<std::string> nullable;
     for (const ForeignKey::Pair &pair : key.pairs)

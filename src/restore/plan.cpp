@@ -107,7 +107,7 @@ TablePlan &Plan::add_table(const ProtectedTable &table, RelationShape live, cons
         load_difference(plan, community(), current_, extent);
         take_strays_along(query_, plan, path_parent(plan), community(), current_, extent);
         require_distinct_keys(query_, plan);
-        plan.compute(query_);
+        plan.complete(query_);
     });
     return plan;
 }

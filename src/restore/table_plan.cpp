@@ -1,8 +1,7 @@
 #include "restore/table_plan.hpp"
 
-#include <algorithm>
-
 #include "postgres/as_owner.hpp"
+#include "postgres/column_default.hpp"
 
 namespace snapback {
 
@@ -48,12 +47,27 @@ void TablePlan::select_nothing() {
         store->clear();
 }
 
-void TablePlan::compute(Query &query) {
-    if (computed.empty())
-        return;
+void TablePlan::complete(Query &query) {
     AsOwner owner(live.owner);
-    for (TupleStore *store : {&wanted, &present})
-        store->fill(query, with_computed("SELECT * FROM " + store->name()));
+    if (std::optional<std::string> given = with_defaults())
+        wanted.fill(query, with_computed(*given));
+    else if (!computed.empty())
+        wanted.fill(query, with_computed("SELECT * FROM " + wanted.name()));
+    if (!computed.empty())
+        present.fill(query, with_computed("SELECT * FROM " + present.name()));
+}
+
+/// The rows as in the snapshot, with the defaults of columns that it does not have; nothing where there are none.
+std::optional<std::string> TablePlan::with_defaults() const {
+    std::string list;
+    bool any = false;
+    for (std::size_t i = 0; i < live.columns.size(); i++) {
+        std::string name = quote_name(live.columns[i].name);
+        ColumnDefault given = mapped[i] ? ColumnDefault{} : column_default(live.relation, live.columns[i].number);
+        any = any || given.expression;
+        list += (i ? ", " : "") + (given.expression ? "(" + *given.expression + ") AS " + name : name);
+    }
+    return any ? std::optional("SELECT " + list + " FROM " + wanted.name()) : std::nullopt;
 }
 
 std::string TablePlan::columns(const std::string &alias) const {
@@ -79,8 +93,9 @@ std::string TablePlan::with_computed(const std::string &rows) const {
     return "SELECT " + list + " FROM (SELECT " + plain_columns("r") + " FROM (" + rows + ") r) s";
 }
 
-bool TablePlan::is_computed(const std::string &column) const {
-    return std::ranges::any_of(computed, [&](const ComputedColumn &one) { return one.name == column; });
+bool TablePlan::takes(const std::string &column) const {
+    std::size_t at = live.column_named(column);
+    return at < live.columns.size() && mapped[at];
 }
 
 } // namespace snapback

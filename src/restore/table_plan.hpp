@@ -32,8 +32,8 @@ struct TablePlan {
     /// A query over the rows of one that delivers the plain columns, with the generated columns computed from them; to
     /// be run as the table's owner.
     std::string with_computed(const std::string &rows) const;
-    /// Whether this is one of those generated columns.
-    bool is_computed(const std::string &column) const;
+    /// Whether rows are given a value of this column: it is neither generated nor left to its default.
+    bool takes(const std::string &column) const;
 
     /// All rows that will be written, as they will be: a subquery over insert, update and reinsert.
     std::string written_rows() const { return all_of({"insert", "update", "reinsert"}); }
@@ -42,8 +42,9 @@ struct TablePlan {
     std::uint64_t written() const { return insert.size() + changed(); }
     /// The rows of stores, all of them: a subquery.
     std::string all_of(std::initializer_list<const char *> kinds) const;
-    /// Compute the generated columns of the rows as they were and as they are, once those are loaded.
-    void compute(Query &query);
+    /// Give the rows as they were what they will be given, defaults included, and both sides their generated columns;
+    /// once they are loaded.
+    void complete(Query &query);
     /// Forget what is selected, and the rows that it was to be compared with.
     void select_nothing();
     /// How many rows stay as they are.
@@ -78,6 +79,9 @@ struct TablePlan {
     std::uint64_t returned = 0;  // rows outside the selection that come back, since others refer to them
     std::uint64_t unlinked = 0;  // references set to NULL, since their row is in no snapshot
     std::uint64_t taken = 0;     // rows outside the selection that a foreign key's ON DELETE deletes or sets to NULL
+
+private:
+    std::optional<std::string> with_defaults() const;
 };
 
 } // namespace snapback

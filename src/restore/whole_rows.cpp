@@ -29,10 +29,7 @@ WholeRows::WholeRows(Query &query, const TablePlan &plan) : plan_(plan) {
 }
 
 std::string WholeRows::query(bool changed_only) const {
-    std::string rows = plan_.all_of({"update", "reinsert"});
-    if (!changed_only)
-        rows = "(SELECT " + plan_.plain_columns("c") + " FROM " + rows + " c UNION ALL SELECT " + inserted_columns() +
-               " FROM " + plan_.see("insert") + ")";
+    std::string rows = changed_only ? plan_.all_of({"update", "reinsert"}) : plan_.written_rows();
     return "(SELECT " + plan_.plain_columns("s") + generated_list_ + " FROM " + rows + " s)";
 }
 
@@ -44,15 +41,6 @@ bool WholeRows::is_uncertain(AttrNumber number) const {
         if (is_volatile(i))
             return true; // a generated column may be computed from it
     return false;
-}
-
-std::string WholeRows::inserted_columns() const {
-    std::string list;
-    for (std::size_t i = 0; i < defaults_.size(); i++) {
-        std::string name = quote_name(plan_.live.columns[i].name);
-        list += (i ? ", " : "") + (defaults_[i].expression ? "(" + *defaults_[i].expression + ") AS " + name : name);
-    }
-    return list;
 }
 
 } // namespace snapback

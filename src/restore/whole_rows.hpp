@@ -17,7 +17,6 @@ public:
 
 private:
     bool is_volatile(std::size_t column) const { return defaults_[column].exists && !defaults_[column].expression; }
-    std::string inserted_columns() const;
 
     const TablePlan &plan_;
     std::vector<ColumnDefault> defaults_; // of the columns that the snapshot does not have
