@@ -100,6 +100,55 @@ SELECT relation, deleted, taken FROM snapback.restore('{x.one}', NULL, 'a', '{"h
 SELECT changed();
 SELECT snapback.unprotect('mark'), snapback.unprotect('entry'), snapback.unprotect('ledger'); DELETE FROM watched;
 
+-- Foreign keys that one partition alone has, or that refer to one alone, are about its rows and no others.
+CREATE TABLE grade (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
+CREATE TABLE pupil (id int, cid text NOT NULL REFERENCES community, grade int, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+CREATE TABLE pupil_low PARTITION OF pupil FOR VALUES FROM (MINVALUE) TO (10);
+CREATE TABLE pupil_high PARTITION OF pupil FOR VALUES FROM (10) TO (MAXVALUE) PARTITION BY LIST (id);
+CREATE TABLE pupil_rest PARTITION OF pupil_high DEFAULT;
+ALTER TABLE pupil_low ADD CONSTRAINT of_grade FOREIGN KEY (grade) REFERENCES grade;
+CREATE TABLE prize (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, pupil int CONSTRAINT of_pupil REFERENCES pupil_high ON DELETE CASCADE);
+INSERT INTO grade VALUES (1, 'a'), (2, 'a'), (3, 'b');
+INSERT INTO pupil VALUES (1, 'a', 1), (2, 'a', 2), (11, 'a', 2), (12, 'a', 7), (3, 'b', 3), (13, 'b', 9);
+INSERT INTO prize VALUES (1, 'a', 11), (2, 'a', NULL), (3, 'b', 13);
+SELECT snapback.protect('grade', 'x.one'), snapback.protect('pupil', 'x.two'), snapback.protect('prize', 'x.three'), watch('grade'), watch('pupil'), watch('prize');
+SELECT keep();
+CALL snapback.capture_all();
+DELETE FROM pupil WHERE cid = 'a'; DELETE FROM grade WHERE cid = 'a';
+SELECT relation, inserts, returned, obstacles FROM snapback.preview_restore('{x.two}', NULL, 'a');
+SELECT restored('{x.two}');
+SELECT restored('{x.one,x.three}');
+SELECT changed();
+DELETE FROM prize WHERE id = 1; DELETE FROM pupil WHERE id = 11;
+SELECT restored('{x.three}');
+SELECT changed();
+-- Rows added there that are referred to stay, or go with what refers to them; one elsewhere that only seems to be referred to goes.
+INSERT INTO pupil VALUES (5, 'a', 2), (15, 'a', 1);
+INSERT INTO prize VALUES (5, 'b', 15);
+SELECT restored('{x.two}');
+UPDATE prize SET cid = 'a' WHERE id = 5;
+SELECT relation, deleted, taken FROM snapback.restore('{x.two}', NULL, 'a', '{"held": "follow"}') ORDER BY relation;
+SELECT changed();
+-- One row with its children, by that key.
+DELETE FROM prize WHERE id = 1; DELETE FROM pupil WHERE id IN (1, 11);
+SELECT relation, inserted FROM snapback.restore('{x.two}', NULL, 'a', '{"rows": {"x.two": [{"id": 11}]}, "children": true}') ORDER BY relation;
+SELECT restored();
+SELECT changed();
+-- Without what brings the parents back, they lose the reference in that partition alone.
+DELETE FROM pupil WHERE cid = 'a'; DELETE FROM grade WHERE cid = 'a';
+SELECT snapback.unprotect('grade');
+SELECT restored('{x.two}');
+SELECT * FROM pupil WHERE cid = 'a' ORDER BY id;
+-- What a partition's rows are told by an expression is somebody's code.
+CREATE TABLE coded (id int, cid text NOT NULL REFERENCES community, grade int) PARTITION BY LIST ((id % 2));
+CREATE TABLE coded_0 PARTITION OF coded FOR VALUES IN (0);
+CREATE TABLE coded_1 PARTITION OF coded FOR VALUES IN (1);
+ALTER TABLE coded_1 ADD FOREIGN KEY (grade) REFERENCES pupil;
+SELECT fails($$SELECT snapback.preview_restore('{x.two}', NULL, 'a')$$);
+SELECT fails($$SELECT restored('{x.two}')$$);
+DROP TABLE coded;
+SELECT snapback.unprotect('prize'), snapback.unprotect('pupil'); DELETE FROM watched;
+
 -- Inheritance: a child's rows are its own, also where it is protected itself and has columns of its own.
 CREATE TABLE base (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, v text);
 CREATE TABLE derived (extra int, PRIMARY KEY (id)) INHERITS (base);

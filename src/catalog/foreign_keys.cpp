@@ -9,9 +9,14 @@
 
 extern "C" {
 #include "access/genam.h"
+#include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/partcache.h"
 #include "utils/ruleutils.h"
 }
 
@@ -139,6 +144,8 @@ std::vector<ForeignKey> foreign_keys(std::span<const Constraint> constraints) {
         keys.push_back({NameStr(constraint.name),
                         constraint.child,
                         constraint.parent,
+                        constraint.child,
+                        constraint.parent,
                         constraint.index,
                         {},
                         on_delete(constraint),
@@ -157,6 +164,52 @@ void refuse_periods(const std::vector<Constraint> &constraints) {
                                                              " of " + qualified_name(constraint.child) +
                                                              " refers to periods")
                 .with_hint("A restore cannot tell whether other rows cover them. Take the foreign key off.");
+}
+
+/// These tables, and the partitions of those that have any.
+std::vector<Oid> with_partitions(std::span<const Oid> tables) {
+    std::vector<Oid> all;
+    for (Oid table : tables) {
+        const List *members = call([&] {
+            bool partitioned = get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE;
+            return partitioned ? find_all_inheritors(table, NoLock, nullptr) : list_make1_oid(table);
+        });
+        for (int i = 0; i < list_length(members); i++)
+            all.push_back(list_nth_oid(members, i));
+    }
+    return all;
+}
+
+/// The table that a relation is a partition of; itself where it is none.
+Oid table_of(Oid relation) {
+    return call(
+        [&] { return get_rel_relispartition(relation) ? llast_oid(get_partition_ancestors(relation)) : relation; });
+}
+
+/// Whether it takes an expression, somebody's code, to tell which rows belong in a partition.
+bool is_placed_by_expression(Oid partition) {
+    return call([&] {
+        bool found = false;
+        ListCell *cell;
+        foreach (cell, get_partition_ancestors(partition)) {
+            Relation ancestor = table_open(lfirst_oid(cell), AccessShareLock);
+            found = found || RelationGetPartitionKey(ancestor)->partexprs != NIL;
+            table_close(ancestor, NoLock);
+        }
+        return found;
+    });
+}
+
+/// Take a key of a partition, or one to a partition, for one of the table that is about part of its rows.
+void lift_to_tables(ForeignKey &key) {
+    for (auto [part, table] : {std::pair(key.child_part, &key.child), std::pair(key.parent_part, &key.parent)}) {
+        *table = table_of(part);
+        if (*table != part && is_placed_by_expression(part))
+            throw Error(sqlstate::feature_not_supported, "foreign key " + quote_name(key.name) + " of " +
+                                                             qualified_name(key.child_part) + " is about rows of " +
+                                                             qualified_name(part) + ", which are told by an expression")
+                .with_hint("Declare it on the partitioned tables instead, or take it off.");
+    }
 }
 
 void leave_out_inherited(std::vector<Constraint> &constraints) {
@@ -181,14 +234,41 @@ std::string column(const std::string &alias, const std::string &name) {
     return alias + "." + quote_name(name);
 }
 
+/// " AND (…)": a table's row, by its alias or by bare column names, belongs in this partition; nothing where that is
+/// all.
+std::string belongs(Oid table, Oid part, const std::string &alias) {
+    if (table == part)
+        return "";
+    return call([&]() -> const char * {
+        auto *condition = reinterpret_cast<Node *>(get_partition_qual_relid(part));
+        List *names = deparse_context_for(alias.empty() ? get_rel_name(part) : alias.c_str(), part);
+        return condition ? psprintf(" AND (%s)", deparse_expression(condition, names, !alias.empty(), false)) : "";
+    });
+}
+
 } // namespace
+
+ForeignKey ForeignKey::of_parts() const {
+    ForeignKey key = *this;
+    key.child = child_part;
+    key.parent = parent_part;
+    return key;
+}
+
+std::string ForeignKey::parent_belongs(const std::string &alias) const {
+    return belongs(parent, parent_part, alias);
+}
+
+std::string ForeignKey::child_belongs(const std::string &alias) const {
+    return belongs(child, child_part, alias);
+}
 
 std::string ForeignKey::refers(const std::string &parent_alias, const std::string &child_alias) const {
     std::string condition;
     for (const Pair &pair : pairs)
         add_and(condition,
                 refers(pair, column(parent_alias, pair.parent_column), column(child_alias, pair.child_column)));
-    return condition;
+    return condition + parent_belongs(parent_alias) + child_belongs(child_alias);
 }
 
 std::string ForeignKey::refers(const Pair &pair, const std::string &parent_value,
@@ -209,14 +289,14 @@ std::string ForeignKey::same_parent(const std::string &a, const std::string &b) 
     for (const Pair &pair : pairs)
         add_and(condition, operator_clause(column(a, pair.parent_column), pair.parent_type, pair.parent_equals,
                                            column(b, pair.parent_column), pair.parent_type));
-    return condition;
+    return condition + parent_belongs(a);
 }
 
 std::string ForeignKey::refers_at_all(const std::string &child_alias) const {
     std::string condition;
     for (const Pair &pair : pairs)
         add_and(condition, column(child_alias, pair.child_column) + " IS NOT NULL");
-    return condition;
+    return condition + child_belongs(child_alias);
 }
 
 ReadableRelation readable(Oid relation) {
@@ -234,11 +314,13 @@ ReadableRelation readable(Oid relation) {
 }
 
 std::vector<ForeignKey> foreign_keys_of(std::span<const Oid> relations) {
-    std::vector<Constraint> found = constraints(InvalidOid, relations);
+    std::vector<Constraint> found = constraints(InvalidOid, with_partitions(relations));
     leave_out_inherited(found);
     refuse_periods(found);
     std::sort(found.begin(), found.end(), [](const Constraint &a, const Constraint &b) { return a.oid < b.oid; });
-    return foreign_keys(found);
+    std::vector<ForeignKey> keys = foreign_keys(found);
+    std::ranges::for_each(keys, lift_to_tables);
+    return keys;
 }
 
 std::vector<ForeignKey> foreign_keys_from(Oid child) {

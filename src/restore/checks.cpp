@@ -59,10 +59,11 @@ TupleDesc reference_type(const TablePlan &child, const ForeignKey &key) {
 }
 
 /// Whether only the table itself can say what written rows have in the foreign key's columns: defaults, and what is
-/// computed from them.
+/// computed from them; and which of them are in a partition.
 bool is_known_when_written(const TablePlan &child, const ForeignKey &key) {
-    return std::ranges::any_of(key.pairs,
-                               [&](const ForeignKey::Pair &pair) { return !child.takes(pair.child_column); });
+    return key.child != child.live.relation || std::ranges::any_of(key.pairs, [&](const ForeignKey::Pair &pair) {
+               return !child.takes(pair.child_column);
+           });
 }
 
 /// The values that written rows have in the foreign key's columns, as a relation "c"; the store holds what had to be
@@ -71,20 +72,22 @@ std::string written_references(Query &query, const TablePlan &child, const Forei
     if (!is_known_when_written(child, key))
         return "(SELECT DISTINCT " + child_columns(key, "c") + " FROM " + child.written_rows() + " c WHERE " +
                key.refers_at_all("c") + ") c";
-    AsOwner owner(child.live.owner);
+    ReadableRelation written = readable(key.child);
+    AsOwner owner(written.owner);
     read.show_to(query);
     read.fill(query, "SELECT DISTINCT " + child_columns(key, "l") + " FROM " + child.written_rows() +
-                         " w CROSS JOIN LATERAL (SELECT " + child_columns(key, "l") + " FROM " + child.live.from() +
+                         " w CROSS JOIN LATERAL (SELECT " + child_columns(key, "l") + " FROM " + written.from +
                          " l WHERE " + child.same_key("w", "l") + " OFFSET 0) l WHERE " + key.refers_at_all("l"));
     return read.name() + " c";
 }
 
 /// Every written row's parent must be there. One that is not under the community's lock is locked itself.
-void check_parents(Query &query, const Plan &plan, const ForeignKey &key) {
-    const TablePlan *child = plan.table(key.child);
+void check_parents(Query &query, const Plan &plan, const ForeignKey &planned) {
+    const TablePlan *child = plan.table(planned.child);
     if (!child || child->written() == 0)
         return;
     plan.order().look_at(child->live.name, child->written());
+    ForeignKey key = planned.of_parts();
     ReadableRelation parent = readable(key.parent);
     std::string referred = parent.from + " t WHERE " + key.refers("t", "c");
     TupleStore read(child->see("references"), reference_type(*child, key));
@@ -93,7 +96,7 @@ void check_parents(Query &query, const Plan &plan, const ForeignKey &key) {
     std::string references = written_references(query, *child, key, read);
     AsOwner owner(parent.owner);
     loose.fill(query, "SELECT c.* FROM " + references + " WHERE " +
-                          any_row(referred + under_the_lock(plan, plan.protected_table(key.parent))) + " IS NULL");
+                          any_row(referred + under_the_lock(plan, plan.protected_table(planned.parent))) + " IS NULL");
     Rows locked = query.run("SELECT pg_catalog.count(*) FROM " + loose.name() + " c CROSS JOIN LATERAL (SELECT FROM " +
                             referred + " FOR KEY SHARE OF t) l");
     if (static_cast<std::uint64_t>(locked[0].bigint(1)) < loose.size())
@@ -132,10 +135,11 @@ bool is_referred_to(Query &query, const TupleStore &rows, const ForeignKey &key)
 }
 
 /// No row anywhere may refer to a row that was deleted, or whose referenced columns were changed.
-void check_children(Query &query, const Plan &plan, const ForeignKey &key) {
-    TablePlan *parent = plan.table(key.parent);
+void check_children(Query &query, const Plan &plan, const ForeignKey &planned) {
+    TablePlan *parent = plan.table(planned.parent);
     if (!parent || parent->remove.size() + parent->changed() == 0)
         return;
+    ForeignKey key = planned.of_parts();
     ReadableRelation parent_relation = readable(key.parent);
     TupleStore gone(parent->see("gone"), parent->wanted.shape());
     gone.show_to(query);

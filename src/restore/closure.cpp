@@ -20,6 +20,7 @@ void Closure::run() {
     for (const ForeignKey &key : plan_.foreign_keys())
         refuse_lost_values(query_, plan_, key);
     removals_.gather_what_was_taken();
+    removals_.forget_what_was_not_added();
     write_notes();
 }
 

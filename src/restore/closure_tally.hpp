@@ -17,7 +17,9 @@ struct Tally {
 /// The tallies of all foreign keys, by child and name.
 class Tallies {
 public:
-    Tally &of(const ForeignKey &key) { return tallies_.try_emplace({key.child, key.name}, Tally{key}).first->second; }
+    Tally &of(const ForeignKey &key) {
+        return tallies_.try_emplace({key.child_part, key.name}, Tally{key}).first->second;
+    }
     std::map<std::pair<Oid, std::string>, Tally> &all() { return tallies_; }
 
 private:

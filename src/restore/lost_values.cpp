@@ -19,7 +19,7 @@ void refuse_lost_values(Query &query, const Plan &plan, const ForeignKey &key) {
                              not_taken_over(key, *parent, "p"));
     }
     if (lost.size() > 0) {
-        ReadableRelation child = readable(key.child);
+        ReadableRelation child = readable(key.child_part);
         AsOwner owner(child.owner);
         std::int64_t held =
             query
@@ -29,7 +29,7 @@ void refuse_lost_values(Query &query, const Plan &plan, const ForeignKey &key) {
         if (held > 0)
             parent->obstacles.push_back(Error(sqlstate::foreign_key_violation,
                                               rows_in_words(held) + " of " + parent->live.name +
-                                                  " cannot be restored: rows of " + qualified_name(key.child) +
+                                                  " cannot be restored: rows of " + qualified_name(key.child_part) +
                                                   ", which are not restored, refer to the value that they would lose")
                                             .with_detail("Foreign key " + key.name + ".")
                                             .with_hint("Restore the option that covers the referring rows as well."));

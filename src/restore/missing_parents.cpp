@@ -35,7 +35,7 @@ bool MissingParents::bring_back(const ForeignKey &key) {
 
 /// Rows that are written and refer, by this key, to no row that will be there.
 void MissingParents::find_orphans(const ForeignKey &key, const TablePlan &child, TupleStore &orphans) {
-    ReadableRelation parent = readable(key.parent);
+    ReadableRelation parent = readable(key.parent_part);
     const TablePlan *planned = plan_.table(key.parent);
     std::string missing = "SELECT " + child.columns("t") + " FROM " + child.written_rows() + " t WHERE " +
                           key.refers_at_all("t") + " AND NOT EXISTS (SELECT FROM " + parent.from + " p WHERE " +
@@ -139,7 +139,7 @@ std::uint64_t MissingParents::count_astray(const ForeignKey &key, const TablePla
         return 0;
     AsOwner owner(child.live.owner);
     Rows rows = query_.run("SELECT pg_catalog.count(*) FROM " + child.see("orphans") + " o WHERE EXISTS (SELECT FROM " +
-                           readable(key.parent).from + " p WHERE " + key.refers("p", "o") + ")");
+                           readable(key.parent_part).from + " p WHERE " + key.refers("p", "o") + ")");
     return static_cast<std::uint64_t>(rows[0].bigint(1));
 }
 
@@ -169,9 +169,9 @@ void MissingParents::refuse_orphans(const ForeignKey &key, TablePlan &child, std
                     .text(1);
     }
     child.obstacles.push_back(
-        Error(sqlstate::foreign_key_violation, rows_in_words(orphans) + " of " + child.live.name +
-                                                   " cannot be restored: the rows of " + qualified_name(key.parent) +
-                                                   " that they refer to " + refusal.why)
+        Error(sqlstate::foreign_key_violation,
+              rows_in_words(orphans) + " of " + child.live.name + " cannot be restored: the rows of " +
+                  qualified_name(key.parent_part) + " that they refer to " + refusal.why)
             .with_detail("Foreign key " + key.name + "; the first of these rows has the key " + first + ".")
             .with_hint(refusal.hint));
     leave_out(query_, child,

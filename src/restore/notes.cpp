@@ -37,28 +37,28 @@ std::string rows_in_words(std::uint64_t rows) {
 
 std::string kept_note(const ForeignKey &key, std::uint64_t rows, const std::vector<std::string> &chosen) {
     std::string them = rows == 1 ? "it" : "them";
-    return rows_that(rows, "added since ", "stays", "stay") + ", because rows of " + qualified_name(key.child) +
+    return rows_that(rows, "added since ", "stays", "stay") + ", because rows of " + qualified_name(key.child_part) +
            " refer to " + them + through(key) + "; " + way_out(key.child, chosen, them);
 }
 
 std::string returned_note(const ForeignKey &key, std::uint64_t rows) {
     return rows_that(rows, "not asked for ", "comes back", "come back") + ", because restored rows of " +
-           qualified_name(key.child) + " refer to " + (rows == 1 ? "it" : "them") + through(key);
+           qualified_name(key.child_part) + " refer to " + (rows == 1 ? "it" : "them") + through(key);
 }
 
 std::string unlinked_note(const ForeignKey &key, std::uint64_t rows, std::uint64_t changed) {
     const char *why = changed == 0      ? "is gone, and in no snapshot"
                       : changed == rows ? "has another value by now"
                                         : "is gone, or has another value by now";
-    return rows_that(rows, "", "loses its reference", "lose their reference") + " to " + qualified_name(key.parent) +
-           ": what it named " + why + through(key);
+    return rows_that(rows, "", "loses its reference", "lose their reference") + " to " +
+           qualified_name(key.parent_part) + ": what it named " + why + through(key);
 }
 
 std::string taken_note(const ForeignKey &key, std::uint64_t rows) {
     bool cleared = key.on_delete == ForeignKey::OnDelete::set_null;
     return (cleared ? rows_that(rows, "", "loses its reference to", "lose their references to")
                     : rows_that(rows, "", "goes with", "go with")) +
-           " removed rows of " + qualified_name(key.parent) + through(key);
+           " removed rows of " + qualified_name(key.parent_part) + through(key);
 }
 
 std::string left_out_note(const TablePlan &plan) {

@@ -65,7 +65,7 @@ bool Removals::keep_held_rows(const ForeignKey &key) {
     const TablePlan *child = follows() ? plan_.join(key.child) : plan_.table(key.child);
     std::string held_by = holders(key, child);
     std::uint64_t before = parent->kept.size();
-    AsOwner owner(readable(key.child).owner);
+    AsOwner owner(readable(key.child_part).owner);
     // One question at a time: joined by OR, they would be asked anew for every row.
     auto keep_those_of = [&](const std::string &children) {
         if (parent->remove.size() == 0)
@@ -86,7 +86,7 @@ bool Removals::keep_held_rows(const ForeignKey &key) {
 
 /// The rows that hold a row of the parent, as a FROM clause with alias c and a condition.
 std::string Removals::holders(const ForeignKey &key, const TablePlan *child) const {
-    std::string rows = readable(key.child).from + " c WHERE " + untouched(child, "c");
+    std::string rows = readable(key.child_part).from + " c WHERE " + untouched(child, "c");
     // References that are set to NULL hold nothing, where they are this community's to set.
     if (follows() && child && lets_go(*child, key))
         rows += " AND NOT EXISTS (SELECT FROM " + child->see("present") + " x WHERE " + child->same_key("x", "c") +
@@ -140,12 +140,19 @@ void Removals::gather_what_was_taken() {
     }
 }
 
+void Removals::forget_what_was_not_added() {
+    for (const auto &table : plan_.tables())
+        if (follows() && table->kept.size() > 0)
+            table->kept.fill(query_, all_rows(*table, "kept") + " k WHERE EXISTS (SELECT FROM " + table->see("added") +
+                                         " x WHERE " + table->same_key("x", "k") + ")");
+}
+
 std::uint64_t Removals::held_by(const ForeignKey &key, const TablePlan &parent) const {
     const TablePlan *child = plan_.table(key.child);
     std::string holders_of_k = " EXISTS (SELECT FROM " + holders(key, child) + " AND " + key.refers("k", "c") + ")";
     if (child)
         holders_of_k += " OR EXISTS (SELECT FROM " + child->written_rows() + " c WHERE " + key.refers("k", "c") + ")";
-    AsOwner owner(readable(key.child).owner);
+    AsOwner owner(readable(key.child_part).owner);
     Rows rows = query_.run("SELECT pg_catalog.count(*) FROM " + parent.see("kept") + " k WHERE" + holders_of_k);
     return static_cast<std::uint64_t>(rows[0].bigint(1));
 }

@@ -15,6 +15,8 @@ public:
     void clear_references();
     /// Note what was taken from beyond the selection.
     void gather_what_was_taken();
+    /// Forget the rows that were to be taken, and stay: nobody had asked for them.
+    void forget_what_was_not_added();
     /// How many of the parent's rows that stay have rows of this key's child that refer to them.
     std::uint64_t held_by(const ForeignKey &key, const TablePlan &parent) const;
 

@@ -49,9 +49,12 @@ std::string refers_into(const ForeignKey &key, const TablePlan &parent) {
     std::vector<std::string> columns;
     for (const ForeignKey::Pair &pair : key.pairs)
         columns.push_back(pair.parent_column);
-    return is_in(chosen_rows(parent), key.child, columns, [&](std::size_t i, const std::string &name) {
-        return key.refers(key.pairs[i], name, quote_name(key.pairs[i].child_column));
-    });
+    std::string rows = "(SELECT s.* FROM " + chosen_rows(parent) + " s WHERE true" + key.parent_belongs("s") + ")";
+    return is_in(rows, key.child, columns,
+                 [&](std::size_t i, const std::string &name) {
+                     return key.refers(key.pairs[i], name, quote_name(key.pairs[i].child_column));
+                 }) +
+           key.child_belongs("");
 }
 
 /// The rows of both sides where a condition over bare column names holds.
