@@ -82,6 +82,19 @@ INSERT INTO code VALUES ('k', 'l');
 SELECT try();
 SELECT changed();
 SELECT snapback.unprotect(t::regclass) FROM unnest('{half,whole,free,full_or_none}'::text[]) t;
+-- What was to be taken, and is not, since a row that stays refers to it: nobody had asked for it.
+CREATE TABLE hub (id text PRIMARY KEY, cid text NOT NULL, spoke int);
+CREATE TABLE spoke (id int PRIMARY KEY, cid text NOT NULL, hub text NOT NULL REFERENCES hub);
+ALTER TABLE hub ADD FOREIGN KEY (spoke) REFERENCES spoke ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;
+BEGIN; INSERT INTO hub VALUES ('k', 'a', 1); INSERT INTO spoke VALUES (1, 'a', 'k'); COMMIT;
+SELECT snapback.protect('hub', 'x.one', community_column => 'cid'), snapback.protect('spoke', 'x.two', community_column => 'cid');
+DELETE FROM snapback.snapshot;
+SELECT snapback.capture('a') IS NOT NULL;
+BEGIN; INSERT INTO hub VALUES ('l', 'a', 2); INSERT INTO spoke VALUES (2, 'a', 'l'); COMMIT;
+UPDATE hub SET spoke = 2 WHERE id = 'k';
+SELECT relation, deletes, kept, taken FROM snapback.preview_restore('{x.two}', NULL, 'a', '{"held": "follow"}');
+SELECT relation, deleted, kept, taken FROM snapback.restore('{x.two}', NULL, 'a', '{"held": "follow"}');
+SELECT snapback.unprotect('hub'), snapback.unprotect('spoke');
 DELETE FROM watched; DROP TABLE half, whole, free, full_or_none;
 
 -- A parent that is another community's by now: its children do not follow it there.

@@ -42,13 +42,16 @@ class MisfitSearch {
 public:
     MisfitSearch(Query &query, const TablePlan &plan) : query_(query), plan_(plan), rows_(query, plan) {}
 
-    std::vector<std::string> run() {
+    std::vector<std::string> run(const std::vector<ForeignKey> &keys) {
         AsOwner owner(plan_.live.owner); // expressions are read from the catalogs under the settings they are run with
         read_mandatory_columns();
         find_missing_values();
         find_nulls();
         find_refused_by_checks();
         find_unplaced();
+        for (const ForeignKey &key : keys)
+            if (key.child == plan_.live.relation && key.match_full)
+                find_half_references(key);
         return std::move(found_);
     }
 
@@ -151,6 +154,21 @@ private:
                              " of the snapshot: make one that does, or restore other options");
     }
 
+    /// References of which a part is NULL, where the foreign key is MATCH FULL: it may be newer than the snapshot.
+    void find_half_references(const ForeignKey &key) {
+        std::string columns;
+        for (const ForeignKey::Pair &pair : key.pairs)
+            columns += (columns.empty() ? "w." : ", w.") + quote_name(pair.child_column);
+        Rows rows = query_.run("SELECT pg_catalog.min(" + key_text(plan_, "w") + "), pg_catalog.count(*) FROM " +
+                               plan_.written_rows() + " w WHERE pg_catalog.num_nulls(" + columns + ") BETWEEN 1 AND " +
+                               std::to_string(key.pairs.size() - 1) + key.child_belongs("w"));
+        if (rows[0].bigint(2) > 0)
+            found_.push_back("foreign key \"" + key.name + "\" takes NULL in all its columns or in none, and " +
+                             counted(rows[0].bigint(2), rows[0].text(1)) +
+                             " of the snapshot would have it in some: change the foreign key, or restore other "
+                             "options");
+    }
+
     static std::string counted(std::int64_t rows, const std::string &key) {
         return rows == 1 ? "the row with the key " + key
                          : std::to_string(rows) + " rows, the first of them with the key " + key;
@@ -185,10 +203,10 @@ void require_distinct_keys(Query &query, const TablePlan &plan) {
         throw key_has_changed(plan, "more than one row with the key " + twice[0].text(1));
 }
 
-void find_misfits(Query &query, TablePlan &plan) {
+void find_misfits(Query &query, TablePlan &plan, const std::vector<ForeignKey> &keys) {
     if (plan.written() == 0)
         return;
-    for (const std::string &misfit : MisfitSearch(query, plan).run())
+    for (const std::string &misfit : MisfitSearch(query, plan).run(keys))
         plan.obstacles.push_back(
             Error(sqlstate::restore_conflict, plan.live.name + " cannot be restored: " + misfit)
                 .with_hint("Nothing was changed; snapback.preview_restore() lists all obstacles."));

@@ -1,4 +1,5 @@
 #pragma once
+#include "catalog/foreign_keys.hpp"
 #include "restore/table_plan.hpp"
 
 namespace snapback {
@@ -8,8 +9,8 @@ namespace snapback {
 void require_distinct_keys(Query &query, const TablePlan &plan);
 
 /// Find rows of the plan that the table would refuse as it is now: NULL where a column takes none, a value that a CHECK
-/// refuses, a column that has to be given a value and has none. An obstacle each, naming column or constraint and the
-/// key of a row. Nothing is written to find out.
-void find_misfits(Query &query, TablePlan &plan);
+/// refuses, a column that has to be given a value and has none, half a reference. An obstacle each, naming column or
+/// constraint and the key of a row. Nothing is written to find out.
+void find_misfits(Query &query, TablePlan &plan, const std::vector<ForeignKey> &keys);
 
 } // namespace snapback

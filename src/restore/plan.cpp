@@ -36,7 +36,7 @@ Plan::Plan(Query &query, const RestoreOrder &order, CurrentRows &current)
     Closure(query_, *this).run();
     for (const auto &plan : tables_) {
         order_.look_at(plan->live.name, plan->written());
-        find_misfits(query_, *plan);
+        find_misfits(query_, *plan, foreign_keys_);
         for (std::string &note : drift_notes(plan->stored, plan->live))
             plan->notes.push_back(std::move(note));
     }
