@@ -139,6 +139,18 @@ DELETE FROM pupil WHERE cid = 'a'; DELETE FROM grade WHERE cid = 'a';
 SELECT snapback.unprotect('grade');
 SELECT restored('{x.two}');
 SELECT * FROM pupil WHERE cid = 'a' ORDER BY id;
+-- One of a column that is computed.
+CREATE TABLE medal (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, n int, prize int GENERATED ALWAYS AS (n + 1) STORED) PARTITION BY RANGE (id);
+CREATE TABLE medal_low PARTITION OF medal FOR VALUES FROM (MINVALUE) TO (10);
+CREATE TABLE medal_high PARTITION OF medal FOR VALUES FROM (10) TO (MAXVALUE);
+ALTER TABLE medal_low ADD FOREIGN KEY (prize) REFERENCES prize;
+INSERT INTO medal (id, cid, n) VALUES (1, 'a', 1), (11, 'a', 98), (2, 'b', 2);
+SELECT snapback.protect('medal', 'x.one');
+SELECT snapback.capture('a') IS NOT NULL;
+DELETE FROM medal WHERE cid = 'a'; DELETE FROM prize WHERE cid = 'a';
+SELECT restored('{x.one}');
+SELECT * FROM medal WHERE cid = 'a' ORDER BY id;
+SELECT snapback.unprotect('medal');
 -- What a partition's rows are told by an expression is somebody's code.
 CREATE TABLE coded (id int, cid text NOT NULL REFERENCES community, grade int) PARTITION BY LIST ((id % 2));
 CREATE TABLE coded_0 PARTITION OF coded FOR VALUES IN (0);

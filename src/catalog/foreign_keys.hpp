@@ -11,9 +11,9 @@ namespace snapback {
 /// refers to: then it is about those rows of the table that are, or belong, in that partition.
 struct ForeignKey {
     std::string name;
-    Oid child; // the table, or the partition as long as no table is asked for
+    Oid child; // the table that rows are restored into
     Oid parent;
-    Oid child_part; // what has the key: the table itself, or a partition
+    Oid child_part; // what has the key: that table itself, or a partition
     Oid parent_part;
     Oid index; // the parent's, which keeps the referenced values unique
     struct Pair {
@@ -63,7 +63,8 @@ ReadableRelation readable(Oid relation);
 /// one whose rows are told by an expression.
 std::vector<ForeignKey> foreign_keys_of(std::span<const Oid> relations);
 
-/// The foreign keys that lead from a table to one row each, in the order of their names; without such copies.
+/// The foreign keys that lead from a table to one row each, in the order of their names; without such copies. Their
+/// parents are what they name, be it a partition.
 std::vector<ForeignKey> foreign_keys_from(Oid child);
 
 /// A table's foreign key to one row by its name, if there is one.

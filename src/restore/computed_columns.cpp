@@ -12,12 +12,13 @@ std::vector<ComputedColumn> computed_columns(Query &query, const RelationShape &
                                   "       pg_catalog.pg_get_expr(d.adbin, d.adrelid)"
                                   " FROM pg_catalog.pg_attribute a"
                                   " JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
-                                  " WHERE a.attrelid = $1 AND a.attgenerated <> '' AND NOT a.attisdropped AND EXISTS ("
-                                  "   SELECT FROM pg_catalog.pg_constraint f WHERE f.contype = 'f'"
-                                  "     AND (f.conrelid = $1 AND a.attnum = ANY (f.conkey) OR f.confrelid = $1 AND "
-                                  "a.attnum = ANY (f.confkey)))"
+                                  " WHERE a.attrelid = $1 AND a.attgenerated = 's' AND NOT a.attisdropped"
+                                  // A partition may have foreign keys of its own.
+                                  "   AND ($2 OR EXISTS (SELECT FROM pg_catalog.pg_constraint f WHERE f.contype = 'f'"
+                                  "     AND (f.conrelid = $1 AND a.attnum = ANY (f.conkey)"
+                                  "       OR f.confrelid = $1 AND a.attnum = ANY (f.confkey))))"
                                   " ORDER BY a.attnum",
-                                  {Value::regclass(live.relation)}))
+                                  {Value::regclass(live.relation), Value::boolean(live.partitioned)}))
         computed.push_back({row.text(1), row.oid(2), row.integer(3), row.oid(4), row.text(5)});
     return computed;
 }
