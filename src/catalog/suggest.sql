@@ -45,7 +45,7 @@ BEGIN
                   FROM snapback.best_steps(steps, parents) b WHERE b.relation = ANY (relations)
                   ORDER BY b.relation::text COLLATE "C", place LOOP
         IF choice.choices > 1 AND choice.place = 1 THEN
-            RETURN NEXT snapback.comment_line(format('%s: more than one path leads to a community; keep one of these:', choice.relation));
+            RETURN NEXT snapback.comment_line(format('%s: more than one path leads to a community; keep the one that says whose a row is:', choice.relation));
         END IF;
         line := format('SELECT snapback.protect(%L, %L, %s);', choice.relation, snapback.likely_option(choice.relation, choice.via),
                        choice.arguments);
