@@ -8,12 +8,13 @@ import statistics
 import threading
 import time
 
-from live_server import connect, connect_again, end, equal, kill, large_community, ok, pg_ctl, psycopg2, sql, write
+from live_server import connect, connect_again, end, equal, eventually, kill, large_community, ok, pg_ctl, psycopg2, sql, write
 from memory_peak import Peak
 
 ROWS = int(os.environ.get("BIG_RESTORE_ROWS", "100000"))
 LIMIT_MB = 256  # over what a session has that has captured something small
 LIMIT_WAL_KB = 256  # not yet written, for most of the time
+LIMIT_COPIES = 1.2  # of the rows' bytes, in temporary files
 LIMIT_SECONDS = 2  # for a restore to heed that it is cancelled, on a machine that does other things too
 DATABASE = "big"
 TABLES = {"forum.member": ROWS // 10, "forum.topic": ROWS // 10, "forum.post": ROWS // 2, "forum.reaction": ROWS // 10 * 3}
@@ -187,6 +188,11 @@ def lose_everything(then=""):
     sql(witness, "VACUUM ANALYZE")  # as autovacuum does it in time: what the planner knows is then wrong after the restore
 
 
+def spilled_bytes():
+    """What sessions of this database that have ended, or been idle, have put into temporary files so far."""
+    return sql(witness, "SELECT temp_bytes FROM pg_stat_database WHERE datname = current_database()")
+
+
 def mislead_planner():
     """Have the planner take the tables for as good as empty: VACUUM guesses from the pages that it reads, and of those the rows have left
     it may see one or two that hold others'."""
@@ -218,7 +224,12 @@ for how in (cancel, crash, stop):
     interrupt(how, restore_all, "inserting", "forum.post")
     interrupt(how, restore_all, "checking")
 mislead_planner()
+spilled = spilled_bytes()
 seconds = restore_whole("restore after total loss", restore_all, whole, "inserting")
+eventually(lambda: spilled_bytes() > spilled)
+copies = float((spilled_bytes() - spilled) / sql(witness, f"SELECT sum(bytes) FROM snapback.snapshot_contents('{snapshot}')"))
+ok(copies < LIMIT_COPIES, "the rows are put into temporary files once, and little beside them", f"{copies:.2f} times their bytes")
+print(f"# {copies:.2f} times the rows' bytes in temporary files", flush=True)
 ok(seconds < 10 + ROWS / 5000, "in a time that goes by the rows, although the tables were analyzed while they were lost", f"{seconds:.1f} s")
 
 write(witness, f"UPDATE forum.post SET body = 'x' || body WHERE id <= {ROWS // 2}; UPDATE forum.reaction SET kind = 'x' WHERE post <= {ROWS // 2}")
