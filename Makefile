@@ -5,7 +5,6 @@ MODULE_big   = pg_snapback
 
 ROOMS        = core postgres settings catalog snapshot guard approval restore schedule
 SOURCES      = $(wildcard src/*.cpp) $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.cpp))
-OUR_HEADERS = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.hpp))
 OBJS         = $(SOURCES:.cpp=.o)
 
 # The install script is the rooms' declarations, joined in the one order in which they build on each other.
@@ -13,9 +12,9 @@ SQL_PARTS    = $(shell cat src/install_order)
 DATA_built   = $(EXTENSION)--$(EXTVERSION).sql
 
 PG_CXXFLAGS  = -std=c++20 -fvisibility=hidden -fvisibility-inlines-hidden -Wall -Wextra -Werror $(SANITIZE)
-PG_CPPFLAGS  = -Isrc
+PG_CPPFLAGS  = -Isrc -MMD -MP
 SHLIB_LINK   = -lstdc++ -lzstd -lcrypto -lcurl -lpthread $(SANITIZE)
-EXTRA_CLEAN  = $(EXTENSION)--$(EXTVERSION).sql build results output_iso regression.diffs regression.out
+EXTRA_CLEAN  = $(EXTENSION)--$(EXTVERSION).sql $(OBJS:.o=.d) build results output_iso regression.diffs regression.out
 
 # `make installcheck` needs a running server, a superuser's PGUSER, max_prepared_transactions >= 10 and a few free
 # max_worker_processes; `scripts/server make installcheck` brings one that has it all.
@@ -38,11 +37,12 @@ $(EXTENSION)--$(EXTVERSION).sql: src/install_order $(SQL_PARTS)
 	{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; cat $(SQL_PARTS); } > $@
 
 # The pure core never sees a Postgres header: its include path has none.
-src/core/%.o: src/core/%.cpp $(wildcard src/core/*.hpp)
-	$(CXX) $(filter-out -Wmissing-prototypes,$(CXXFLAGS)) -Isrc -c -o $@ $<
+src/core/%.o: src/core/%.cpp
+	$(CXX) $(filter-out -Wmissing-prototypes,$(CXXFLAGS)) -Isrc -MMD -MP -c -o $@ $<
 
-# PGXS tracks no header dependencies.
-$(OBJS): $(OUR_HEADERS) Makefile
+# PGXS tracks no header dependencies: the compiler writes them beside each object file.
+-include $(OBJS:.o=.d)
+$(OBJS): Makefile
 
 clean: clean-boundary
 .PHONY: clean-boundary
