@@ -10,10 +10,13 @@ CREATE ROLE snapback_trent;
 GRANT USAGE, CREATE ON SCHEMA app TO snapback_mallory, snapback_trent;
 GRANT REFERENCES ON community TO snapback_mallory, snapback_trent;
 -- What any code that runs notes: who it ran as, and whether it could become somebody else or touch what is not its own.
-CREATE TABLE seen (place text, ran_as text, escaped text);
+CREATE TABLE seen (place text, ran_as text, escaped text, by_trigger text);
 CREATE TABLE treasure (t text);
 CREATE TABLE armed (yes boolean);
 GRANT INSERT ON seen TO PUBLIC;
+-- A trigger of another owner's, which nobody may get around by being called while a restore has triggers off.
+CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.by_trigger := 'witnessed'; RETURN NEW; END $$;
+CREATE TRIGGER witness BEFORE INSERT ON seen FOR EACH ROW EXECUTE FUNCTION witness();
 GRANT SELECT ON armed TO PUBLIC;
 -- What a generated column of hers refers to is another's.
 CREATE TABLE peg (id int PRIMARY KEY);
@@ -71,7 +74,7 @@ SELECT snapback.protect('trap', 'x.one', filter => 'mallory.number(id, ''filter'
 SELECT watch('trap'), keep();
 INSERT INTO armed VALUES (true);
 SELECT snapback.capture('a') IS NOT NULL, snapback.capture('b') IS NOT NULL;
-SELECT DISTINCT place, ran_as, escaped FROM seen ORDER BY 1;
+SELECT DISTINCT place, ran_as, escaped, by_trigger FROM seen ORDER BY 1;
 TRUNCATE armed;
 DELETE FROM trap WHERE id = 1;
 UPDATE trap SET n = 20 WHERE id = 2;
@@ -84,16 +87,28 @@ SELECT current_setting('search_path'), current_setting('snapback.community', tru
 COMMIT;
 TRUNCATE armed;
 SELECT changed();
-SELECT DISTINCT place, ran_as, escaped FROM seen ORDER BY 1;
+SELECT DISTINCT place, ran_as, escaped, by_trigger FROM seen ORDER BY 1;
 TRUNCATE seen;
 INSERT INTO armed VALUES (true);
 SELECT count(*) FROM snapback.list_snapshots('a') s, snapback.snapshot_rows(s.id, 'trap') WHERE s.kind = 'manual';
 SELECT c.rows FROM snapback.list_snapshots('a') s, snapback.snapshot_contents(s.id) c WHERE s.kind = 'manual';
 SELECT inserts, updates, deletes FROM snapback.preview_restore('{x.one}', NULL, 'a');
-SELECT DISTINCT place, ran_as, escaped FROM seen ORDER BY 1;
+SELECT DISTINCT place, ran_as, escaped, by_trigger FROM seen ORDER BY 1;
 TRUNCATE armed;
 TABLE treasure;
 SELECT rolsuper FROM pg_roles WHERE rolname = 'snapback_mallory';
+
+-- The statements of a rule are no function's: one that would fire keeps its table from being restored.
+DELETE FROM trap WHERE id = 1;
+SET ROLE snapback_mallory;
+CREATE RULE "Shout" AS ON INSERT TO trap DO ALSO INSERT INTO app.seen VALUES ('rule', current_user, '');
+ALTER TABLE trap ENABLE ALWAYS RULE "Shout";
+RESET ROLE;
+SELECT obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
+SELECT fails($$SELECT restored()$$);
+ALTER TABLE trap ENABLE RULE "Shout";
+SELECT restored();
+SELECT changed();
 SELECT snapback.unprotect('trap'); DELETE FROM watched; DELETE FROM snapback.snapshot; DROP TABLE trap;
 
 -- Row security that binds the owner fails the capture; otherwise it leaves nothing out.

@@ -2,8 +2,9 @@
 #include "restore/apply.hpp"
 
 #include "postgres/as_owner.hpp"
-#include "postgres/setting_scope.hpp"
+#include "postgres/triggers_off.hpp"
 #include "postgres/wal_pace.hpp"
+#include "restore/always_fired.hpp"
 #include "settings/settings.hpp"
 
 namespace snapback {
@@ -109,9 +110,8 @@ private:
 } // namespace
 
 void apply(Query &query, const Plan &plan, Progress &progress) {
-    // Nothing that a trigger does may wait until commit, where it would have more rights than its owner's.
-    query.run("SET CONSTRAINTS ALL IMMEDIATE");
-    SettingScope triggers_off("session_replication_role", "replica");
+    make_constraint_triggers_immediate(query, plan);
+    TriggersOff triggers_off;
     Writer writer(query, progress);
     progress.at("deleting");
     for (const auto &table : plan.tables()) {

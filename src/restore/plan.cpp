@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "restore/always_fired.hpp"
 #include "restore/closure.hpp"
 #include "restore/difference.hpp"
 #include "restore/drift.hpp"
@@ -37,6 +38,7 @@ Plan::Plan(Query &query, const RestoreOrder &order, CurrentRows &current)
     for (const auto &plan : tables_) {
         order_.look_at(plan->live.name, plan->written());
         find_misfits(query_, *plan, foreign_keys_);
+        find_always_rules(query_, *plan);
         for (std::string &note : drift_notes(plan->stored, plan->live))
             plan->notes.push_back(std::move(note));
     }

@@ -1,0 +1,71 @@
+// The server calls a hook around functions that the hook asks for (fmgr.h); here, the functions of users.
+#include "postgres/triggers_off.hpp"
+
+extern "C" {
+#include "access/transam.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "commands/trigger.h"
+}
+
+namespace snapback {
+
+namespace {
+
+bool triggers_are_off = false;
+int functions_running = 0; // calls of users' functions, one within the other
+needs_fmgr_hook_type next_needs_hook = nullptr;
+fmgr_hook_type next_hook = nullptr;
+
+/// Whether a function is a user's; what is written in C was made by a superuser.
+bool is_users(Oid function) {
+    if (function < FirstNormalObjectId)
+        return false;
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    Oid language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang;
+    ReleaseSysCache(tuple);
+    return language != ClanguageId && language != INTERNALlanguageId;
+}
+
+bool needs_hook(Oid function) {
+    return (triggers_are_off && is_users(function)) || (next_needs_hook && next_needs_hook(function));
+}
+
+/// Give the outermost of users' functions the triggers back while it runs. The variable is set directly: to set the
+/// setting would have every function plan its statements again at each call.
+void around_function(FmgrHookEventType event, FmgrInfo *function, Datum *argument) {
+    if (triggers_are_off) {
+        if (event == FHET_START ? functions_running++ == 0 : --functions_running == 0)
+            SessionReplicationRole =
+                event == FHET_START ? SESSION_REPLICATION_ROLE_ORIGIN : SESSION_REPLICATION_ROLE_REPLICA;
+    }
+    if (next_hook)
+        next_hook(event, function, argument);
+}
+
+void install_hooks() {
+    static bool installed = false;
+    if (installed)
+        return;
+    next_needs_hook = needs_fmgr_hook;
+    next_hook = fmgr_hook;
+    needs_fmgr_hook = needs_hook;
+    fmgr_hook = around_function;
+    installed = true;
+}
+
+} // namespace
+
+TriggersOff::TriggersOff() : outer_(triggers_are_off) {
+    install_hooks();
+    functions_running = 0;
+    triggers_are_off = true;
+}
+
+TriggersOff::~TriggersOff() {
+    triggers_are_off = outer_;
+}
+
+} // namespace snapback
