@@ -238,6 +238,12 @@ SELECT changed();
 ALTER TABLE ruled DISABLE RULE no_update; UPDATE ruled SET v = 'x' WHERE id = 2; ALTER TABLE ruled ENABLE ALWAYS RULE no_update;
 SELECT fails($$SELECT restored()$$);
 ALTER TABLE ruled DISABLE RULE no_update;
+-- A trigger that fires although triggers are off may keep a row from being written, which is noticed.
+CREATE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER keep_out BEFORE UPDATE ON ruled FOR EACH ROW EXECUTE FUNCTION keep_out();
+ALTER TABLE ruled ENABLE ALWAYS TRIGGER keep_out;
+SELECT fails($$SELECT restored()$$);
+DROP TRIGGER keep_out ON ruled;
 SELECT restored();
 SELECT count(*) FROM above;
 SELECT snapback.unprotect('ruled'); DELETE FROM watched;

@@ -86,7 +86,7 @@ private:
             throw Error(sqlstate::restore_conflict, "restoring " + plan.live.name + " touched " +
                                                         std::to_string(query_.affected()) + " rows instead of " +
                                                         std::to_string(planned))
-                .with_hint("A trigger that is ENABLE ALWAYS or REPLICA, or a rule, may have interfered.");
+                .with_hint("A trigger that is ENABLE ALWAYS or REPLICA may have interfered.");
     }
 
     void run_counted(const TablePlan &plan, const std::string &sql, std::uint64_t planned) {
