@@ -4,6 +4,7 @@
 #include "guard/guarded_path.hpp"
 #include "guard/restore_epoch.hpp"
 #include "postgres/boundary.hpp"
+#include "postgres/running_at_commit.hpp"
 #include "settings/settings.hpp"
 
 extern "C" {
@@ -14,6 +15,7 @@ PGDLLEXPORT void _PG_init(void);
 void _PG_init(void) {
     snapback::entry([] {
         snapback::define_settings();
+        snapback::reserve_list_of_running();
         snapback::watch_community_locks();
         snapback::watch_restores();
         snapback::watch_guarded_paths();

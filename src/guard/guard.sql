@@ -6,24 +6,13 @@ CREATE TABLE snapback.restore_epoch (
     restored_at timestamptz NOT NULL
 );
 COMMENT ON TABLE snapback.restore_epoch IS
-    'The last restore of each community: its transaction and when it was about to commit. Means nothing in another cluster, so it is never dumped';
-
--- The restore advances the epoch some time before it commits; what counts for those who begin meanwhile is the commit.
-CREATE FUNCTION snapback.date_restore_epoch() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    UPDATE snapback.restore_epoch SET restored_at = clock_timestamp() WHERE community = NEW.community AND xid = NEW.xid;
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION snapback.date_restore_epoch() IS 'Internal, a trigger: sets the time of a restore once more as it commits';
-CREATE CONSTRAINT TRIGGER date_at_commit AFTER INSERT OR UPDATE OF xid ON snapback.restore_epoch
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION snapback.date_restore_epoch();
-ALTER TABLE snapback.restore_epoch ENABLE ALWAYS TRIGGER date_at_commit;
+    'The last restore of each community: its transaction, and when it was about to commit (for people only). Means nothing in another cluster, so it is never dumped';
 
 CREATE FUNCTION snapback.advance_restore_epoch(community text) RETURNS void
     LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_advance_restore_epoch';
 COMMENT ON FUNCTION snapback.advance_restore_epoch(text) IS
-    'Internal building block of the restore: notes that this transaction restores the community, so that nobody writes back what they read before';
+    'Internal building block of the restore: notes that this transaction restores the community, so that nobody writes back what they read before. '
+    'The transaction can no longer be prepared (0A000). Raises 53200 where the server''s shared memory has no room for a list of its sessions';
 
 CREATE FUNCTION snapback.lock_for_restore(community text) RETURNS void
     LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_lock_for_restore';

@@ -7,6 +7,7 @@
 #include "postgres/heavy_lock.hpp"
 #include "postgres/invalidation.hpp"
 #include "postgres/query.hpp"
+#include "postgres/running_at_commit.hpp"
 #include "postgres/table_scan.hpp"
 
 extern "C" {
@@ -21,7 +22,7 @@ namespace {
 struct Epoch {
     std::string community;
     FullTransactionId transaction; // that restored it
-    std::uint64_t stale_in;        // the number of this session's transaction that may have read before it; 0: none
+    std::uint64_t stale_in;        // the number of this session's transaction that was running as it committed; 0: none
 };
 using Epochs = std::unordered_multimap<std::uint64_t, Epoch>; // by the key of the community's lock
 
@@ -33,56 +34,33 @@ struct Knowledge {
     std::uint64_t changes = 1;        // heard of so far
     std::uint64_t changes_loaded = 0; // heard of before `epochs` was read
     std::uint64_t transaction = 1;    // number of the current transaction, from the loading of the library on
-    std::uint64_t changed_in =
-        1; // the transaction during which a change was last heard of: the first saw no earlier ones
 };
 Knowledge known;
 
-// A restore that commits while a transaction is under way is told by the message that then arrives. A session that was
-// not listening when its transaction began has only times to go by: that of the restore's commit, and how long after it
-// the commit may have become visible.
-constexpr TimestampTz commit_allowance = 2 * USECS_PER_SEC;
-
 void note_change(Oid relation) noexcept {
-    if (OidIsValid(relation) && OidIsValid(known.table) && relation != known.table)
-        return;
-    known.changes++;
-    // Messages that are taken in while a transaction starts tell of restores that it will see.
-    if (IsTransactionState())
-        known.changed_in = known.transaction;
+    if (!OidIsValid(relation) || !OidIsValid(known.table) || relation == known.table)
+        known.changes++;
 }
 
 void note_transaction_end() noexcept {
     known.transaction++;
 }
 
-/// Whether this transaction may have read the community as it was before a restore that this session did not know of.
-bool may_have_read_before(TimestampTz restored_at) {
-    if (known.changed_in != known.transaction)
-        return false;
-    return restored_at + commit_allowance >= GetCurrentTransactionStartTimestamp();
-}
-
-Epoch read_epoch(const ScannedRow &row) {
-    std::string community = row.text(1);
+Epoch read_epoch(const ScannedRow &row, const ListedBy &restores) {
     FullTransactionId transaction = FullTransactionIdFromU64(DatumGetUInt64(row.datum(2)));
-    auto [before, end] = known.epochs.equal_range(lock_key(community));
-    for (; before != end; ++before)
-        if (before->second.community == community && FullTransactionIdEquals(before->second.transaction, transaction))
-            return before->second;
-    return {std::move(community), transaction,
-            may_have_read_before(DatumGetTimestampTz(row.datum(3))) ? known.transaction : 0};
+    return {row.text(1), transaction, restores.includes(transaction) ? known.transaction : 0};
 }
 
-/// Read the table anew, until no change was heard of meanwhile.
+/// Read the table again, until no change was heard of meanwhile. A restore is listed before its message goes out.
 void load_epochs() {
     while (known.changes_loaded != known.changes) {
         known.table = own_table("restore_epoch");
         std::uint64_t changes = known.changes;
         Epochs epochs;
+        ListedBy restores = current_transaction_listed_by();
         if (OidIsValid(known.table))
             scan_latest(known.table, [&](const ScannedRow &row) {
-                Epoch epoch = read_epoch(row);
+                Epoch epoch = read_epoch(row, restores);
                 std::uint64_t key = lock_key(epoch.community);
                 epochs.emplace(key, std::move(epoch));
             });
@@ -138,6 +116,7 @@ void refuse_stale_write_to_any() {
 }
 
 void advance_restore_epoch(const std::string &community) {
+    list_running_at_commit();
     Query query;
     query.run("INSERT INTO snapback.restore_epoch AS e (community, xid, restored_at) "
               "VALUES ($1, pg_catalog.pg_current_xact_id(), pg_catalog.clock_timestamp()) "

@@ -41,7 +41,7 @@ INSERT INTO contract VALUES
 
 -- A trigger, an event trigger: Postgres calls them, so nobody else has to run them with the extension's rights.
 CREATE TEMP TABLE definers AS SELECT name FROM contract WHERE definer
-    UNION ALL VALUES ('diff_rows'), ('undo_restore'), ('date_restore_epoch'), ('guard_new_partition'), ('note_renamed_columns');
+    UNION ALL VALUES ('diff_rows'), ('undo_restore'), ('guard_new_partition'), ('note_renamed_columns');
 
 SELECT plan(31 * 4 + 66);
 

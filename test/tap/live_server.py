@@ -134,7 +134,7 @@ def eventually(condition, seconds=PATIENCE):
 
 
 def write(connection, statement):
-    """Write; the guard may have a session try again while a restore gives its locks back, and soon after."""
+    """Write; the guard may have a session try again while a restore releases its locks."""
     def done():
         try:
             sql(connection, statement)

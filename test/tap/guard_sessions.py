@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Sessions that write to a community soon after its restore: who was not running when it committed is never refused, whatever
+the clock says, and whether or not the session has loaded the library before; and what happens where shared memory is short."""
+import time
+
+from live_server import connect, connect_again, end, equal, fresh_extension, ok, pg_ctl, psycopg2, sql
+
+DATABASE = "guard_sessions"
+database = fresh_extension(DATABASE)
+sql(database, """
+    CREATE TABLE community (id text PRIMARY KEY);
+    INSERT INTO community VALUES ('1'), ('2');
+    CREATE VIEW directory AS SELECT id AS community, id AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled FROM community;
+    CREATE TABLE item (id int PRIMARY KEY, community text NOT NULL REFERENCES community, n int);
+    INSERT INTO item VALUES (1, '1', 0), (2, '2', 0);
+    SELECT snapback.set_directory('directory'), snapback.add_category('c', 'C', ''), snapback.add_option('c.a', 'A', '');
+    SELECT snapback.protect('item', 'c.a'), snapback.capture('1')""")
+WRITE = "UPDATE item SET n = n + 1 WHERE id = 1"
+
+
+def restore(connection=None):
+    connection = connection or database
+    sql(connection, "UPDATE item SET n = 7 WHERE id = 1")
+    sql(connection, "SELECT relation FROM snapback.restore('{*}', NULL, '1')")
+
+
+def outcome(connection, *statements):
+    """How the last of these statements fares: its SQLSTATE, or done."""
+    try:
+        for statement in statements:
+            sql(connection, statement)
+        return "done"
+    except psycopg2.Error as error:
+        return error.pgcode
+
+
+def by_newcomers(seconds, **settings):
+    """How the first writes of new sessions fare, for so long: alone, in a transaction, prepared."""
+    outcomes = set()
+    count = 0
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for statements in ([WRITE], ["BEGIN", WRITE, "COMMIT"], ["PREPARE w AS " + WRITE, "EXECUTE w"],
+                           ["BEGIN", "SELECT n FROM item", WRITE, "COMMIT"]):
+            newcomer = connect(DATABASE, **settings)
+            outcomes.add(outcome(newcomer, *statements))
+            newcomer.close()
+            count += 1
+    return outcomes, count
+
+
+def test_newcomers():
+    restore()
+    outcomes, count = by_newcomers(2.2)
+    equal(outcomes, {"done"}, "of the new sessions that write in the two seconds after a restore, none is refused")
+    ok(count >= 20, "and there were many", count)
+    restore()
+    equal(by_newcomers(0.3, session_preload_libraries="pg_snapback")[0], {"done"}, "nor where the library is preloaded")
+    restore()
+    sql(database, "UPDATE snapback.restore_epoch SET restored_at = now() + interval '1 hour'")
+    equal(by_newcomers(0.3)[0], {"done"}, "nor after the clock has been set back")
+
+
+def test_who_was_running():
+    reader, writer, idle = connect(DATABASE), connect(DATABASE), connect(DATABASE)
+    sql(reader, "BEGIN; SELECT n FROM item")
+    sql(writer, "BEGIN; SELECT n FROM item; SAVEPOINT s; SELECT n FROM item; ROLLBACK TO s; UPDATE item SET n = 1 WHERE id = 2")
+    restore()
+    sql(database, "UPDATE snapback.restore_epoch SET restored_at = now() - interval '1 hour'")
+    equal([outcome(session, WRITE) for session in (reader, writer)], ["40001", "40001"],
+          "who was running when the restore committed is refused, even if the clock was set forward")
+    equal([outcome(session, "ROLLBACK", "BEGIN", WRITE, "COMMIT") for session in (reader, writer)], ["done", "done"], "and admitted in the next transaction")
+    equal(outcome(idle, WRITE), "done", "a session that was idle is admitted at once")
+    for session in (reader, writer, idle):
+        session.close()
+
+
+def test_foreign_ddl():
+    """More messages than a session can lag behind: it then forgets all it knows, and must not take that for a restore."""
+    restore()
+    writer = connect(DATABASE)
+    sql(writer, WRITE)
+    sql(writer, "BEGIN; SELECT n FROM item")
+    other = connect("postgres")
+    sql(other, "DO $$ BEGIN FOR i IN 1 .. 400 LOOP EXECUTE 'CREATE TEMP TABLE t (a int, b text, c text)'; DROP TABLE t; END LOOP; END $$")
+    other.close()
+    equal(outcome(writer, WRITE, "COMMIT"), "done", "changes of tables elsewhere, of which a session misses the messages, are no restore")
+    writer.close()
+
+
+def restart(*settings):
+    global database
+    database.close()
+    ok(pg_ctl("-m", "fast", "restart", *settings), "the server restarts")
+    database = connect_again(DATABASE)
+
+
+def use_up_shared_memory():
+    """Take locks until there is no room for more; what they took serves other locks afterwards, and nothing else."""
+    greedy = connect("postgres")
+    code = outcome(greedy, "SELECT count(pg_advisory_lock(i)) FROM generate_series(1, 10000000) i")
+    sql(greedy, "SELECT pg_advisory_unlock_all()")
+    greedy.close()
+    equal(code, "53200", "shared memory is used up")
+
+
+def test_short_memory():
+    restart()
+    use_up_shared_memory()
+    equal(outcome(database, WRITE), "done", "without room to list sessions, writers are admitted: no restore has begun since the start")
+    try:
+        restore()
+        got = "done"
+    except psycopg2.Error as error:
+        got = (error.pgcode, error.diag.message_primary, error.diag.message_hint)
+    equal(got, ("53200", "not enough shared memory to list the transactions that run beside a restore",
+                "Add pg_snapback to shared_preload_libraries and restart the server."), "a restore is refused, with what to do")
+    restart("-o", "-c shared_preload_libraries=pg_snapback")
+    use_up_shared_memory()
+    reader = connect(DATABASE)
+    sql(reader, "BEGIN; SELECT n FROM item")
+    restore()
+    equal([outcome(reader, WRITE), outcome(database, WRITE)], ["40001", "done"], "where the server preloads the library, the room is reserved")
+    reader.close()
+
+
+for test in (test_newcomers, test_who_was_running, test_foreign_ddl, test_short_memory):
+    test()
+end()
