@@ -127,9 +127,8 @@ void work(dsm_handle handle) {
     });
     if (!exchange)
         return;
-    call([&] { BackgroundWorkerInitializeConnectionByOid(exchange->database, exchange->user, 0); });
+    connect_worker(exchange->database, exchange->user);
     try {
-        make_session_independent();
         answer(exchange);
     } catch (const PostgresError &error) {
         const ErrorData &data = error.data();

@@ -3,6 +3,9 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "postgres/extension_lock.hpp"
 #include "postgres/query.hpp"
@@ -10,6 +13,7 @@
 extern "C" {
 #include "catalog/pg_database.h"
 #include "commands/extension.h"
+#include "mb/pg_wchar.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -17,6 +21,7 @@ extern "C" {
 #include "storage/latch.h"
 #include "storage/lock.h"
 #include "tcop/tcopprot.h"
+#include "utils/guc_tables.h"
 #include "utils/wait_event.h"
 }
 
@@ -83,21 +88,86 @@ void start_worker_at_commit(const WorkerKind &kind) {
     wanted.kinds[wanted.count++] = &kind;
 }
 
-void make_session_independent() {
-    static constexpr std::array<std::array<const char *, 2>, 8> fixed = {{
+namespace {
+
+/// The settings as the server has them, by name.
+using ServerSettings = std::unordered_map<std::string, std::string>;
+
+/// Visit every setting there is.
+template <class Visitor> void visit_settings(const Visitor &visit) {
+#if PG_VERSION_NUM >= 160000
+    int count = 0;
+    config_generic **settings = call([&] { return get_guc_variables(&count); });
+#else
+    int count = GetNumConfigOptions();
+    config_generic **settings = get_guc_variables();
+#endif
+    for (int i = 0; i < count; i++)
+        visit(*settings[i]);
+}
+
+/// Read the settings before the session has a database and a role: they are those of the server.
+ServerSettings server_settings() {
+    ServerSettings values;
+    visit_settings([&](const config_generic &setting) {
+        const char *value = call([&] { return GetConfigOption(setting.name, true, false); });
+        values[setting.name] = value ? value : "";
+    });
+    return values;
+}
+
+/// Whether a setting comes from ALTER DATABASE or ALTER ROLE.
+bool is_set_for_sessions(const config_generic &setting) {
+    return setting.source >= PGC_S_GLOBAL && setting.source <= PGC_S_DATABASE_USER;
+}
+
+/// Set it for the whole session, so that a reload does not undo it; a value that is not accepted is logged.
+void force_setting(const char *name, const char *value) {
+    call([&] { set_config_option(name, value, PGC_SU_BACKEND, PGC_S_OVERRIDE, GUC_ACTION_SET, true, WARNING, false); });
+}
+
+/// Give each setting that comes from the database or the role the server's value again, but for the extension's own.
+void undo_session_settings(const ServerSettings &server) {
+    constexpr std::string_view own = "snapback.";
+    std::vector<std::string> undone; // first all names: setting one may change the list
+    visit_settings([&](const config_generic &setting) {
+        if (is_set_for_sessions(setting) && !std::string_view(setting.name).starts_with(own))
+            undone.emplace_back(setting.name);
+    });
+    for (const std::string &name : undone)
+        if (auto value = server.find(name); value != server.end())
+            force_setting(name.c_str(), value->second.c_str());
+}
+
+/// Set what a worker relies on, whatever the server's configuration says.
+void fix_settings() {
+    static constexpr std::array<std::array<const char *, 2>, 11> fixed = {{
         {"search_path", "pg_catalog, pg_temp"},
         {"default_transaction_isolation", "read committed"},
         {"default_transaction_read_only", "off"},
         {"default_transaction_deferrable", "off"},
+        {"session_replication_role", "origin"},
         {"statement_timeout", "0"},
         {"lock_timeout", "0"},
         {"idle_in_transaction_session_timeout", "0"},
+        {"transaction_timeout", "0"}, // since 17
+        {"exit_on_error", "off"},
         {"row_security", "off"},
     }};
-    call([] {
-        for (const auto &[name, value] : fixed)
-            SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
-    });
+    force_setting("client_encoding", GetDatabaseEncodingName());
+    for (const auto &[name, value] : fixed)
+        if (call([&] { return GetConfigOption(name, true, false); }))
+            force_setting(name, value);
+}
+
+} // namespace
+
+void connect_worker(Oid database, Oid role) {
+    call([] { load_file("$libdir/plpgsql", false); }); // so that its settings are known beforehand
+    ServerSettings server = server_settings();
+    call([&] { BackgroundWorkerInitializeConnectionByOid(database, role, 0); });
+    undo_session_settings(server);
+    fix_settings();
 }
 
 namespace {
@@ -119,9 +189,8 @@ void run_worker(Datum database, void (*work)()) {
         pqsignal(SIGTERM, die);
         pqsignal(SIGHUP, SignalHandlerForConfigReload);
         BackgroundWorkerUnblockSignals();
-        BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), owner, 0);
     });
-    make_session_independent();
+    connect_worker(DatumGetObjectId(database), owner);
     try {
         work();
     } catch (const PostgresError &) { // has undone its transaction

@@ -16,13 +16,14 @@ struct WorkerKind {
 /// the server has no worker slot left none is started, so the queue run must ask again for work that is left.
 void start_worker_at_commit(const WorkerKind &kind);
 
-/// Run a worker's work: connect to the database as the extension's owner, make the session independent of what others
-/// can set for it (search path, timeouts, transaction defaults), then call the body. Where the extension is dropped
-/// meanwhile, that ends the work, and is no failure.
+/// Run a worker's work: connect to the database as the extension's owner, then call the body. Where the extension is
+/// dropped meanwhile, that ends the work, and is no failure.
 void run_worker(Datum database, void (*work)());
 
-/// Undo what a database's or a role's owner may have set for sessions: search path, timeouts, transaction defaults.
-void make_session_independent();
+/// Connect this worker to a database as a role. Of what is set for the database or the role (ALTER DATABASE, ALTER
+/// ROLE: role, search path, timeouts, transaction defaults ...) only the extension's own settings, snapback.*, reach
+/// it.
+void connect_worker(Oid database, Oid role);
 
 /// Whether somebody waits to have this database for themselves: to drop or rename it, or to make another one of it.
 bool database_is_wanted();

@@ -40,11 +40,31 @@ END
 $$;
 COMMENT ON FUNCTION snapback.directory_problem() IS 'What keeps the directory from being read; null where nothing does. Internal.';
 
+CREATE FUNCTION snapback.settings_against_jobs() RETURNS TABLE (subject text, assignment text, undoing text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT concat_ws(', ', 'database ' || d.datname, CASE WHEN s.setrole <> 0 THEN 'role ' || r.rolname WHEN d.oid IS NULL THEN 'all roles' END),
+           a.name || ' = ' || a.value,
+           concat_ws(' ', 'ALTER ROLE', coalesce(quote_ident(r.rolname), 'ALL'), 'IN DATABASE ' || quote_ident(d.datname), 'RESET', a.name)
+    FROM pg_db_role_setting s
+    LEFT JOIN pg_roles r ON r.oid = s.setrole
+    LEFT JOIN pg_database d ON d.oid = s.setdatabase
+    CROSS JOIN unnest(s.setconfig) AS c (assignment)
+    CROSS JOIN LATERAL (SELECT split_part(c.assignment, '=', 1), substr(c.assignment, strpos(c.assignment, '=') + 1)) AS a (name, value)
+    WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) AND (s.setrole = 0 OR r.rolsuper)
+      AND CASE a.name WHEN 'role' THEN NOT EXISTS (SELECT FROM pg_roles u WHERE u.rolname = a.value AND u.rolsuper) AND a.value <> 'none'
+                      WHEN 'default_transaction_read_only' THEN a.value::boolean
+                      ELSE false END
+$$;
+COMMENT ON FUNCTION snapback.settings_against_jobs() IS
+    'Settings of this database, or of superusers, with which the jobs of pg_cron cannot work, and what takes each back. Workers of the extension are not concerned: they start with the server''s settings. Internal.';
+
 CREATE FUNCTION snapback.health() RETURNS TABLE (concern text, subject text, problem text, hint text)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     unreadable text := snapback.directory_problem();
+    stuck constant text := 'run SELECT snapback.process_queue(); if that does not help, look for free background workers (max_worker_processes), snapback.schedule() and errors in the server''s log';
 BEGIN
     IF unreadable IS NOT NULL THEN
         RETURN QUERY SELECT 'directory', coalesce((SELECT d.relation::text FROM snapback.directory d), 'none'), unreadable,
@@ -73,6 +93,24 @@ BEGIN
     SELECT 'mail', m.id::text, 'could not be sent: ' || coalesce(m.last_error, 'no reason is known'), 'see the settings snapback.smtp_*'
     FROM snapback.mail m WHERE m.state = 'failed' OR (m.state = 'queued' AND m.attempts > 0)
     UNION ALL
+    -- The longest wait between two tries is 19 minutes, the longest try takes ten.
+    SELECT 'mail', m.id::text, format('was due at %s and has not been tried', m.next_try_at), stuck
+    FROM snapback.mail m
+    WHERE m.state = 'queued' AND m.next_try_at NOT BETWEEN clock_timestamp() - interval '5 minutes' AND clock_timestamp() + interval '20 minutes'
+    UNION ALL
+    SELECT 'mail', m.id::text, format('has been on its way since %s', m.claimed_at), stuck
+    FROM snapback.mail m WHERE m.state = 'sending' AND m.claimed_at < clock_timestamp() - interval '15 minutes'
+    UNION ALL
+    SELECT 'restore', r.id::text, format('has waited for a worker since %s', r.requested_at), stuck
+    FROM snapback.restore_run r WHERE r.state = 'queued' AND r.requested_at < clock_timestamp() - interval '5 minutes'
+    UNION ALL
+    SELECT 'restore', r.id::text, 'its worker has ended, and nobody has noted that', stuck
+    FROM snapback.restore_run r
+    WHERE r.state = 'running' AND r.started_at < clock_timestamp() - interval '5 minutes' AND snapback.restore_is_abandoned(r.id)
+    UNION ALL
+    SELECT 'settings', s.subject, s.assignment || ' keeps the scheduled jobs from their work', 'run ' || s.undoing
+    FROM snapback.settings_against_jobs() s
+    UNION ALL
     SELECT 'restore', r.id::text, format('%s: %s', r.state, r.message), 'the owner may approve again while the request lives'
     FROM snapback.restore_run r WHERE r.state IN ('failed', 'interrupted') AND r.sqlstate IS DISTINCT FROM 'SB011'
                                  AND r.ended_at > clock_timestamp() - interval '1 day';
@@ -80,4 +118,5 @@ END
 $$;
 COMMENT ON FUNCTION snapback.health() IS
     'One row for each thing that somebody should look at: a directory that cannot be read, guards that are missing, event triggers that are disabled, tables that nobody protects, rows that belong to no community, communities whose newest snapshot '
-    'is older than 26 hours, captures, mails and restores that failed, snapshots and records that were not swept. No row: all is well';
+    'is older than 26 hours, captures, mails and restores that failed or that nobody works on, settings with which scheduled jobs cannot work, '
+    'snapshots and records that were not swept. No row: all is well';

@@ -2,7 +2,7 @@
 \set owner pgtap_schedule_owner
 \ir ../fixture/odd_names.sql
 CREATE ROLE pgtap_schedule_nobody;
-SELECT plan(65);
+SELECT plan(72);
 
 -- ---- statements in another database
 
@@ -84,7 +84,40 @@ WITH r AS (INSERT INTO snapback.request (community, snapshot, options, requested
 INSERT INTO snapback.mail (kind, request, state, attempts, next_try_at, last_error, sent_at) SELECT 'approval', r.id, v.* FROM r, (VALUES
     ('failed', 1, NULL, '550 no', NULL), ('queued', 2, now(), '451 later', NULL), ('queued', 0, now(), NULL, NULL), ('dropped', 1, NULL, 'x', NULL), ('sent', 1, NULL, NULL, now())) v (state, attempts, next_try_at, last_error, sent_at);
 SELECT is((SELECT array_agg(concern || ' ' || problem ORDER BY problem) FROM snapback.health()), '{mail could not be sent: 451 later,mail could not be sent: 550 no}', 'and mails that could not be sent');
+UPDATE snapback.mail SET attempts = 0, last_error = NULL, next_try_at = now() - interval '4 minutes' WHERE state = 'queued';
+DELETE FROM snapback.mail WHERE state = 'failed';
+SELECT is(pg_temp.concerns(), '{}', 'a mail that is due may wait for a while');
+UPDATE snapback.mail SET next_try_at = now() - interval '6 minutes' WHERE state = 'queued';
+SELECT is((SELECT array_agg(DISTINCT concern || ' ' || regexp_replace(problem, 'at .* and', 'at … and') || ' ' || left(hint, 35)) FROM snapback.health()),
+    '{"mail was due at … and has not been tried run SELECT snapback.process_queue()"}', 'but not for long');
+UPDATE snapback.mail SET next_try_at = now() + interval '1 hour' WHERE state = 'queued';
+SELECT is((SELECT count(*) FROM snapback.health() WHERE concern = 'mail'), 2::bigint, 'nor for an hour, as when the clock was set back');
+UPDATE snapback.mail SET state = 'sending', next_try_at = NULL, claimed_at = now() - interval '16 minutes' WHERE state = 'queued';
+SELECT is((SELECT array_agg(DISTINCT split_part(problem, ' since', 1)) FROM snapback.health()), '{"has been on its way"}', 'one that is never done being sent is named');
 DELETE FROM snapback.mail;
+INSERT INTO snapback.restore_run (community, snapshot, options, state, requested_at, started_at) VALUES
+    ('1', :'one', '{odd.weird}', 'queued', now() - interval '6 minutes', NULL), ('1', :'one', '{odd.weird}', 'queued', now() - interval '4 minutes', NULL),
+    ('2', :'one', '{odd.weird}', 'running', now() - interval '7 minutes', now() - interval '6 minutes'), ('2', :'one', '{odd.weird}', 'running', now() - interval '7 minutes', now() - interval '4 minutes');
+SELECT is((SELECT array_agg(concern || ' ' || split_part(problem, ' since', 1) ORDER BY problem) FROM snapback.health()),
+    '{restore has waited for a worker,"restore its worker has ended, and nobody has noted that"}', 'so are restores that nobody works on');
+DELETE FROM snapback.restore_run;
+CREATE ROLE regress_snapback_powerless;
+CREATE ROLE regress_snapback_powerful SUPERUSER;
+BEGIN;
+SELECT format('ALTER DATABASE %I SET role = regress_snapback_powerless', current_database()), format('ALTER DATABASE %I SET default_transaction_read_only = yes', current_database()),
+       format('ALTER ROLE regress_snapback_powerful IN DATABASE %I SET role = regress_snapback_powerless', current_database()),
+       format('ALTER DATABASE %I SET work_mem = 5120', current_database()) \gexec
+ALTER ROLE regress_snapback_powerless SET role = regress_snapback_powerless;
+ALTER ROLE ALL SET role = none;
+SELECT results_eq($$ SELECT concern, subject, problem, hint FROM snapback.health() ORDER BY subject, problem $$,
+    format($$ VALUES ('settings', 'database %1$s', 'default_transaction_read_only = yes keeps the scheduled jobs from their work', 'run ALTER ROLE ALL IN DATABASE %1$I RESET default_transaction_read_only'),
+                     ('settings', 'database %1$s', 'role = regress_snapback_powerless keeps the scheduled jobs from their work', 'run ALTER ROLE ALL IN DATABASE %1$I RESET role'),
+                     ('settings', 'database %1$s, role regress_snapback_powerful', 'role = regress_snapback_powerless keeps the scheduled jobs from their work', 'run ALTER ROLE regress_snapback_powerful IN DATABASE %1$I RESET role') $$, current_database()),
+    'settings with which no scheduled job works are named');
+ALTER ROLE ALL SET role = regress_snapback_powerless;
+SELECT is((SELECT subject || ': ' || hint FROM snapback.health() WHERE subject = 'all roles'), 'all roles: run ALTER ROLE ALL RESET role', 'those of the whole server too');
+ROLLBACK;
+DROP ROLE regress_snapback_powerless, regress_snapback_powerful;
 SELECT is(pg_temp.concerns(), '{}', 'all is well again');
 
 -- ---- the queue run; in a transaction that is rolled back, so that no worker starts

@@ -313,23 +313,41 @@ def test_locked_request():
 
 
 def test_hostile_defaults():
-    """What the database's owner sets for sessions does not reach the workers, which are superusers at work."""
+    """What is set for the sessions of the database or the role does not reach the workers, which are superusers at work."""
     sql(database, "CREATE SCHEMA evil; CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'evil'; END $$;"
                   "CREATE FUNCTION evil.same(uuid, uuid) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'evil'; END $$;"
                   "CREATE OPERATOR evil.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = evil.same)")
-    for setting, value in (("default_transaction_isolation", "serializable"), ("default_transaction_read_only", "on"), ("statement_timeout", "1ms")):
-        set_for_database(DATABASE, setting, value)
+    hostile = {"default_transaction_isolation": "serializable", "default_transaction_read_only": "on", "default_transaction_deferrable": "on",
+               "statement_timeout": "1ms", "lock_timeout": "1ms", "exit_on_error": "on", "session_replication_role": "replica", "row_security": "on",
+               "client_encoding": "latin1", "DateStyle": "SQL, DMY", "quote_all_identifiers": "on", "role": "powerless", "plpgsql.extra_errors": "all"}
     admin = connect("postgres")
-    sql(admin, f"ALTER DATABASE {DATABASE} SET search_path = evil, pg_catalog")
-    backend = connect(DATABASE, snapback__community="42", snapback__account="ada", default_transaction_isolation="read\\ committed",
-                      default_transaction_read_only="off", statement_timeout="0", search_path="pg_catalog")
+    sql(admin, "CREATE ROLE powerless")
+    if sql(admin, "SELECT count(*) FROM pg_settings WHERE name = 'transaction_timeout'"):
+        hostile["transaction_timeout"] = "100ms"
+    for setting, value in hostile.items():
+        set_for_database(DATABASE, setting, value)
+    # What is set for the role is of more weight than what is set for the database.
+    sql(admin, f"ALTER DATABASE {DATABASE} SET search_path = evil, pg_catalog; ALTER ROLE postgres SET role = powerless; "
+               f"ALTER ROLE postgres IN DATABASE {DATABASE} SET statement_timeout = '2ms'; ALTER DATABASE {DATABASE} SET snapback.lock_timeout = '59min'")
+    backend = connect(DATABASE, snapback__community="42", snapback__account="ada", role="none", default_transaction_isolation="read\\ committed",
+                      default_transaction_read_only="off", default_transaction_deferrable="off", statement_timeout="0", lock_timeout="0", exit_on_error="off", search_path="pg_catalog",
+                      client_encoding="utf8", session_replication_role="origin", **({"transaction_timeout": "0"} if "transaction_timeout" in hostile else {}))
+    equal(sql(backend, "SELECT array_agg(concern || ' ' || subject || ': ' || problem ORDER BY problem, subject) FROM snapback.health() WHERE concern = 'settings'"),
+          [f"settings database {DATABASE}: default_transaction_read_only = on keeps the scheduled jobs from their work",
+           f"settings database {DATABASE}: role = powerless keeps the scheduled jobs from their work",
+           "settings role postgres: role = powerless keeps the scheduled jobs from their work"], "health() says that scheduled jobs do not work so")
     asked = sql(backend, "SELECT request::text FROM snapback.request_restore('{customization.pages}')")
     token = eventually(lambda: mails_about(database, server.mails, asked))[0].token()
     restore = sql(backend, "SELECT restore::text FROM snapback.approve_restore(%s, NULL, true)", token)
     restored(restore)
     equal((state_of(restore), request_state(asked), "ERROR:  evil" in server_log()), ("restored", "restored", False), "mail and restore go their way")
-    for setting in ("default_transaction_isolation", "default_transaction_read_only", "statement_timeout", "search_path"):
+    equal(sql(backend, "SELECT snapback.run_in_database(current_database(), $$SELECT concat_ws(' ', current_user, current_setting('statement_timeout'), "
+                       "current_setting('search_path'), current_setting('DateStyle'), current_setting('client_encoding'), current_setting('snapback.lock_timeout'))$$)"),
+          "postgres 0 pg_catalog, pg_temp ISO, MDY UTF8 59min", "a worker has the server's settings, and the extension's own of the database")
+    backend.close()
+    for setting in (*hostile, "search_path", "snapback.lock_timeout"):
         sql(admin, f"ALTER DATABASE {DATABASE} RESET {setting}")
+    sql(admin, f"ALTER ROLE postgres RESET role; ALTER ROLE postgres IN DATABASE {DATABASE} RESET statement_timeout; DROP ROLE powerless")
 
 
 for test in (test_single_use, test_requests_at_once, test_background, test_failure, test_end_of_failed_request, test_interruption, test_undone_approval, test_expired_snapshot, test_no_slot,
