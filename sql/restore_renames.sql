@@ -38,7 +38,7 @@ SELECT snapback.unprotect('told'), snapback.unprotect('late');
 SELECT count(*) FROM snapback.known_columns;
 SELECT count(*) FROM snapback.column_rename;
 
--- Renames are followed: in a chain, by a new column of the old name, by a swap, where another takes the name; of the key too.
+-- Renames are followed, of the key too, until another column has the name: a new one, one that was renamed, one that swapped names.
 CREATE TABLE named (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, a text, b text, c text, d int);
 INSERT INTO named SELECT n, 'a', 'a' || n, 'b' || n, 'c' || n, n FROM generate_series(1, 3) n;
 SELECT snapback.protect('named', 'x.one'), snapback.protect('named', 'x.two', columns => '{a,d}');
@@ -112,6 +112,86 @@ SELECT count(*) FROM snapback.column_rename;
 SELECT snapback.capture('a') IS NOT NULL;
 SELECT old_names, new_names FROM snapback.column_rename;
 ALTER TABLE named RENAME e TO d;
+
+-- A column is replaced without downtime by a second one and two renames: the new one takes the old one's values. So for the key, for the column that
+-- holds the community, for columns that an option names, and from snapshots that were taken on the way.
+INSERT INTO community VALUES ('7'), ('8');
+CREATE TABLE big (id int PRIMARY KEY, tenant int NOT NULL, price int NOT NULL CHECK (price < 100), name text, UNIQUE (tenant, price));
+INSERT INTO big SELECT n, 7 + n / 4, n * 10, 'n' || n FROM generate_series(1, 5) n;
+SELECT snapback.protect('big', 'x.one', community_column => 'tenant'), snapback.protect('big', 'x.two', columns => '{name,price}');
+SELECT snapback.capture('7') IS NOT NULL;
+CREATE FUNCTION swapped(names text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE n text;
+BEGIN
+    FOREACH n IN ARRAY names LOOP
+        EXECUTE format('ALTER TABLE app.big ADD %I bigint; UPDATE app.big SET %1$I = %I; ALTER TABLE app.big ALTER %1$I SET NOT NULL', n || '_new', n);
+        EXECUTE format('ALTER TABLE app.big RENAME %I TO %I; ALTER TABLE app.big RENAME %I TO %1$I', n, n || '_old', n || '_new');
+    END LOOP;
+END $$;
+SELECT swapped('{id,tenant,price}');
+SELECT community_column, registered_column FROM snapback.protected_table WHERE relation = 'big'::regclass;
+SELECT option, columns FROM snapback.coverage WHERE table_id = snapback.protected_table_id('big') ORDER BY 1;
+SELECT unnest(notes) FROM snapback.preview_restore('{x.one}', NULL, '7');
+ALTER TABLE big DROP CONSTRAINT big_pkey, ADD PRIMARY KEY (id), ALTER id_old DROP NOT NULL, ALTER tenant_old DROP NOT NULL, ALTER price_old DROP NOT NULL;
+DELETE FROM big WHERE id = 2; UPDATE big SET price = 0, name = 'x' WHERE id = 3; INSERT INTO big (id, tenant, price) VALUES (9, 7, 90), (10, 8, 90);
+SELECT restored('{x.two}', '7');
+SELECT restored('{x.one}', '7');
+ALTER TABLE big DROP id_old, DROP tenant_old, DROP price_old;
+SELECT unnest(notes) FROM snapback.preview_restore('{x.one}', NULL, '7');
+SELECT status, path FROM snapback.protection WHERE relation = 'big'::regclass;
+DELETE FROM big WHERE tenant = 7;
+SELECT restored('{x.one}', '7');
+SELECT id, tenant, price, name FROM big ORDER BY id;
+SELECT snapback.capture('7') IS NOT NULL;
+-- Beside its successor, in one snapshot; and swapped back.
+ALTER TABLE big ADD price_new numeric;
+UPDATE big SET price_new = -1 WHERE id = 1;
+SELECT snapback.capture('7') IS NOT NULL;
+BEGIN; ALTER TABLE big RENAME price TO price_old; ALTER TABLE big RENAME price_new TO price; UPDATE big SET price = price_old; COMMIT;
+UPDATE big SET price = 0 WHERE id = 3;
+SELECT unnest(notes) FROM snapback.preview_restore('{x.one}', NULL, '7');
+SELECT restored('{x.one}', '7');
+SELECT id, tenant, price, price_old FROM big ORDER BY id;
+ALTER TABLE big RENAME price TO price_new; ALTER TABLE big RENAME price_old TO price;
+SELECT unnest(notes) FROM snapback.preview_restore('{x.one}', NULL, '7');
+SELECT restored('{x.one}', '7');
+SELECT id, tenant, price, price_new FROM big ORDER BY id;
+-- A new column that has the name is not the community's, as long as the renamed one exists; an option means it, unless it is computed.
+ALTER TABLE big RENAME tenant TO org; ALTER TABLE big ADD tenant int;
+ALTER TABLE big RENAME name TO raw; ALTER TABLE big ADD name text GENERATED ALWAYS AS (upper(raw)) STORED;
+SELECT snapback.capture('7') IS NOT NULL;
+SELECT community_column FROM snapback.protected_table WHERE relation = 'big'::regclass;
+SELECT option, columns FROM snapback.coverage WHERE table_id = snapback.protected_table_id('big') ORDER BY 1;
+UPDATE big SET tenant = org; ALTER TABLE big DROP org;
+SELECT snapback.capture('7') IS NOT NULL;
+SELECT community_column FROM snapback.protected_table WHERE relation = 'big'::regclass;
+-- It is the column that was named last.
+ALTER TABLE big RENAME tenant TO org;
+SELECT snapback.protect('big', 'x.one', community_column => 'org'), snapback.protect('big', 'x.two', columns => '{raw}');
+ALTER TABLE big ADD tenant_new int; ALTER TABLE big RENAME tenant_new TO tenant;
+SELECT community_column FROM snapback.protected_table WHERE relation = 'big'::regclass;
+SELECT option, columns FROM snapback.coverage WHERE table_id = snapback.protected_table_id('big') ORDER BY 1;
+SELECT snapback.unprotect('big');
+-- The directory's key and a foreign key to it, both at once.
+CREATE TABLE house (id int PRIMARY KEY);
+CREATE TABLE room (id int PRIMARY KEY, house int NOT NULL REFERENCES house, v text);
+CREATE VIEW houses AS SELECT id AS community, id::text AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled FROM house;
+INSERT INTO house VALUES (1), (2); INSERT INTO room VALUES (1, 1, 'a'), (2, 2, 'b');
+SELECT snapback.set_directory('houses');
+SELECT snapback.protect('room', 'x.one');
+SELECT snapback.capture('1') IS NOT NULL;
+DROP VIEW houses;
+ALTER TABLE house ADD id_new bigint; UPDATE house SET id_new = id; ALTER TABLE room ADD house_new bigint; UPDATE room SET house_new = house;
+ALTER TABLE room DROP CONSTRAINT room_house_fkey; ALTER TABLE house DROP CONSTRAINT house_pkey;
+ALTER TABLE house RENAME id TO id_old; ALTER TABLE house RENAME id_new TO id; ALTER TABLE house ADD PRIMARY KEY (id); ALTER TABLE house DROP id_old;
+ALTER TABLE room RENAME house TO house_old; ALTER TABLE room RENAME house_new TO house; ALTER TABLE room ALTER house SET NOT NULL, ADD FOREIGN KEY (house) REFERENCES house, DROP house_old;
+CREATE VIEW houses AS SELECT id AS community, id::text AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled FROM house;
+SELECT snapback.set_directory('houses');
+SELECT status, path FROM snapback.protection WHERE relation = 'room'::regclass;
+DELETE FROM room WHERE house = 1;
+SELECT restored('{x.one}', '1');
+TABLE room ORDER BY id;
+SELECT snapback.unprotect('room'), snapback.set_directory('directory');
 
 -- Nobody's statement fails or waits for it, and nobody needs a right to it.
 CREATE ROLE regress_renamer;

@@ -128,7 +128,7 @@ COMMENT ON FUNCTION snapback.record_step(text, text, uuid, uuid, jsonb) IS 'Reco
 CREATE FUNCTION snapback.options_coverage(options text[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(jsonb_object_agg(o.option, o.covered), '{}')
-    FROM (SELECT v.option, jsonb_agg(to_jsonb(v) - 'option' ORDER BY v.table_id) AS covered
+    FROM (SELECT v.option, jsonb_agg(to_jsonb(v) - '{option,registered_columns}'::text[] ORDER BY v.table_id) AS covered
           FROM snapback.coverage v WHERE v.option = ANY (options) GROUP BY v.option) o
 $$;
 COMMENT ON FUNCTION snapback.options_coverage(text[]) IS

@@ -29,20 +29,23 @@ CREATE TABLE snapback.protected_table (
     relation_name    name     UNIQUE,
     community_column name,
     via              name,
+    registered_column name,
     CHECK (num_nonnulls(relation, relation_name) = 1),
     CHECK (num_nonnulls(relation_name, community_column, via) = 1 OR (via IS NOT NULL AND relation_name IS NULL))
 );
 COMMENT ON TABLE snapback.protected_table IS
     'Tables whose rows belong to communities, and the path from a row to its community: community_column alone, '
     'the table''s own column; via, a foreign key of this table to a parent (whose own path goes on from there, or whose '
-    'community_column is named here); relation_name, a table of that name in each community''s own schema';
+    'community_column is named here); relation_name, a table of that name in each community''s own schema. registered_column: what community_column was called when it was registered';
 
 CREATE TABLE snapback.coverage (
     table_id integer NOT NULL REFERENCES snapback.protected_table ON DELETE CASCADE,
     option   text    NOT NULL REFERENCES snapback.option,
     columns  name[]  CHECK (cardinality(columns) > 0),
     filter   text    CHECK (filter <> ''),
+    registered_columns name[] CHECK (cardinality(registered_columns) = cardinality(columns)),
     PRIMARY KEY (table_id, option)
 );
 COMMENT ON TABLE snapback.coverage IS
-    'Which part of a protected table an option restores: all of it, some columns of its rows, or the rows that a filter keeps';
+    'Which part of a protected table an option restores: all of it, some columns of its rows, or the rows that a filter keeps. '
+    'registered_columns: what the columns were called when they were registered, in the same order';

@@ -60,6 +60,7 @@ BEGIN
                      ELSE (snapback.resolve_path(relation, present.community_column, present.via)).path END),
                 'Leave community_column and via out, or call snapback.unprotect() first.');
         END IF;
+        present.registered_column := coalesce(community_column, present.registered_column);
         RETURN present;
     END IF;
     chosen.relation := relation;
@@ -72,6 +73,7 @@ BEGIN
     ELSE
         SELECT p.community_column, p.via INTO chosen.community_column, chosen.via FROM snapback.find_path(relation) p;
     END IF;
+    chosen.registered_column := chosen.community_column;
     RETURN chosen;
 END $$;
 COMMENT ON FUNCTION snapback.choose_path(regclass, snapback.protected_table, name, name) IS

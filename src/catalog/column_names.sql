@@ -66,24 +66,52 @@ AS $$
 $$;
 COMMENT ON FUNCTION snapback.renamed(name[], name[], name[]) IS 'Names with these renames applied to them, all at once';
 
--- What was registered by a column's name goes on by its new one. A filter is text, and stays as it is.
-CREATE FUNCTION snapback.rename_registered_columns(relation regclass, old_names name[], new_names name[]) RETURNS void
+-- What was registered by a column's name goes on by its new one, until another column takes that name: then it means
+-- that column, as the application does. So a column can be replaced by a second one and two renames. A filter is text,
+-- and stays as it is.
+CREATE FUNCTION snapback.names_in_use(relation regclass, names name[], registered name[]) RETURNS name[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(coalesce(a.attname, n.name) ORDER BY n.place)
+    FROM unnest(names, registered) WITH ORDINALITY n(name, registered, place)
+    LEFT JOIN pg_attribute a ON a.attrelid = relation AND a.attname = n.registered AND a.attnum > 0 AND a.attgenerated = ''
+$$;
+COMMENT ON FUNCTION snapback.names_in_use(regclass, name[], name[]) IS
+    'Names of columns, each replaced by the name under which it was registered where the relation has a column of that name that takes values. Internal.';
+
+CREATE FUNCTION snapback.rename_covered_columns(relation regclass, old_names name[], new_names name[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-    UPDATE snapback.coverage c SET columns = snapback.renamed(c.columns, old_names, new_names)
-    FROM snapback.protected_table t
-    WHERE t.id = c.table_id AND c.columns && old_names
-      AND coalesce(t.relation_name = (SELECT p.relname FROM pg_class p WHERE p.oid = rename_registered_columns.relation),
-                   t.relation = rename_registered_columns.relation);
-    UPDATE snapback.protected_table t
-    SET community_column = (snapback.renamed(ARRAY[t.community_column], old_names, new_names))[1]
-    WHERE t.community_column = ANY (old_names)
-      AND CASE WHEN t.via IS NULL THEN t.relation = rename_registered_columns.relation
-               ELSE EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = t.relation AND k.conname = t.via AND k.contype = 'f'
-                            AND k.confrelid = rename_registered_columns.relation) END
+    UPDATE snapback.coverage c SET columns = u.columns
+    FROM snapback.protected_table t, snapback.coverage v,
+         snapback.names_in_use(rename_covered_columns.relation, snapback.renamed(v.columns, old_names, new_names), v.registered_columns) u(columns)
+    WHERE v.table_id = c.table_id AND v.option = c.option AND t.id = c.table_id AND c.columns <> u.columns
+      AND coalesce(t.relation_name = (SELECT p.relname FROM pg_class p WHERE p.oid = rename_covered_columns.relation),
+                   t.relation = rename_covered_columns.relation)
 $$;
-COMMENT ON FUNCTION snapback.rename_registered_columns(regclass, name[], name[]) IS
-    'Lets options and community paths that name columns of this relation go on by the new names. Internal.';
+COMMENT ON FUNCTION snapback.rename_covered_columns(regclass, name[], name[]) IS
+    'Lets options that name columns of this relation go on by the new names, and by those under which they were registered '
+    'where columns have these again. Internal.';
+
+CREATE FUNCTION snapback.rename_path_column(relation regclass, old_names name[], new_names name[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE snapback.protected_table t SET community_column = n.name
+    FROM snapback.protected_table p,
+         LATERAL (SELECT (snapback.renamed(ARRAY[p.community_column], old_names, new_names))[1]) r(name),
+         -- A new column that only happens to have the name is not the community, as long as the known one exists.
+         LATERAL (SELECT CASE WHEN p.registered_column = ANY (new_names)
+                                OR NOT snapback.has_column(rename_path_column.relation, r.name)
+                                   AND snapback.has_column(rename_path_column.relation, p.registered_column)
+                              THEN p.registered_column ELSE r.name END) n(name)
+    WHERE p.id = t.id AND t.community_column <> n.name
+      AND CASE WHEN t.via IS NULL THEN t.relation = rename_path_column.relation
+               ELSE EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = t.relation AND k.conname = t.via AND k.contype = 'f'
+                            AND k.confrelid = rename_path_column.relation) END
+$$;
+COMMENT ON FUNCTION snapback.rename_path_column(regclass, name[], name[]) IS
+    'Lets community paths that name a column of this relation go on by its new name, or by the one under which it was '
+    'registered: where another column was renamed to that, or the known one is gone. Internal.';
 
 CREATE FUNCTION snapback.note_columns(relations oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -107,8 +135,9 @@ BEGIN
         IF found_renamed.old_names IS NOT NULL THEN
             INSERT INTO snapback.column_rename (relation, old_names, new_names)
             VALUES (changed.relation, found_renamed.old_names, found_renamed.new_names);
-            PERFORM snapback.rename_registered_columns(changed.relation, found_renamed.old_names, found_renamed.new_names);
         END IF;
+        PERFORM snapback.rename_covered_columns(changed.relation, found_renamed.old_names, found_renamed.new_names);
+        PERFORM snapback.rename_path_column(changed.relation, found_renamed.old_names, found_renamed.new_names);
         INSERT INTO snapback.known_columns (relation, names) VALUES (changed.relation, changed.names)
         ON CONFLICT (relation) DO UPDATE SET names = EXCLUDED.names;
     END LOOP;

@@ -21,9 +21,10 @@ COMMENT ON FUNCTION snapback.check_protectable(regclass, snapback.protected_tabl
 CREATE FUNCTION snapback.record_table(chosen snapback.protected_table) RETURNS integer
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-    UPDATE snapback.protected_table SET community_column = chosen.community_column, via = chosen.via WHERE id = chosen.id;
-    INSERT INTO snapback.protected_table (relation, relation_name, community_column, via)
-    SELECT chosen.relation, chosen.relation_name, chosen.community_column, chosen.via WHERE chosen.id IS NULL;
+    UPDATE snapback.protected_table
+    SET community_column = chosen.community_column, via = chosen.via, registered_column = chosen.registered_column WHERE id = chosen.id;
+    INSERT INTO snapback.protected_table (relation, relation_name, community_column, via, registered_column)
+    SELECT chosen.relation, chosen.relation_name, chosen.community_column, chosen.via, chosen.registered_column WHERE chosen.id IS NULL;
     SELECT t.id FROM snapback.protected_table t
     WHERE t.relation = chosen.relation OR t.relation_name = chosen.relation_name
 $$;
@@ -78,9 +79,11 @@ BEGIN
     IF chosen.id IS NULL THEN
         PERFORM snapback.forget_columns(ARRAY(SELECT r.relation FROM snapback.relations_of(its_id) r));
     END IF;
-    INSERT INTO snapback.coverage (table_id, option, columns, filter)
-    VALUES (its_id, protect.option, (SELECT array_agg(DISTINCT c) FROM unnest(protect.columns) c), protect.filter)
-    ON CONFLICT (table_id, option) DO UPDATE SET columns = EXCLUDED.columns, filter = EXCLUDED.filter;
+    INSERT INTO snapback.coverage (table_id, option, columns, filter, registered_columns)
+    SELECT its_id, protect.option, d.columns, protect.filter, d.columns
+    FROM (SELECT array_agg(DISTINCT c) FROM unnest(protect.columns) c) d(columns)
+    ON CONFLICT (table_id, option) DO UPDATE
+    SET columns = EXCLUDED.columns, filter = EXCLUDED.filter, registered_columns = EXCLUDED.registered_columns;
     PERFORM snapback.note_columns(ARRAY(SELECT r.relation FROM snapback.relations_of(its_id) r));
     PERFORM snapback.install_guard(r.relation) FROM snapback.relations_of(its_id) r;
     PERFORM snapback.tell_of_nulls(chosen);

@@ -162,14 +162,21 @@ std::size_t RelationShape::column_named(const std::string &wanted) const {
     return i;
 }
 
-std::vector<ShapeColumn> columns_as_called_now(const Shape &stored, const RelationShape &live) {
+std::vector<ColumnNow> match_columns(const Shape &stored, const RelationShape &live) {
     std::vector<std::string> names;
     for (const ShapeColumn &column : stored.columns)
         names.push_back(column.name);
-    std::vector<std::optional<std::string>> now = follow_renames(names, stored.renames, live.renames);
+    std::vector<std::string> live_names;
+    for (const LiveColumn &column : live.columns)
+        live_names.push_back(column.name);
+    return match_columns(names, stored.renames, live.renames, live_names);
+}
+
+std::vector<ShapeColumn> columns_as_called_now(const Shape &stored, const RelationShape &live) {
+    std::vector<ColumnNow> now = match_columns(stored, live);
     std::vector<ShapeColumn> columns = stored.columns;
     for (std::size_t i = 0; i < columns.size(); i++)
-        columns[i].name = now[i].value_or("");
+        columns[i].name = now[i].name.value_or("");
     return columns;
 }
 

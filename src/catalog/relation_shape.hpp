@@ -56,8 +56,11 @@ struct RelationShape {
 /// else in the type's text form.
 FieldForm form_of(Oid type);
 
-/// The columns of stored rows, under the names that those of the live table have now; one that is gone for sure, since
-/// another has taken its name, is called nothing.
+/// What the columns of stored rows are in the live table.
+std::vector<ColumnNow> match_columns(const Shape &stored, const RelationShape &live);
+
+/// The columns of stored rows, under the names of the live columns that take their values; one whose values no column
+/// takes keeps its name, unless that is another's now: then it is called nothing.
 std::vector<ShapeColumn> columns_as_called_now(const Shape &stored, const RelationShape &live);
 
 /// Read a table's shape from the system catalogs, under a lock that keeps it; throws Error where it cannot be captured.

@@ -32,12 +32,13 @@ std::string listed(const std::vector<std::string> &names) {
 class Drift {
 public:
     Drift(const Shape &stored, const RelationShape &live)
-        : stored_(stored), live_(live), followed_(columns_as_called_now(stored, live)) {}
+        : stored_(stored), live_(live), matched_(match_columns(stored, live)),
+          followed_(columns_as_called_now(stored, live)) {}
 
     std::vector<std::string> notes() {
         note_table();
         for (std::size_t i = 0; i < followed_.size(); i++)
-            note_stored_column(stored_.columns[i], followed_[i]);
+            note_stored_column(stored_.columns[i], matched_[i], followed_[i]);
         for (const ShapeColumn &now : live_.stored.columns)
             note_live_column(now);
         for (const LabelledColumn &labelled : live_.labelled)
@@ -53,8 +54,13 @@ private:
                              " then");
     }
 
-    void note_stored_column(const ShapeColumn &then, const ShapeColumn &followed) {
+    void note_stored_column(const ShapeColumn &then, const ColumnNow &matched, const ShapeColumn &followed) {
         std::size_t now = live_.column_named(followed.name);
+        if (now == live_.columns.size() && matched.former) {
+            notes_.push_back(column(then.name) + " is called \"" + *matched.former + "\" now, and the snapshot has a " +
+                             "column of that name too: the values of \"" + then.name + "\" are left out");
+            return;
+        }
         if (now == live_.columns.size()) {
             bool generated = contains(live_.stored.generated, followed.name);
             notes_.push_back(generated ? column(followed.name) + " is generated now: it is computed, and its values in "
@@ -62,12 +68,22 @@ private:
                                        : column(then.name) + " was dropped since: its values are left out");
             return;
         }
+        if (matched.replaced)
+            note_replaced_column(matched);
         if (then.name != followed.name)
             notes_.push_back(column(then.name) + " is called \"" + followed.name + "\" now");
         const std::string &type = live_.stored.columns[now].type;
         if (then.type != type)
             notes_.push_back(column(followed.name) + " was " + then.type + ", is " + type +
                              " now: values go through text");
+    }
+
+    void note_replaced_column(const ColumnNow &matched) {
+        std::string former;
+        if (matched.former)
+            former = "; the former one is called \"" + *matched.former + "\" now" +
+                     (matched.former_too ? " and takes them too" : "");
+        notes_.push_back(column(*matched.name) + " is another column now: it takes the values by its name" + former);
     }
 
     void note_labels(const std::string &name, const RenamedLabels &labels) {
@@ -80,6 +96,9 @@ private:
     void note_live_column(const ShapeColumn &now) {
         for (const ShapeColumn &followed : followed_)
             if (followed.name == now.name)
+                return;
+        for (const ColumnNow &matched : matched_)
+            if (matched.former_too && matched.former == now.name)
                 return;
         notes_.push_back(column(now.name) +
                          (contains(generated_then(), now.name)
@@ -109,6 +128,7 @@ private:
 
     const Shape &stored_;
     const RelationShape &live_;
+    std::vector<ColumnNow> matched_;
     std::vector<ShapeColumn> followed_;
     std::vector<std::string> notes_;
 };

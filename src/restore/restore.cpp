@@ -1,4 +1,5 @@
 // A restore from lock to proof, in the transaction of whoever calls it.
+#include "catalog/column_names.hpp"
 #include "core/digest.hpp"
 #include "guard/community_lock.hpp"
 #include "guard/restore_epoch.hpp"
@@ -109,6 +110,7 @@ void perform(const Run &run) {
     CpuPace pace;
     Manifest manifest = hold_snapshot(run);
     RestoreOrder order{std::move(manifest), run.options, run.terms, true, &progress};
+    note_pending_renames();
     BeforeRestore current(run.community, run.id);
 
     Query query;

@@ -49,7 +49,6 @@ Capture::Capture(CaptureOrder order)
       chunks_(order_.communities, [this](std::uint32_t community, std::uint32_t table, const Digest &digest) {
           manifests_[community].tables[table].chunks.append(digest.view());
       }) {
-    note_pending_renames();
     TimestampTz now = GetCurrentTimestamp();
     for (const std::string &community : order_.communities)
         manifests_.push_back({new_uuid(), community, now, order_.kind, order_.label, {}});
@@ -145,6 +144,7 @@ void hold_rows_of(std::span<const std::string> communities, const ProtectedTable
 
 std::vector<Manifest> capture(const CaptureOrder &order) {
     hold_store();
+    note_pending_renames();
     std::vector<ProtectedTable> tables = protected_tables();
     for (const ProtectedTable &table : tables)
         hold_rows_of(order.communities, table);

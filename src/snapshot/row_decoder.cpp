@@ -53,48 +53,56 @@ RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live, std::size
     : table_(live.name), stored_columns_(stored.columns.size()),
       row_memory_(
           call([] { return AllocSetContextCreate(CurrentMemoryContext, "snapback row", ALLOCSET_DEFAULT_SIZES); })),
-      source_(live.columns.size(), -1), fields_(live.columns.size()), values_(live.columns.size() + more),
-      nulls_(std::make_unique<bool[]>(live.columns.size() + more)) {
+      source_(live.columns.size(), -1), fields_(live.columns.size()), given_(live.columns.size()),
+      values_(live.columns.size() + more), nulls_(std::make_unique<bool[]>(live.columns.size() + more)) {
     std::fill_n(nulls_.get() + live.columns.size(), more, true);
     if (stored.encoding != GetDatabaseEncodingName())
         throw Error(sqlstate::feature_not_supported,
                     "the snapshot was taken in a database of encoding " + stored.encoding);
     std::vector<ShapeColumn> columns = columns_as_called_now(stored, live);
     stores_alike_ = columns == live.stored.columns;
+    std::vector<ColumnNow> matched = match_columns(stored, live);
     for (std::size_t s = 0; s < columns.size(); s++) {
-        const ShapeColumn &column = columns[s];
-        std::size_t l = live.column_named(column.name);
-        if (l == live.columns.size())
-            continue; // dropped since, or computed now
-        source_[l] = static_cast<int>(s);
-        const LiveColumn &now = live.columns[l];
-        Field &field = fields_[l];
-        field.name = column.name;
-        field.form = column.form;
-        field.modifier = now.type_modifier;
-        field.through_text = column.form != FieldForm::text && column.type != live.stored.columns[l].type;
-        bool gone = call([&] {
-            Oid function;
-            bool is_varlena;
-            getTypeInputInfo(now.type, &function, &field.parameter);
-            fmgr_info(function, &field.input);
-            if (!field.through_text)
-                return false;
-            Oid type = type_named(column.type.c_str());
-            if (!OidIsValid(type))
-                return true;
-            getTypeOutputInfo(type, &function, &is_varlena);
-            fmgr_info(function, &field.output);
-            return false;
-        });
-        if (gone)
-            refuse(Error(sqlstate::schema_changed, "column \"" + column.name + "\" of " + live.name + " was of type " +
-                                                       column.type + ", which does not exist any more")
-                       .with_hint("Make that type again while this is restored, or restore other options."));
+        map(s, columns[s].name, stored, live);
+        if (matched[s].former_too)
+            map(s, *matched[s].former, stored, live);
     }
     for (const LabelledColumn &column : live.labelled)
         if (source_[column.column] >= 0)
             follow_labels(column, stored.label_renames);
+}
+
+/// Let a live column, if there is one of this name, take the values of a stored one.
+void RowDecoder::map(std::size_t source, const std::string &name, const Shape &stored, const RelationShape &live) {
+    std::size_t l = live.column_named(name);
+    if (l == live.columns.size())
+        return; // dropped since, or computed now
+    const ShapeColumn &column = stored.columns[source];
+    source_[l] = static_cast<int>(source);
+    const LiveColumn &now = live.columns[l];
+    Field &field = fields_[l];
+    field.name = name;
+    field.form = column.form;
+    field.modifier = now.type_modifier;
+    field.through_text = column.form != FieldForm::text && column.type != live.stored.columns[l].type;
+    bool gone = call([&] {
+        Oid function;
+        bool is_varlena;
+        getTypeInputInfo(now.type, &function, &field.parameter);
+        fmgr_info(function, &field.input);
+        if (!field.through_text)
+            return false;
+        Oid type = type_named(column.type.c_str());
+        if (!OidIsValid(type))
+            return true;
+        getTypeOutputInfo(type, &function, &is_varlena);
+        fmgr_info(function, &field.output);
+        return false;
+    });
+    if (gone)
+        refuse(Error(sqlstate::schema_changed, "column \"" + name + "\" of " + live.name + " was of type " +
+                                                   column.type + ", which does not exist any more")
+                   .with_hint("Make that type again while this is restored, or restore other options."));
 }
 
 /// Note why no row can be decoded: of a table without rows none need be.
@@ -139,8 +147,8 @@ void RowDecoder::relabel() {
         Field &field = fields_[i];
         if (nulls_[i] || field.labels.empty() || field.form != FieldForm::text)
             continue;
-        field.relabelled = field.labels.now(std::string(*stored_[source_[i]]), row_memory_);
-        stored_[source_[i]] = field.relabelled;
+        field.relabelled = field.labels.now(std::string(given_[i]), row_memory_);
+        given_[i] = field.relabelled;
     }
 }
 
@@ -150,7 +158,9 @@ void RowDecoder::decode(std::string_view row) {
     read_fields(row, stored_columns_, stored_);
     for (std::size_t i = 0; i < source_.size(); i++) {
         nulls_[i] = source_[i] < 0 || !stored_[source_[i]];
-        if (!nulls_[i] && !fits(fields_[i].form, stored_[source_[i]]->size()))
+        if (!nulls_[i])
+            given_[i] = *stored_[source_[i]];
+        if (!nulls_[i] && !fits(fields_[i].form, given_[i].size()))
             throw Error(sqlstate::data_corrupted, "a stored value has the wrong size for its type");
     }
     call([&] { MemoryContextReset(row_memory_); });
@@ -160,7 +170,7 @@ void RowDecoder::decode(std::string_view row) {
             MemoryContext before = MemoryContextSwitchTo(row_memory_);
             for (at_ = 0; at_ < source_.size(); at_++) {
                 if (!nulls_[at_])
-                    values_[at_] = value(fields_[at_], stored_[source_[at_]]->data(), stored_[source_[at_]]->size());
+                    values_[at_] = value(fields_[at_], given_[at_].data(), given_[at_].size());
                 else if (mapped(at_) && !fields_[at_].input.fn_strict) // a domain, which may refuse NULL
                     InputFunctionCall(&fields_[at_].input, nullptr, fields_[at_].parameter, fields_[at_].modifier);
             }

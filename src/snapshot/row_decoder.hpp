@@ -39,6 +39,7 @@ private:
         RenamedLabels labels;
         std::string relabelled; // the value that is being decoded
     };
+    void map(std::size_t source, const std::string &name, const Shape &stored, const RelationShape &live);
     void refuse(Error fault);
     void follow_labels(const LabelledColumn &column, std::int64_t seen);
     void relabel();
@@ -52,7 +53,8 @@ private:
     std::vector<int> source_; // per live column: the stored column, or -1
     std::vector<Field> fields_;
     std::vector<std::optional<std::string_view>> stored_;
-    std::size_t at_ = 0; // the live column that is being decoded
+    std::vector<std::string_view> given_; // per live column: what it takes of the row
+    std::size_t at_ = 0;                  // the live column that is being decoded
     std::vector<Datum> values_;
     std::unique_ptr<bool[]> nulls_;
 };

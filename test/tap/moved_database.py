@@ -29,7 +29,7 @@ def set_up(dropped_table):
     sql(connection, "CALL snapback.capture_all()")
     sql(connection, "DROP TABLE IF EXISTS app.gone")
     # Columns that were renamed since are known by that wherever the snapshots go.
-    sql(connection, "ALTER TABLE app.page RENAME mood TO temper; ALTER TABLE app.page RENAME made TO t; ALTER TABLE app.page RENAME list TO made; ALTER TABLE app.page RENAME t TO list;"
+    sql(connection, "ALTER TABLE app.page RENAME mood TO temper; ALTER TABLE app.page RENAME made TO t; ALTER TABLE app.page RENAME t TO since; ALTER TABLE app.page RENAME list TO spans;"
                     "ALTER TYPE app.weather RENAME VALUE 'fair' TO 't'; ALTER TYPE app.weather RENAME VALUE 'foul' TO 'fair'; ALTER TYPE app.weather RENAME VALUE 't' TO 'foul'")
     return connection
 
@@ -52,7 +52,7 @@ def check_use(new, name):
     before = sql(new, STATE)
     equal(sql(new, "SELECT sum(inserts + updates + deletes) FROM snapback.preview_restore('{*}', NULL, 'a')"), 0, f"{name}: there is nothing to restore")
     equal(sql(new, "SELECT sum(inserts + updates + deletes) FROM snapback.preview_restore('{*}', NULL, 'b')"), 0, f"{name}: nor for the other community")
-    sql(new, "DELETE FROM app.page WHERE cid = 'a' AND id % 2 = 0; UPDATE app.sky SET w = 'fair'; UPDATE app.page SET temper = 'good', made = NULL WHERE cid = 'a'; INSERT INTO app.page VALUES (9999, 'a')")
+    sql(new, "DELETE FROM app.page WHERE cid = 'a' AND id % 2 = 0; UPDATE app.sky SET w = 'fair'; UPDATE app.page SET temper = 'good', spans = NULL WHERE cid = 'a'; INSERT INTO app.page VALUES (9999, 'a')")
     sql(new, "SELECT count(*) FROM snapback.restore('{*}', NULL, 'a')")
     equal(sql(new, STATE), before, f"{name}: what was damaged there is restored there")
     equal(sql(new, "SELECT count(DISTINCT chunks) FROM snapback.snapshot_table WHERE chunks <> '' AND rows > 1 AND snapshot IN (snapback.capture('a'), (SELECT id FROM snapback.snapshot WHERE community = 'a' AND kind = 'scheduled'))"), 2,
