@@ -102,6 +102,7 @@ SELECT * FROM snapback.health();
 SELECT snapback.strike_rows('a', 'note', '[{"id": 1}]');
 SELECT snapshots FROM snapback.forget('a');
 SELECT snapshots FROM snapback.expire();
+CALL snapback.expire_all();
 SELECT ran FROM public.found;
 RESET search_path;
 

@@ -91,7 +91,7 @@ BEGIN
             DETAIL = coalesce((SELECT 'Protected since it was taken: ' || string_agg(DISTINCT coalesce(t.relation::text, t.relation_name), ', ') || '.'
                                FROM snapback.coverage v JOIN snapback.protected_table t ON t.id = v.table_id
                                WHERE (v.option = ANY (missing) OR split_part(v.option, '.', 1) = ANY (missing) OR '*' = ANY (missing))
-                                 AND NOT EXISTS (SELECT FROM snapback.snapshot_table m
+                                 AND NOT EXISTS (SELECT FROM snapback.manifest m
                                                  WHERE m.snapshot = check_options.snapshot AND m.table_id = t.id)),
                               'No table is registered for that.'),
             HINT = 'snapback.snapshot_contents() lists what a snapshot holds.';

@@ -6,7 +6,7 @@ AS $$
     -- The stored description of a table writes tab, newline and backslash as \t, \n and \\, see docs/format.md.
     SELECT max(replace(p.part, chr(1), '\')) FILTER (WHERE p.place = 1), max(replace(p.part, chr(1), '\')) FILTER (WHERE p.place = 2)
     FROM (SELECT s.definition
-          FROM snapback.snapshot_table m
+          FROM snapback.manifest m
           JOIN snapback.snapshot n ON n.id = m.snapshot
           JOIN snapback.shape s ON s.sha256 = m.shape
           WHERE m.table_id = last_captured_name.table_id

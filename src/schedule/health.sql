@@ -82,10 +82,10 @@ BEGIN
     FROM snapback.capture_failure f
     WHERE NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.community = f.community AND s.captured_at > f.failed_at)
     UNION ALL
-    SELECT 'expiry', s.community, format('snapshot %s should have been swept', s.id), 'run SELECT snapback.expire()'
+    SELECT 'expiry', s.community, format('snapshot %s should have been swept', s.id), 'run CALL snapback.expire_all()'
     FROM snapback.snapshot s WHERE s.captured_at + snapback.retention() < clock_timestamp() - interval '2 hours'
     UNION ALL
-    SELECT 'expiry', 'snapback.audit', format('%s steps should have been pruned', count(*)), 'run SELECT snapback.expire()'
+    SELECT 'expiry', 'snapback.audit', format('%s steps should have been pruned', count(*)), 'run CALL snapback.expire_all()'
     FROM snapback.audit a CROSS JOIN snapback.approval_settings() s
     WHERE s.audit_retention > interval '0' AND a.at < clock_timestamp() - s.audit_retention - interval '2 hours'
     HAVING count(*) > 0

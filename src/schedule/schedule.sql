@@ -72,7 +72,7 @@ CREATE FUNCTION snapback.schedule(capture_at text DEFAULT '0 3 * * *')
 DECLARE
     jobs jsonb := jsonb_build_array(
         jsonb_build_object('job', snapback.cron_job('capture'), 'at', capture_at, 'command', 'CALL snapback.capture_all()'),
-        jsonb_build_object('job', snapback.cron_job('expire'), 'at', '17 * * * *', 'command', 'SELECT snapback.expire()'),
+        jsonb_build_object('job', snapback.cron_job('expire'), 'at', '17 * * * *', 'command', 'CALL snapback.expire_all()'),
         jsonb_build_object('job', snapback.cron_job('queue'), 'at', '* * * * *', 'command', 'SELECT snapback.process_queue()'));
 BEGIN
     IF capture_at IS NULL THEN

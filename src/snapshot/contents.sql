@@ -82,7 +82,7 @@ AS $$
     FROM snapback.option o JOIN snapback.category c USING (category)
     WHERE EXISTS (SELECT FROM snapback.coverage v WHERE v.option = o.option)
       AND (NOT EXISTS (SELECT FROM snapback.coverage v WHERE v.option = o.option
-                       AND NOT EXISTS (SELECT FROM snapback.snapshot_table m
+                       AND NOT EXISTS (SELECT FROM snapback.manifest m
                                        WHERE m.snapshot = snapshot_options.snapshot AND m.table_id = v.table_id))
            OR EXISTS (SELECT FROM snapback.restore_run r
                       WHERE r.before_snapshot = snapshot_options.snapshot AND o.option = ANY (r.options)
@@ -114,7 +114,7 @@ AS $$
     FROM unnest(snapback.snapshot_options(contents_of.snapshot)) WITH ORDINALITY AS c(option, position)
     JOIN snapback.option o USING (option)
     JOIN snapback.coverage v USING (option)
-    JOIN snapback.snapshot_table m ON m.snapshot = contents_of.snapshot AND m.table_id = v.table_id
+    JOIN snapback.manifest m ON m.snapshot = contents_of.snapshot AND m.table_id = v.table_id
     CROSS JOIN LATERAL (SELECT CASE WHEN v.filter IS NULL THEN m.rows ELSE snapback.rows_if_known(m.snapshot, m.table_id, v.filter) END) k (rows)
     GROUP BY c.position, o.option, o.label ORDER BY c.position
 $$;

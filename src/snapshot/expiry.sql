@@ -7,39 +7,8 @@ COMMENT ON FUNCTION snapback.lock_store(boolean) IS
     'Take the store for a sweep until the transaction ends: no capture or restore is under way and none begins. '
     'False where that would mean to wait and wait is false. Internal.';
 
-CREATE FUNCTION snapback.expire(OUT snapshots bigint, OUT chunks bigint)
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    communities text[];
-BEGIN
-    snapshots := 0;
-    chunks := 0;
-    IF NOT snapback.lock_store(false) THEN
-        RETURN;
-    END IF;
-    WITH gone AS (
-        DELETE FROM snapback.snapshot s
-        WHERE s.captured_at + snapback.retention() <= clock_timestamp()
-        RETURNING s.community
-    )
-    SELECT count(*), array_agg(DISTINCT g.community) INTO snapshots, communities FROM gone g;
-    chunks := snapback.sweep(communities);
-    PERFORM snapback.forget_columns(ARRAY(SELECT k.relation FROM snapback.known_columns k
-                                          WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = k.relation)));
-    DELETE FROM snapback.known_labels k WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = k.type);
-    DELETE FROM snapback.label_rename r WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = r.type);
-    DELETE FROM snapback.capture_failure f WHERE f.failed_at + snapback.retention() <= clock_timestamp();
-    PERFORM snapback.prune_record();
-END
-$$;
-COMMENT ON FUNCTION snapback.expire() IS
-    'Delete the snapshots that are older than snapback.retention, and the chunks that no other snapshot refers to; return how many of each. '
-    'Also prune the record: failed captures after snapback.retention, requests, restores, their mail and audit after snapback.audit_retention. '
-    'Does nothing while a capture or a restore is under way: the next call will';
-
 CREATE FUNCTION snapback.sweep(communities text[]) RETURNS bigint
-    LANGUAGE sql SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
     WITH referenced AS (
         SELECT DISTINCT s.community, substring(m.chunks FROM n * 32 + 1 FOR 32) AS sha256
@@ -51,14 +20,134 @@ AS $$
         WHERE c.community = ANY (sweep.communities)
           AND NOT EXISTS (SELECT FROM referenced r WHERE r.community = c.community AND r.sha256 = c.sha256)
         RETURNING 1
-    ), shapes AS (
-        DELETE FROM snapback.shape h
-        WHERE NOT EXISTS (SELECT FROM snapback.snapshot_table m WHERE m.shape = h.sha256)
     )
     SELECT count(*) FROM gone
 $$;
 COMMENT ON FUNCTION snapback.sweep(text[]) IS
-    'Delete the chunks of these communities, and the table descriptions of all, that no snapshot refers to; return how many chunks. The caller holds the store. Internal.';
+    'Delete the chunks of these communities that no snapshot refers to; return how many. The caller holds the store. Internal.';
+
+-- What many snapshots share is looked up by index in any case: the planner's figures may be those of the night before.
+CREATE FUNCTION snapback.delete_snapshots(doomed uuid[], OUT snapshots bigint, OUT chunks bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+DECLARE
+    communities text[];
+    table_sets uuid[];
+    shapes bytea[];
+BEGIN
+    SELECT array_agg(DISTINCT m.shape) INTO shapes
+    FROM snapback.snapshot s JOIN snapback.snapshot_table m ON m.snapshot = s.id
+    WHERE s.id = ANY (doomed) AND s.table_set IS NULL;
+    WITH gone AS (
+        DELETE FROM snapback.snapshot s WHERE s.id = ANY (doomed) RETURNING s.community, s.table_set
+    )
+    SELECT count(*), array_agg(DISTINCT g.community), array_agg(DISTINCT g.table_set) INTO snapshots, communities, table_sets FROM gone g;
+    SELECT array_agg(t.id) INTO table_sets FROM snapback.table_set t
+    WHERE t.id = ANY (table_sets) AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.table_set = t.id);
+    shapes := shapes || ARRAY(SELECT DISTINCT m.shape FROM snapback.table_set_member m WHERE m.table_set = ANY (table_sets));
+    DELETE FROM snapback.table_set t WHERE t.id = ANY (table_sets);
+    -- A shape in use is nearly always that of a table set, which is found at once.
+    DELETE FROM snapback.shape h
+    WHERE h.sha256 = ANY (shapes)
+      AND CASE WHEN EXISTS (SELECT FROM snapback.table_set_member m WHERE m.shape = h.sha256) THEN false
+               ELSE NOT EXISTS (SELECT FROM snapback.snapshot_table m WHERE m.shape = h.sha256) END;
+    chunks := snapback.sweep(communities);
+END
+$$;
+COMMENT ON FUNCTION snapback.delete_snapshots(uuid[]) IS
+    'Delete these snapshots, and what no other snapshot refers to: table sets, table descriptions and chunks; return how many snapshots and chunks went. '
+    'The caller holds the store. Internal.';
+
+CREATE FUNCTION snapback.expired_snapshots() RETURNS uuid[]
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(array_agg(s.id ORDER BY s.community, s.captured_at), '{}')
+    FROM snapback.snapshot s WHERE s.captured_at + snapback.retention() <= clock_timestamp()
+$$;
+COMMENT ON FUNCTION snapback.expired_snapshots() IS 'The snapshots that are older than snapback.retention, those of a community side by side. Internal.';
+
+CREATE FUNCTION snapback.prune() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM snapback.forget_columns(ARRAY(SELECT k.relation FROM snapback.known_columns k
+                                          WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = k.relation)));
+    DELETE FROM snapback.known_labels k WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = k.type);
+    DELETE FROM snapback.label_rename r WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = r.type);
+    DELETE FROM snapback.capture_failure f WHERE f.failed_at + snapback.retention() <= clock_timestamp();
+    PERFORM snapback.prune_record();
+END
+$$;
+COMMENT ON FUNCTION snapback.prune() IS 'Delete what is remembered of tables and types that are gone, failed captures after snapback.retention, and the record as prune_record() does. Internal.';
+
+CREATE FUNCTION snapback.expire(OUT snapshots bigint, OUT chunks bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    snapshots := 0;
+    chunks := 0;
+    IF NOT snapback.lock_store(false) THEN
+        RETURN;
+    END IF;
+    SELECT d.snapshots, d.chunks INTO snapshots, chunks FROM snapback.delete_snapshots(snapback.expired_snapshots()) d;
+    PERFORM snapback.prune();
+END
+$$;
+COMMENT ON FUNCTION snapback.expire() IS
+    'Delete the snapshots that are older than snapback.retention, and the chunks that no other snapshot refers to; return how many of each. '
+    'Also prune the record: failed captures after snapback.retention, requests, restores, their mail and audit after snapback.audit_retention. '
+    'Does nothing while a capture or a restore is under way: the next call will. None can begin before the transaction ends: where there is much '
+    'to delete, CALL snapback.expire_all()';
+
+CREATE PROCEDURE snapback.expire_all(patience interval DEFAULT '1 minute')
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    doomed pg_catalog.uuid[]; -- looked for before any SET
+    free_at pg_catalog.timestamptz;
+    locked_at pg_catalog.timestamptz;
+    took interval;
+    deleted integer := 0;
+    batch integer := 10;
+BEGIN
+    -- A procedure that commits cannot have a SET clause, and what it sets locally ends with each transaction.
+    SET LOCAL search_path = pg_catalog, pg_temp;
+    PERFORM snapback.hold_extension();
+    IF patience IS NULL OR patience < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'patience must not be null or negative';
+    END IF;
+    doomed := snapback.expired_snapshots();
+    free_at := clock_timestamp();
+    LOOP
+        IF snapback.lock_store(false) THEN
+            locked_at := clock_timestamp();
+            IF deleted = cardinality(doomed) THEN
+                PERFORM snapback.prune();
+                RETURN;
+            END IF;
+            PERFORM snapback.delete_snapshots(doomed[deleted + 1:deleted + batch]);
+            deleted := least(deleted + batch, cardinality(doomed));
+            RAISE INFO 'deleted % of % expired snapshots', deleted, cardinality(doomed);
+            took := clock_timestamp() - locked_at;
+            batch := CASE WHEN took > interval '0.4 s' THEN greatest(batch / 2, 1) WHEN took < interval '0.1 s' THEN batch * 2 ELSE batch END;
+            free_at := clock_timestamp();
+        ELSIF clock_timestamp() >= free_at + patience THEN
+            RAISE WARNING USING MESSAGE = 'expiry ends early: a capture or a restore is under way',
+                DETAIL = format('%s of %s expired snapshots were deleted.', deleted, cardinality(doomed)), HINT = 'The next call goes on.';
+            RETURN;
+        ELSE
+            PERFORM pg_sleep(0.1);
+        END IF;
+        COMMIT;
+        SET LOCAL search_path = pg_catalog, pg_temp;
+        PERFORM snapback.hold_extension();
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE snapback.expire_all(interval) IS
+    'What expire() does, in batches that commit, so that captures and restores can begin in between: a batch takes about a quarter of a second, or as long as one snapshot does. '
+    'patience: how long to wait for a capture or a restore that is under way, before what is left is left to the next call, with a WARNING. Progress is reported with INFO messages. '
+    'Errors: 22023 patience is null or negative, 2D000 in a transaction block';
 
 CREATE FUNCTION snapback.forget(community text, OUT snapshots bigint, OUT chunks bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -77,9 +166,9 @@ BEGIN
     DELETE FROM snapback.audit a WHERE a.community = forget.community;
     DELETE FROM snapback.capture_failure f WHERE f.community = forget.community;
     DELETE FROM snapback.restore_epoch e WHERE e.community = forget.community;
-    WITH gone AS (DELETE FROM snapback.snapshot s WHERE s.community = forget.community RETURNING 1)
-    SELECT count(*) INTO snapshots FROM gone;
-    chunks := snapback.sweep(ARRAY[forget.community]);
+    SELECT d.snapshots, d.chunks INTO snapshots, chunks
+    FROM snapback.delete_snapshots(ARRAY(SELECT s.id FROM snapback.snapshot s WHERE s.community = forget.community)) d;
+    chunks := chunks + snapback.sweep(ARRAY[forget.community]);
 END
 $$;
 COMMENT ON FUNCTION snapback.forget(text) IS

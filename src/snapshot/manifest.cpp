@@ -47,17 +47,101 @@ Digest Manifest::digest() const {
     return sha256(form);
 }
 
-void write_manifests(std::span<const Manifest> manifests, const std::map<Digest, Shape> &shapes) {
-    std::vector<std::string> shape_digests, definitions;
+namespace {
+
+void write_shapes(const std::map<Digest, Shape> &shapes) {
+    std::vector<std::string> digests, definitions;
     for (const auto &[digest, shape] : shapes) {
-        shape_digests.emplace_back(digest.view());
+        digests.emplace_back(digest.view());
         definitions.push_back(shape.to_text());
     }
+    Query query;
+    query.run("INSERT INTO snapback.shape (sha256, definition) SELECT * FROM ROWS FROM (pg_catalog.unnest($1), "
+              "pg_catalog.unnest($2)) ON CONFLICT DO "
+              "NOTHING",
+              {Value::bytea_array(digests), Value::text_array(definitions)});
+}
+
+/// Hash the tables and shapes of a manifest, in the form of docs/format.md.
+Digest table_set_digest(const Manifest &manifest) {
+    std::string form;
+    for (const ManifestTable &table : manifest.tables) {
+        append_big_endian(form, static_cast<std::uint32_t>(table.table_id), 4);
+        form.append(table.shape.view());
+    }
+    return sha256(form);
+}
+
+/// Stores the table sets of manifests: one that is stored already, and is whole, is used again.
+class TableSets {
+public:
+    explicit TableSets(std::span<const Manifest> manifests) {
+        std::map<Digest, const Manifest *> wanted;
+        for (const Manifest &manifest : manifests) {
+            digests_.push_back(table_set_digest(manifest));
+            wanted.emplace(digests_.back(), &manifest);
+        }
+        find(wanted);
+        std::erase_if(wanted, [&](const auto &set) { return ids_.contains(set.first); });
+        if (!wanted.empty())
+            write(wanted);
+    }
+
+    /// The id of each manifest's set, in the manifests' order.
+    std::vector<std::string> ids() const {
+        std::vector<std::string> all;
+        for (const Digest &digest : digests_)
+            all.push_back(ids_.at(digest));
+        return all;
+    }
+
+private:
+    void find(const std::map<Digest, const Manifest *> &wanted) {
+        std::vector<std::string> digests;
+        for (const auto &[digest, manifest] : wanted)
+            digests.emplace_back(digest.view());
+        Query query;
+        // The lock turns one that was removed after this transaction's snapshot into a serialization failure.
+        for (Row row :
+             query.run("SELECT t.sha256, t.id FROM snapback.table_set t WHERE t.sha256 = ANY ($1) AND t.sha256 = "
+                       "(SELECT pg_catalog.sha256(COALESCE(pg_catalog.string_agg(pg_catalog.int4send(m.table_id) || "
+                       "m.shape, '' ORDER BY m.table_id), '')) FROM snapback.table_set_member m WHERE m.table_set = "
+                       "t.id) FOR KEY SHARE OF t",
+                       {Value::bytea_array(digests)}))
+            ids_.emplace(Digest::from_bytes(row.bytes(1)), row.text(2));
+    }
+
+    void write(const std::map<Digest, const Manifest *> &sets) {
+        std::vector<std::string> digests;
+        for (const auto &[digest, manifest] : sets)
+            digests.emplace_back(digest.view());
+        Query query;
+        for (Row row :
+             query.run("INSERT INTO snapback.table_set (sha256) SELECT pg_catalog.unnest($1) RETURNING sha256, id",
+                       {Value::bytea_array(digests)}))
+            ids_.emplace(Digest::from_bytes(row.bytes(1)), row.text(2));
+        std::vector<std::string> owners, shapes; // per member: its set and shape
+        std::vector<std::int32_t> table_ids;
+        for (const auto &[digest, manifest] : sets)
+            for (const ManifestTable &table : manifest->tables) {
+                owners.push_back(ids_.at(digest));
+                table_ids.push_back(table.table_id);
+                shapes.emplace_back(table.shape.view());
+            }
+        query.run(
+            "INSERT INTO snapback.table_set_member (table_set, table_id, shape)"
+            " SELECT table_set::uuid, table_id, shape FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), "
+            "pg_catalog.unnest($3)) AS m(table_set, table_id, shape)",
+            {Value::text_array(owners), Value::integer_array(table_ids), Value::bytea_array(shapes)});
+    }
+
+    std::vector<Digest> digests_; // of each manifest
+    std::map<Digest, std::string> ids_;
+};
+
+void write_heads(std::span<const Manifest> manifests) {
     std::vector<std::string> ids, communities, kinds, labels, digests;
     std::vector<std::int64_t> instants;
-    std::vector<std::string> owners, table_shapes, chunks; // per table: its snapshot, shape and chunks
-    std::vector<std::int32_t> table_ids;
-    std::vector<std::int64_t> rows, bytes;
     for (const Manifest &manifest : manifests) {
         call([] { CHECK_FOR_INTERRUPTS(); });
         ids.push_back(manifest.id);
@@ -66,34 +150,70 @@ void write_manifests(std::span<const Manifest> manifests, const std::map<Digest,
         labels.push_back(manifest.label.value_or(""));
         instants.push_back(manifest.captured_at);
         digests.emplace_back(manifest.digest().view());
+    }
+    Query query;
+    query.run("INSERT INTO snapback.snapshot (id, community, captured_at, kind, label, manifest_sha256, table_set)"
+              " SELECT id::uuid, community, at, kind, NULLIF(label, ''), digest, table_set::uuid"
+              " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
+              "pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7))"
+              " AS s(id, community, at, kind, label, digest, table_set)",
+              {Value::text_array(ids), Value::text_array(communities), Value::timestamptz_array(instants),
+               Value::text_array(kinds), Value::text_array(labels), Value::bytea_array(digests),
+               Value::text_array(TableSets(manifests).ids())});
+}
+
+/// Store what the tables hold. Those without rows are in the table set alone.
+void write_tables(std::span<const Manifest> manifests) {
+    std::vector<std::string> owners, shapes, chunks; // per table: its snapshot, shape and chunks
+    std::vector<std::int32_t> table_ids;
+    std::vector<std::int64_t> rows, bytes;
+    for (const Manifest &manifest : manifests) {
+        call([] { CHECK_FOR_INTERRUPTS(); });
         for (const ManifestTable &table : manifest.tables) {
+            if (table.rows == 0)
+                continue;
             owners.push_back(manifest.id);
             table_ids.push_back(table.table_id);
-            table_shapes.emplace_back(table.shape.view());
+            shapes.emplace_back(table.shape.view());
             rows.push_back(table.rows);
             bytes.push_back(table.bytes);
             chunks.push_back(table.chunks);
         }
     }
     Query query;
-    query.run("INSERT INTO snapback.shape (sha256, definition) SELECT * FROM ROWS FROM (pg_catalog.unnest($1), "
-              "pg_catalog.unnest($2)) ON CONFLICT DO "
-              "NOTHING",
-              {Value::bytea_array(shape_digests), Value::text_array(definitions)});
-    query.run("INSERT INTO snapback.snapshot (id, community, captured_at, kind, label, manifest_sha256)"
-              " SELECT id::uuid, community, at, kind, NULLIF(label, ''), digest"
-              " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
-              "pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6))"
-              " AS s(id, community, at, kind, label, digest)",
-              {Value::text_array(ids), Value::text_array(communities), Value::timestamptz_array(instants),
-               Value::text_array(kinds), Value::text_array(labels), Value::bytea_array(digests)});
     query.run(
         "INSERT INTO snapback.snapshot_table (snapshot, table_id, shape, rows, bytes, chunks)"
         " SELECT snapshot::uuid, table_id, shape, rows, bytes, chunks"
         " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), "
         "pg_catalog.unnest($5), pg_catalog.unnest($6)) AS t(snapshot, table_id, shape, rows, bytes, chunks)",
-        {Value::text_array(owners), Value::integer_array(table_ids), Value::bytea_array(table_shapes),
+        {Value::text_array(owners), Value::integer_array(table_ids), Value::bytea_array(shapes),
          Value::bigint_array(rows), Value::bigint_array(bytes), Value::bytea_array(chunks)});
+}
+
+Error damaged_manifest(const std::string &snapshot, const char *detail) {
+    return Error(sqlstate::data_corrupted, "the manifest of snapshot " + snapshot + " is damaged")
+        .with_detail(detail)
+        .with_hint("Restore from another snapshot; snapback.verify() tells which are whole.");
+}
+
+/// Whether a snapshot has a table that its table set does not have in the same form.
+bool disagrees_with_table_set(const std::string &snapshot) {
+    Query query;
+    return !query
+                .run("SELECT FROM snapback.snapshot s JOIN snapback.snapshot_table t ON t.snapshot = s.id"
+                     " WHERE s.id = $1 AND s.table_set IS NOT NULL AND NOT EXISTS (SELECT FROM "
+                     "snapback.table_set_member m"
+                     " WHERE m.table_set = s.table_set AND m.table_id = t.table_id AND m.shape = t.shape)",
+                     {Value::uuid(snapshot)})
+                .empty();
+}
+
+} // namespace
+
+void write_manifests(std::span<const Manifest> manifests, const std::map<Digest, Shape> &shapes) {
+    write_shapes(shapes);
+    write_heads(manifests);
+    write_tables(manifests);
 }
 
 Manifest read_manifest(const std::string &snapshot) {
@@ -107,15 +227,15 @@ Manifest read_manifest(const std::string &snapshot) {
     Manifest manifest{head[0].text(1), head[0].text(2),          head[0].timestamptz(3),
                       head[0].text(4), head[0].optional_text(5), {}};
     Digest expected = Digest::from_bytes(head[0].bytes(6));
-    for (Row row : query.run("SELECT table_id, shape, rows, bytes, chunks FROM snapback.snapshot_table"
+    for (Row row : query.run("SELECT table_id, shape, rows, bytes, chunks FROM snapback.manifest"
                              " WHERE snapshot = $1 ORDER BY table_id",
                              {Value::uuid(snapshot)}))
         manifest.tables.push_back(
             {row.integer(1), Digest::from_bytes(row.bytes(2)), row.bigint(3), row.bigint(4), row.bytes(5)});
     if (manifest.digest() != expected)
-        throw Error(sqlstate::data_corrupted, "the manifest of snapshot " + snapshot + " is damaged")
-            .with_detail("It does not have the SHA-256 that was stored with it.")
-            .with_hint("Restore from another snapshot; snapback.verify() tells which are whole.");
+        throw damaged_manifest(snapshot, "It does not have the SHA-256 that was stored with it.");
+    if (disagrees_with_table_set(snapshot))
+        throw damaged_manifest(snapshot, "Its tables are not those of its table set.");
     return manifest;
 }
 

@@ -34,12 +34,12 @@ SELECT throws_ok('SELECT snapback.schedule()', '55000', format('pg_cron has not 
 SELECT is(snapback.unschedule(), 0, 'and nothing is to be taken back');
 SELECT is(snapback.run_in_cron_database('CREATE EXTENSION pg_cron'), NULL, '(pg_cron is put in)');
 SELECT is(snapback.has_cron(), true, 'with pg_cron');
-SELECT results_eq('SELECT * FROM snapback.schedule()', format($$ VALUES ('snapback capture %1$s', '0 3 * * *', 'CALL snapback.capture_all()'), ('snapback expire %1$s', '17 * * * *', 'SELECT snapback.expire()'),
+SELECT results_eq('SELECT * FROM snapback.schedule()', format($$ VALUES ('snapback capture %1$s', '0 3 * * *', 'CALL snapback.capture_all()'), ('snapback expire %1$s', '17 * * * *', 'CALL snapback.expire_all()'),
     ('snapback queue %1$s', '* * * * *', 'SELECT snapback.process_queue()') $$, current_database()), 'three jobs are made');
 CREATE FUNCTION pg_temp.jobs() RETURNS text LANGUAGE sql AS $$
     SELECT snapback.run_in_cron_database(format('SELECT string_agg(concat_ws(''|'', jobname, schedule, command, database, username, active), E''\n'' ORDER BY jobname) FROM cron.job WHERE database = %L', current_database()))
 $$;
-SELECT is(pg_temp.jobs(), format(E'snapback capture %1$s|0 3 * * *|CALL snapback.capture_all()|%1$s|%2$s|t\nsnapback expire %1$s|17 * * * *|SELECT snapback.expire()|%1$s|%2$s|t\nsnapback queue %1$s|* * * * *|SELECT snapback.process_queue()|%1$s|%2$s|t',
+SELECT is(pg_temp.jobs(), format(E'snapback capture %1$s|0 3 * * *|CALL snapback.capture_all()|%1$s|%2$s|t\nsnapback expire %1$s|17 * * * *|CALL snapback.expire_all()|%1$s|%2$s|t\nsnapback queue %1$s|* * * * *|SELECT snapback.process_queue()|%1$s|%2$s|t',
                                  current_database(), session_user), 'in the database of pg_cron, for this one');
 SELECT lives_ok($$ SELECT snapback.schedule('30 2 * * *') $$, 'scheduling again');
 SELECT is(snapback.run_in_cron_database(format('SELECT count(*)::text || string_agg(schedule, '''') FILTER (WHERE jobname LIKE ''%%capture%%'') FROM cron.job WHERE database = %L', current_database())), '330 2 * * *', 'changes the time and adds none');

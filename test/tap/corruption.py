@@ -21,6 +21,7 @@ CREATE VIEW clubs AS SELECT id AS community, id AS name, id AS owner, id || '@ex
 CREATE TABLE page (id int PRIMARY KEY, club text NOT NULL REFERENCES club, body text);
 CREATE TABLE note (id uuid PRIMARY KEY, club text NOT NULL REFERENCES club, at timestamptz, amount numeric, tags text[], extra jsonb);
 CREATE TABLE word (word text, club text NOT NULL REFERENCES club, PRIMARY KEY (club, word));
+CREATE TABLE blank (id int PRIMARY KEY, club text NOT NULL REFERENCES club);
 INSERT INTO club VALUES ('a'), ('b');
 INSERT INTO page SELECT n, CASE n % 10 WHEN 0 THEN 'b' ELSE 'a' END, (SELECT string_agg(md5((n * m)::text), '') FROM generate_series(1, 16) m) FROM generate_series(1, 150) n;
 INSERT INTO note SELECT md5(n::text)::uuid, 'a', '2026-01-01'::timestamptz + n * interval '1 hour', n / 7.0, ARRAY['x', NULL, n::text], jsonb_build_object('n', n) FROM generate_series(1, 100) n;
@@ -72,6 +73,12 @@ INSERT INTO damage SELECT 'number of ' || c, n, format('UPDATE snapback.snapshot
     FROM snapback.snapshot_table m, unnest('{rows,bytes}'::text[]) c, generate_series(0, 62) n WHERE m.snapshot = %(snapshot)s;
 INSERT INTO damage SELECT 'table', n, format('UPDATE snapback.snapshot_table SET table_id = table_id # %1$s WHERE snapshot = %2$L AND table_id = %3$s', 1 << n, m.snapshot, m.table_id)
     FROM snapback.snapshot_table m, generate_series(0, 30) n WHERE m.snapshot = %(snapshot)s AND NOT EXISTS (SELECT FROM snapback.snapshot_table o WHERE o.snapshot = m.snapshot AND o.table_id = m.table_id # (1 << n));
+INSERT INTO damage SELECT 'table of the set', n, format('UPDATE snapback.table_set_member SET table_id = table_id # %1$s WHERE table_id = %2$s', 1 << n, m.table_id)
+    FROM snapback.table_set_member m, generate_series(0, 30) n WHERE NOT EXISTS (SELECT FROM snapback.table_set_member o WHERE o.table_id = m.table_id # (1 << n));
+INSERT INTO damage SELECT 'description of the set', n, format('UPDATE snapback.table_set_member SET shape = set_byte(shape, %1$s, get_byte(shape, %1$s) # %2$s) WHERE table_id = %3$s',
+    n, 1 + n * 7 %% 255, m.table_id) FROM snapback.table_set_member m, generate_series(0, 31) n;
+INSERT INTO damage SELECT 'set', n, format('UPDATE snapback.snapshot SET table_set = gen_random_uuid() WHERE id = %L', %(snapshot)s) FROM generate_series(0, 0) n;
+INSERT INTO damage SELECT 'member of the set', m.table_id, format('DELETE FROM snapback.table_set_member WHERE table_id = %1$s', m.table_id) FROM snapback.table_set_member m;
 INSERT INTO damage SELECT 'digest of the manifest', n, format('UPDATE snapback.snapshot SET manifest_sha256 = set_byte(manifest_sha256, %1$s, get_byte(manifest_sha256, %1$s) # %2$s) WHERE id = %3$L',
     n, 1 + n * 7 %% 255, %(snapshot)s) FROM generate_series(0, 31) n;
 INSERT INTO damage SELECT 'time', n, format('UPDATE snapback.snapshot SET captured_at = captured_at - interval ''1 microsecond'' * %1$s WHERE id = %2$L', 1::bigint << n, %(snapshot)s) FROM generate_series(0, 38) n;
@@ -90,7 +97,7 @@ def play(connection, kind, snapshot, intact):
     for first in range(0, len(statements), 100):
         findings.update(sql(connection, "SELECT f.verify, f.restore, f.changed FROM unnest(%s::text[]) d, LATERAL played(d, %s, %s) f UNION ALL SELECT NULL, NULL, NULL",
                             statements[first:first + 100], snapshot, intact)[:-1])
-        sql(connection, "VACUUM snapback.chunk, snapback.snapshot, snapback.snapshot_table, snapback.shape")
+        sql(connection, "VACUUM snapback.chunk, snapback.snapshot, snapback.snapshot_table, snapback.table_set_member, snapback.shape")
     return findings
 
 
@@ -128,7 +135,7 @@ def damage_files(connection, snapshot, intact):
 def main():
     connection = fresh_extension("corruption")
     sql(connection, SETUP)
-    for table in ("page", "note", "word"):
+    for table in ("page", "note", "word", "blank"):
         sql(connection, "SELECT snapback.protect(%s, 'x.all', 'club')", table)
     snapshot = sql(connection, "SELECT snapback.capture('a', 'the one')")
     # All that is stored is needed: every row has changed since.

@@ -4,7 +4,7 @@ from live_server import equal, fresh_extension, ok, sql
 STATE = ("SELECT md5(string_agg(h, '|' ORDER BY h)) FROM (SELECT md5(p::text) AS h FROM app.page p "
          "UNION ALL SELECT md5(n::text) FROM app.\"Note's\" n UNION ALL SELECT md5(s::text) FROM app.sky s) x")
 STORED = ("SELECT md5(string_agg(h, '|' ORDER BY h)) FROM (SELECT md5(c::text) AS h FROM snapback.chunk c "
-          "UNION ALL SELECT md5(m::text) FROM snapback.snapshot_table m UNION ALL SELECT md5(s::text) FROM snapback.shape s) x")
+          "UNION ALL SELECT md5(m::text) FROM snapback.snapshot_table m UNION ALL SELECT md5(t::text) FROM snapback.table_set_member t UNION ALL SELECT md5(s::text) FROM snapback.shape s) x")
 SNAPSHOTS = "SELECT md5(string_agg(s::text, '|' ORDER BY id)) FROM snapback.snapshots s"
 
 

@@ -27,7 +27,7 @@ jobs_in_cron() {
 # The jobs that a database should have, with this time of capture and this user.
 jobs_of() {
     printf '%s\n' "snapback capture $1|$2|CALL snapback.capture_all()|$1|$3" \
-        "snapback expire $1|17 * * * *|SELECT snapback.expire()|$1|$3" \
+        "snapback expire $1|17 * * * *|CALL snapback.expire_all()|$1|$3" \
         "snapback queue $1|* * * * *|SELECT snapback.process_queue()|$1|$3"
 }
 

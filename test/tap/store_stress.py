@@ -8,6 +8,7 @@ import collections
 import os
 import random
 import threading
+import time
 
 from live_server import connect, end, equal, fresh_extension, ok, psycopg2, sql
 
@@ -110,6 +111,55 @@ def work_until_done(work, expected):
     session.close()
 
 
+def expired(connection, count):
+    """Add snapshots that have expired; each takes 20 ms to delete."""
+    sql(connection, "INSERT INTO snapback.snapshot (community, captured_at, kind, manifest_sha256) SELECT 'gone ' || n, now() - interval '8 days', 'scheduled', sha256('') FROM generate_series(1, %s) n", count)
+    sql(connection, """CREATE OR REPLACE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END $$;
+        CREATE OR REPLACE TRIGGER slowly AFTER DELETE ON snapback.snapshot FOR EACH ROW EXECUTE FUNCTION slowly()""")
+
+
+def sweep_all():
+    session = connect("stress")
+    sql(session, "CALL snapback.expire_all()")
+    session.close()
+
+
+def restore_during_sweep(connection):
+    """Restores begin while many snapshots are swept: the store is held for one batch at a time."""
+    sql(connection, "CALL snapback.expire_all()")
+    sql(connection, "SELECT snapback.capture('a')")
+    expired(connection, 150)
+    waits = []
+    sweeper = threading.Thread(target=sweep_all)
+    sweeper.start()
+    while sweeper.is_alive():
+        began = time.monotonic()
+        restore(connection, "a")
+        waits.append(time.monotonic() - began)
+        time.sleep(0.05)
+    sweeper.join()
+    equal(sql(connection, "SELECT count(*) FROM snapback.snapshot WHERE community LIKE 'gone %%'"), 0, "expire_all() sweeps what has expired")
+    ok(len(waits) > 4, "restores begin meanwhile, and end", waits)
+    print(f"# {len(waits)} restores during a sweep of 3 s, the slowest took {max(waits):.2f} s")
+
+
+def sweep_waits(connection):
+    """A capture that is under way is waited for, without keeping others from beginning."""
+    expired(connection, 1)
+    capturing = connect("stress")
+    sql(capturing, "BEGIN; SELECT snapback.capture('b')")
+    sweeper = threading.Thread(target=sweep_all)
+    sweeper.start()
+    time.sleep(0.5)
+    restore(connection, "a")
+    equal(sql(connection, "SELECT count(*) FROM snapback.snapshot WHERE community LIKE 'gone %%'"), 1, "expire_all() waits for a capture, and a restore does not wait for it")
+    sql(capturing, "COMMIT")
+    sweeper.join()
+    equal(sql(connection, "SELECT count(*) FROM snapback.snapshot WHERE community LIKE 'gone %%'"), 0, "and goes on when the capture has ended")
+    capturing.close()
+
+
 def main():
     connection = fresh_extension("stress")
     sql(connection, SETUP)
@@ -131,6 +181,9 @@ def main():
     ok(outcomes["sweep of something"] > 0, "something was swept", dict(outcomes))
     for name in ("capture", "capture_all", "restore", "sweep", "forget", "write"):
         ok(outcomes[f"{name} done"] > 0, f"{name} got its turn", dict(outcomes))
+    restore_during_sweep(connection)
+    sweep_waits(connection)
+    ok(not surprises, "nothing else came of that", "\n".join(surprises))
     for name in sorted(outcomes):
         print(f"# {name}: {outcomes[name]}")
     connection.close()

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# What a night costs where most tables of a community are empty, and what its expiry costs restores.
+# COMMUNITIES have a row in one of ten of TABLES tables. Two nights are captured; the first expires while one session after
+# another needs the store, as a restore does. Printed are what a night stores, how long the sweep took, and the longest that
+# one of these sessions took meanwhile and when nothing else ran.
+#
+#   scripts/server bench/expire.sh
+#
+# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; makes and drops a database of its own.
+# COMMUNITIES (2000), TABLES (500) and SWEEP (CALL snapback.expire_all()) may be changed.
+set -eu -o pipefail
+cd "$(dirname "$0")/.."
+COMMUNITIES=${COMMUNITIES:-2000} TABLES=${TABLES:-500} SWEEP=${SWEEP:-CALL snapback.expire_all()}
+export PGDATABASE=snapback_bench_expire
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; wait; dropdb --if-exists "$PGDATABASE"; rm -rf "$work"' EXIT
+ask() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@" 2>>"$work/notices"; }
+
+dropdb --if-exists "$PGDATABASE" 2>"$work/notices"
+createdb "$PGDATABASE"
+ask >"$work/load" <<SQL
+CREATE EXTENSION pg_snapback;
+CREATE TABLE club (id int PRIMARY KEY);
+INSERT INTO club SELECT generate_series(1, $COMMUNITIES);
+CREATE VIEW clubs AS SELECT id AS community, id::text AS name, id::text AS owner, 'x@example.org' AS owner_email, true AS restores_enabled FROM club;
+SELECT snapback.set_directory('clubs');
+SELECT snapback.add_category('x', '', ''), snapback.add_option('x.all', '', '');
+SELECT format('CREATE TABLE t%s (id int PRIMARY KEY, club int NOT NULL REFERENCES club, body text)', n) FROM generate_series(1, $TABLES) n \gexec
+SELECT format('INSERT INTO t%1\$s SELECT id, id, md5(id::text) FROM club WHERE id %% 10 = %1\$s %% 10', n) FROM generate_series(1, $TABLES) n \gexec
+SELECT snapback.protect(format('t%s', n)::regclass, 'x.all', 'club') FROM generate_series(1, $TABLES) n;
+CALL snapback.capture_all();
+SQL
+stored() { ask -f bench/stored_bytes.sql; }
+first=$(stored)
+ask -c 'UPDATE t1 SET body = body || 1' -c 'CALL snapback.capture_all()'
+echo "a night of $COMMUNITIES communities with $TABLES tables, one of ten filled: $((($(stored) - first) / 1024)) kB"
+ask -c "UPDATE snapback.snapshot SET captured_at = captured_at - interval '8 days' WHERE captured_at < (SELECT max(captured_at) FROM snapback.snapshot) - interval '1 ms'
+            AND captured_at < (SELECT max(n.captured_at) FROM snapback.snapshot n WHERE n.community = snapshot.community)" -c 'VACUUM ANALYZE'
+
+# Have one session after another need the store while a file is there; keep how many milliseconds each took.
+ask -c "SELECT format('SELECT count(*) FROM snapback.verify(%L);', id) FROM snapback.list_snapshots('1') WHERE status = 'complete'" >"$work/probe"
+now() { echo $(($(date +%s%N) / 1000000)); }
+probe() {
+    while [ -e "$work/$1" ]; do
+        local began
+        began=$(now)
+        ask -f "$work/probe" >"$work/faults"
+        echo $(($(now) - began))
+    done >"$work/$1.took"
+}
+longest() { sort -n "$work/$1.took" | tail -n 1; }
+for kind in idle sweep; do
+    touch "$work/$kind"
+    probe "$kind" &
+    sleep 1
+    began=$(now)
+    if [ "$kind" = idle ]; then sleep 3; else ask -c "$SWEEP" >"$work/swept"; fi
+    took=$(($(now) - began))
+    sleep 1
+    rm "$work/$kind"
+    wait
+done
+echo "the sweep took $took ms; another session took $(longest sweep) ms at the longest, $(longest idle) ms when nothing else ran"
