@@ -3,6 +3,7 @@
 #include "postgres/arguments.hpp"
 #include "postgres/heavy_lock.hpp"
 #include "postgres/statement_text.hpp"
+#include "postgres/utf8.hpp"
 
 using namespace snapback;
 
@@ -28,4 +29,8 @@ SNAPBACK_FUNCTION(snapback_start_worker) {
             .with_hint("The workers are mail and restore.");
     start_worker_at_commit(work == "mail" ? mail_worker : restore_worker);
     return Datum{0};
+}
+
+SNAPBACK_FUNCTION(snapback_is_text) {
+    return BoolGetDatum(is_convertible_to_utf8(text_argument(fcinfo, 0)));
 }

@@ -100,6 +100,11 @@ LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATH
 COMMENT ON FUNCTION snapback.start_worker(text) IS
     'Start a background worker once this transaction commits; work: mail or restore. Where no worker slot is free, the queue run starts it later';
 
+CREATE FUNCTION snapback.is_text(value text) RETURNS boolean
+LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_is_text';
+COMMENT ON FUNCTION snapback.is_text(text) IS
+    'Whether all bytes of a value mean characters, so that it can be converted to UTF-8. In a SQL_ASCII database any byte can be stored. Internal.';
+
 CREATE FUNCTION snapback.announce(event text, community text, request uuid, restore uuid, state text, detail jsonb DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -110,11 +115,12 @@ BEGIN
     INSERT INTO snapback.audit (at, event, community, request, restore, account, detail)
     SELECT now, announce.event, announce.community, announce.request, announce.restore, nullif(s.account, ''), announce.detail
     FROM snapback.approval_settings() s;
-    -- A notification holds less than 8000 bytes; the identifiers are enough to look up what had to be left out.
-    PERFORM pg_notify('snapback', CASE WHEN octet_length(payload::text) < 7900 THEN payload ELSE payload - 'community' END::text);
+    -- A notification holds less than 8000 bytes, and a listener is disconnected by one that is no text in its encoding;
+    -- the identifiers are enough to look up what had to be left out.
+    PERFORM pg_notify('snapback', CASE WHEN octet_length(payload::text) < 7900 AND snapback.is_text(announce.community) IS NOT FALSE THEN payload ELSE payload - 'community' END::text);
 END $$;
 COMMENT ON FUNCTION snapback.announce(text, text, uuid, uuid, text, jsonb) IS
-    'Record a change of state in snapback.audit and tell listeners on channel snapback of it, as JSON: event, community, request, restore, state, at';
+    'Record a change of state in snapback.audit and tell listeners on channel snapback of it, as JSON: event, community (unless too long, or no text), request, restore, state, at';
 
 CREATE FUNCTION snapback.record_step(event text, community text, request uuid, restore uuid, detail jsonb)
 RETURNS void LANGUAGE sql VOLATILE

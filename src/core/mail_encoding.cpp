@@ -117,6 +117,13 @@ void append_quoted_printable_line(std::string &out, std::string_view line) {
 
 } // namespace
 
+std::string valid_utf8(std::string_view text) {
+    std::string result;
+    while (!text.empty())
+        append_character(result, take_character(text));
+    return result;
+}
+
 std::string one_line(std::string_view text, std::size_t longest) {
     std::string result;
     for (std::size_t count = 0; !text.empty(); count++) {

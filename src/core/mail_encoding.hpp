@@ -6,6 +6,9 @@
 
 namespace snapback {
 
+/// Put U+FFFD in place of each byte that belongs to no character of UTF-8.
+std::string valid_utf8(std::string_view text);
+
 /// Make text from outside fit to be shown on one line: valid UTF-8, at most so many characters, and no control
 /// characters, line separators or marks that change the direction of writing.
 std::string one_line(std::string_view text, std::size_t longest = 200);

@@ -81,11 +81,11 @@ def sql(connection, statement, *parameters):
     return rows[0][0] if len(rows) == 1 and len(rows[0]) == 1 else rows
 
 
-def fresh_extension(name, **settings):
+def fresh_extension(name, encoding=None, **settings):
     """Make a database with the extension and these settings; return a connection to it."""
     admin = connect("postgres")
     sql(admin, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    sql(admin, f"CREATE DATABASE {name}")
+    sql(admin, f"CREATE DATABASE {name}" + (f" ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'" if encoding else ""))
     for setting, value in settings.items():
         set_for_database(name, setting, value)
     admin.close()

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """What owners read before they approve, what a strict request refuses in the background, and the way back by mail."""
+import json
+
 from live_server import connect, end, equal, eventually, fresh_extension, ok, sql
 from mail_servers import ScriptedServer
 
 DATABASE = "request_mail"
 server = ScriptedServer()
-database = fresh_extension(DATABASE, snapback__mail_from="restores@cms.example", snapback__smtp_url=server.url,
-                           snapback__approve_url="https://cms.example/approve?t={token}", snapback__smtp_require_tls="off",
-                           snapback__requests_per_hour=1000)
+MAIL = {"snapback__mail_from": "restores@cms.example", "snapback__smtp_url": server.url, "snapback__approve_url": "https://cms.example/approve?t={token}",
+        "snapback__smtp_require_tls": "off", "snapback__requests_per_hour": 1000}
+database = fresh_extension(DATABASE, **MAIL)
 sql(database, """
     CREATE SCHEMA cms;
     CREATE TABLE cms.community (id text PRIMARY KEY, name text);
@@ -114,6 +116,53 @@ def test_way_back(restore, before):
     equal(state(), after, "and a DBA takes that back")
 
 
+def test_encoding(encoding, byte, shown):
+    """Names with a character beyond ASCII, or with a byte that is none in this encoding, are no reason why a restore cannot be had."""
+    name = f"odd_{encoding.lower()}"
+    odd = fresh_extension(name, encoding, **MAIL)
+    sql(odd, "SET client_encoding = sql_ascii")
+    sql(odd, f"""
+        CREATE TABLE club (id text PRIMARY KEY, name text);
+        INSERT INTO club VALUES (E'c{byte}', E'Club {byte}');
+        CREATE VIEW directory AS SELECT id AS community, name, E'ada{byte}' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled FROM club;
+        SELECT snapback.set_directory('directory'), snapback.add_category('c', E'C{byte}', E'{byte}'), snapback.add_option('c.a', E'A{byte}', E'{byte}');
+        SELECT snapback.add_option('c.b', E'B{byte}', '');
+        CREATE FUNCTION each(statement text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE format(statement, E't{byte}', E'c{byte}'); END $$;
+        SELECT each('CREATE TABLE %1$I (id int PRIMARY KEY, club text REFERENCES club, parent int CONSTRAINT %1$I REFERENCES %1$I, UNIQUE (id, club))');
+        SELECT each('SELECT snapback.protect(%1$L, ''c.a'')'), each('INSERT INTO %1$I VALUES (1, %2$L), (2, %2$L)');
+        SELECT snapback.capture(id) FROM club""")
+    sql(odd, "SELECT each('DELETE FROM %1$I WHERE id = 1')")
+    listener = connect(name, client_encoding="utf8")
+    sql(listener, "LISTEN snapback")
+    sql(odd, f"SET snapback.community = E'c{byte}'; SET snapback.account = E'ada{byte}'")
+    asked = sql(odd, "SELECT request::text FROM snapback.request_restore('{c}')")
+
+    def mail(kind):
+        ids = eventually(lambda: sql(odd, "SELECT string_agg(id::text, '') FROM snapback.mail WHERE request = %s AND kind = %s", asked, kind))
+        return eventually(lambda: [mail for mail in server.mails if mail.message["Message-ID"].strip("<>").split("@")[0] in ids])[0]
+    approval = mail("approval")
+    text = paragraphs(approval)
+    ok(approval.message["Subject"].endswith(f" Club {shown}") and f'"Club {shown}" was requested by account ada{shown}.' in text and f"- A{shown} (2 rows): 1 to bring back\n" in text,
+       f"{encoding}: the mail shows the names", (approval.message["Subject"], text))
+    described = sql(odd, "SELECT encode(convert_to(d::text, 'sql_ascii'), 'escape') FROM snapback.describe_request(%s) d", approval.token())
+    ok("pending" in str(described), f"{encoding}: the request can be looked at", described)
+    restore = sql(odd, "SELECT restore::text FROM snapback.approve_restore(%s, NULL, true)", approval.token())
+    eventually(lambda: sql(odd, "SELECT state FROM snapback.restores WHERE restore = %s", restore) not in ("queued", "running"))
+    equal(sql(odd, "SELECT state FROM snapback.restores WHERE restore = %s", restore), "restored", f"{encoding}: approved, it is restored")
+    ok(f"- A{shown}: 1 inserted\n" in paragraphs(mail("result")), f"{encoding}: the owner is told", paragraphs(mail("result")))
+    sql(listener, "SELECT 1")
+    listener.poll()
+    events = [json.loads(notice.payload) for notice in listener.notifies]
+    equal([(event["event"], event.get("community")) for event in events][-1:], [("request_restored", None if "\ufffd" in shown else f"c{shown}")],
+          f"{encoding}: a listener is told, of the community where its name is text")
+    equal(sql(odd, "SELECT count(*) FROM snapback.health() WHERE concern NOT IN ('unprotected', 'outside')"), 0, f"{encoding}: all is well")
+    listener.close()
+    odd.close()
+
+
+test_encoding("SQL_ASCII", "\\xe9", "\ufffd")
+test_encoding("LATIN1", "\\xe9", "é")
+test_encoding("WIN1252", "\\x81", "\ufffd")
 test_figures_and_notes()
 test_way_back(*test_strict_in_background())
 end()

@@ -28,6 +28,13 @@ std::string decoded(const std::string &encoded) {
 
 } // namespace
 
+TEST(ValidUtf8, ReplacesWhatIsNoCharacter) {
+    EXPECT_EQ(valid_utf8("Blå\nHavn 港 \U0001F600"), "Blå\nHavn 港 \U0001F600");
+    EXPECT_EQ(valid_utf8(""), "");
+    EXPECT_EQ(valid_utf8("caf\xE9"), "caf" + replacement);
+    EXPECT_EQ(valid_utf8("\xFF\xC3"), replacement + replacement);
+}
+
 TEST(OneLine, KeepsGoodTextAsItIs) {
     EXPECT_EQ(one_line("Blå Havn 港 \U0001F600"), "Blå Havn 港 \U0001F600");
     EXPECT_EQ(one_line(""), "");
