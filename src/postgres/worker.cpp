@@ -155,9 +155,9 @@ void fix_settings() {
         {"row_security", "off"},
     }};
     force_setting("client_encoding", GetDatabaseEncodingName());
-    for (const auto &[name, value] : fixed)
-        if (call([&] { return GetConfigOption(name, true, false); }))
-            force_setting(name, value);
+    for (const auto &setting : fixed)
+        if (call([&] { return GetConfigOption(setting[0], true, false); }))
+            force_setting(setting[0], setting[1]);
 }
 
 } // namespace
