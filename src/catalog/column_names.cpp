@@ -1,5 +1,6 @@
 #include "catalog/column_names.hpp"
 
+#include "catalog/enum_columns.hpp"
 #include "postgres/query.hpp"
 
 extern "C" {
@@ -8,17 +9,33 @@ extern "C" {
 
 namespace snapback {
 
+namespace {
+
+/// Whether a relation's columns are called as was noted last.
+bool are_noted(Query &query, Oid relation) {
+    return !query
+                .run_kept("SELECT FROM snapback.known_columns k CROSS JOIN LATERAL snapback.column_names(k.relation) n"
+                          " WHERE k.relation = $1 AND k.names = n.names",
+                          {Value::regclass(relation)})
+                .empty();
+}
+
+} // namespace
+
 void note_columns(Oid relation) {
     call([&] { LockRelationOid(relation, AccessShareLock); });
     Query query;
-    query.run("SELECT snapback.note_columns(ARRAY[$1]::oid[])", {Value::regclass(relation)});
+    // Almost always there is nothing to note, and every capture asks for each table.
+    if (!are_noted(query, relation) || !enum_columns(relation).empty())
+        query.run_kept("SELECT snapback.note_columns(ARRAY[$1]::oid[])", {Value::regclass(relation)});
 }
 
 void note_pending_renames() {
     Query query;
     for (Row changed : query.run("SELECT k.relation FROM snapback.known_columns k"
                                  " JOIN snapback.protected_table t ON t.relation = k.relation"
-                                 " WHERE k.names IS DISTINCT FROM snapback.column_names(k.relation)"))
+                                 " CROSS JOIN LATERAL snapback.column_names(k.relation) n"
+                                 " WHERE k.names IS DISTINCT FROM n.names"))
         note_columns(changed.oid(1));
 }
 

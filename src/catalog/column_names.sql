@@ -22,12 +22,13 @@ COMMENT ON TABLE snapback.column_rename IS
     'Renames of protected relations'' columns, in the order in which they came to light; those of one row came to pass at once, as far as can be told: '
     'old_names[i] became new_names[i]';
 
-CREATE FUNCTION snapback.column_names(relation oid) RETURNS name[]
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
-AS $$
+-- Its body becomes part of the queries that ask it.
+CREATE FUNCTION snapback.column_names(relation oid) RETURNS TABLE (names name[])
+LANGUAGE sql STABLE ROWS 1
+BEGIN ATOMIC
     SELECT array_agg(CASE WHEN NOT a.attisdropped THEN a.attname END ORDER BY a.attnum)
-    FROM pg_attribute a WHERE a.attrelid = column_names.relation AND a.attnum > 0
-$$;
+    FROM pg_attribute a WHERE a.attrelid = column_names.relation AND a.attnum > 0;
+END;
 COMMENT ON FUNCTION snapback.column_names(oid) IS
     'What a relation''s columns are called, by their number; NULL for those that were dropped';
 
@@ -51,8 +52,9 @@ BEGIN
     UNION ALL
     SELECT 9223372036854775807, d.old_names, d.new_names
     FROM snapback.known_columns k
-    CROSS JOIN LATERAL snapback.differing_names(k.names, snapback.column_names(k.relation)) d
-    WHERE k.relation = renames_of.relation AND d.old_names IS NOT NULL
+    CROSS JOIN LATERAL snapback.column_names(k.relation) n
+    CROSS JOIN LATERAL snapback.differing_names(k.names, n.names) d
+    WHERE k.relation = renames_of.relation AND k.names <> n.names AND d.old_names IS NOT NULL
     ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION snapback.renames_of(regclass) IS

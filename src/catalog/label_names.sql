@@ -23,61 +23,42 @@ COMMENT ON TABLE snapback.label_rename IS
     'Renames of enum labels, in the order in which they came to light; those of one row came to pass at once, as far as can be told: old_labels[i] '
     'became new_labels[i]';
 
-CREATE FUNCTION snapback.enum_columns(relation oid) RETURNS TABLE (column_name name, type oid, form text)
-LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN QUERY
-    WITH RECURSIVE used (column_name, type, form) AS (
-        SELECT a.attname, a.atttypid, 'value' FROM pg_attribute a
-        WHERE a.attrelid = enum_columns.relation AND a.attnum > 0 AND NOT a.attisdropped
-        UNION
-        SELECT u.column_name, n.type, CASE WHEN u.form = 'value' THEN n.form WHEN n.form = 'value' THEN u.form ELSE 'nested' END
-        FROM used u JOIN pg_type t ON t.oid = u.type
-        CROSS JOIN LATERAL (
-            SELECT t.typbasetype, 'value' WHERE t.typtype = 'd'
-            UNION ALL
-            SELECT t.typelem, 'array' WHERE t.typcategory = 'A' AND t.typelem <> 0
-            UNION ALL
-            SELECT r.rngsubtype, 'nested' FROM pg_range r WHERE t.typtype IN ('r', 'm') AND t.oid IN (r.rngtypid, r.rngmultitypid)
-            UNION ALL
-            SELECT a.atttypid, 'nested' FROM pg_attribute a
-            WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) n(type, form)
-    )
-    SELECT u.column_name, u.type, u.form FROM used u JOIN pg_type t ON t.oid = u.type AND t.typtype = 'e';
-END $$;
+CREATE FUNCTION snapback.enum_columns(relation oid) RETURNS TABLE (column_name text, type oid, form text)
+LANGUAGE c STABLE STRICT ROWS 2 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_enum_columns';
 COMMENT ON FUNCTION snapback.enum_columns(oid) IS
     'The columns of a relation that hold labels of enums, and how: value, array, or nested (in a composite value, a range). Internal.';
 
-CREATE FUNCTION snapback.differing_labels(type oid, OUT old_labels name[], OUT new_labels name[])
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT array_agg(l.label ORDER BY e.oid), array_agg(e.enumlabel ORDER BY e.oid)
+CREATE FUNCTION snapback.differing_labels(types oid[]) RETURNS TABLE (type oid, old_labels name[], new_labels name[])
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT k.type, array_agg(l.label ORDER BY e.oid), array_agg(e.enumlabel ORDER BY e.oid)
     FROM snapback.known_labels k
     CROSS JOIN LATERAL unnest(k.numbers, k.labels) l(number, label)
     JOIN pg_enum e ON e.oid = l.number AND e.enumtypid = k.type AND e.enumlabel <> l.label
-    WHERE k.type = differing_labels.type
-$$;
-COMMENT ON FUNCTION snapback.differing_labels(oid) IS 'The labels of an enum that were renamed since they were noted; NULL where none was. Internal.';
+    WHERE k.type = ANY (differing_labels.types)
+    GROUP BY k.type;
+END;
+COMMENT ON FUNCTION snapback.differing_labels(oid[]) IS
+    'The labels of these enums that were renamed since they were noted: a row for each enum that has any. Internal.';
 
 CREATE FUNCTION snapback.label_renames_of(relation regclass)
-RETURNS TABLE (column_name name, form text, labels name[], number bigint, old_labels name[], new_labels name[])
+RETURNS TABLE (column_name text, form text, labels name[], number bigint, old_labels name[], new_labels name[])
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
     WITH used AS MATERIALIZED (SELECT c.* FROM snapback.enum_columns(label_renames_of.relation) c),
     renamed AS (
-        SELECT c.column_name, c.form, c.type, r.number, r.old_labels, r.new_labels
-        FROM used c JOIN snapback.label_rename r ON r.type = c.type
+        SELECT r.type::oid, r.number, r.old_labels, r.new_labels
+        FROM snapback.label_rename r WHERE r.type = ANY (ARRAY(SELECT u.type FROM used u)::regtype[])
         UNION ALL
-        SELECT c.column_name, c.form, c.type, 9223372036854775807, d.old_labels, d.new_labels
-        FROM used c CROSS JOIN LATERAL snapback.differing_labels(c.type) d
-        WHERE d.old_labels IS NOT NULL)
-    SELECT r.column_name, r.form,
-           ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = r.type),
+        SELECT d.type, 9223372036854775807, d.old_labels, d.new_labels
+        FROM snapback.differing_labels(ARRAY(SELECT DISTINCT u.type FROM used u)) d)
+    SELECT u.column_name, u.form, ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = u.type),
            r.number, r.old_labels, r.new_labels
-    FROM renamed r ORDER BY r.column_name, r.number;
+    FROM used u JOIN renamed r ON r.type = u.type
+    ORDER BY u.column_name COLLATE "C", r.number;
 END $$;
 COMMENT ON FUNCTION snapback.label_renames_of(regclass) IS
     'Every rename of labels of the enums in a relation''s columns, column by column, oldest first; last, with the greatest number there is, those that have not '
@@ -101,7 +82,7 @@ BEGIN
     LOOP
         -- Another session may note the same; whoever comes second finds it done.
         PERFORM FROM snapback.known_labels k WHERE k.type = changed.type FOR UPDATE;
-        SELECT d.* INTO renamed FROM snapback.differing_labels(changed.type) d;
+        SELECT d.* INTO renamed FROM snapback.differing_labels(ARRAY[changed.type]) d;
         IF renamed.old_labels IS NOT NULL THEN
             INSERT INTO snapback.label_rename (type, old_labels, new_labels)
             VALUES (changed.type, renamed.old_labels, renamed.new_labels);

@@ -1,37 +1,15 @@
 -- Paths that come to nothing: where a column on the way takes NULL, rows fall out of their community.
 
 CREATE FUNCTION snapback.takes_null(relation regclass, column_name name) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT NOT snapback.is_not_null(a)
-       AND NOT EXISTS (SELECT FROM pg_constraint c
-                       WHERE c.conrelid = a.attrelid AND c.contype = 'c' AND c.convalidated AND c.conkey = ARRAY[a.attnum]
-                         AND pg_get_expr(c.conbin, c.conrelid) = format('(%I IS NOT NULL)', a.attname))
-    FROM pg_attribute a
-    WHERE a.attrelid = takes_null.relation AND a.attname = takes_null.column_name
-$$;
+LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_takes_null';
 COMMENT ON FUNCTION snapback.takes_null(regclass, name) IS
-    'Whether a column takes NULL: it is not declared NOT NULL, nor is there a CHECK that says just that, either of them valid for all rows';
+    'Whether a column takes NULL: it is not declared NOT NULL, nor is there a CHECK that says just that, either of them valid for all rows. NULL where there is no such column';
 
 CREATE FUNCTION snapback.nullable_steps(relation regclass, community_column name, via name)
-RETURNS TABLE (step integer, relation regclass, column_name name)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    WITH RECURSIVE way AS (
-        SELECT 1 AS step, nullable_steps.relation, nullable_steps.community_column, nullable_steps.via, '{}'::text[] AS referenced
-        UNION ALL
-        SELECT w.step + 1, coalesce(pg_partition_root(f.parent), f.parent)::regclass,
-               coalesce(w.community_column, t.community_column),
-               CASE WHEN w.community_column IS NULL THEN t.via END, f.parent_columns
-        FROM way w
-        CROSS JOIN LATERAL snapback.foreign_keys_from(w.relation) f
-        LEFT JOIN snapback.protected_table t ON t.relation = coalesce(pg_partition_root(f.parent), f.parent)
-        WHERE f.name = w.via AND w.step < 64)
-    SELECT w.step, w.relation, c.column_name
-    FROM way w
-    CROSS JOIN LATERAL unnest(snapback.path_columns(w.relation, w.community_column, w.via)) c(column_name)
-    WHERE c.column_name <> ALL (w.referenced) AND snapback.takes_null(w.relation, c.column_name)
-$$;
+RETURNS TABLE (step integer, relation regclass, column_name text)
+LANGUAGE c STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_nullable_steps';
 COMMENT ON FUNCTION snapback.nullable_steps(regclass, name, name) IS
     'The columns that take NULL on a table''s path, step by step from the table itself: its own columns first. Those that a '
     'foreign key refers to are not NULL where it leads';

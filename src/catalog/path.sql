@@ -28,28 +28,9 @@ END $$;
 COMMENT ON FUNCTION snapback.community_key_column() IS
     'As snapback.community_key(), by name; no row where no directory is set';
 
-CREATE FUNCTION snapback.is_not_null(a pg_attribute) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT a.attnotnull
-       AND NOT EXISTS (SELECT FROM pg_constraint n WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND NOT n.convalidated AND n.conkey = ARRAY[a.attnum]);
-END;
-COMMENT ON FUNCTION snapback.is_not_null(pg_attribute) IS
-    'Whether a column is declared NOT NULL, for all of its rows: not by a constraint that is NOT VALID';
-
 CREATE FUNCTION snapback.key_index(relation regclass) RETURNS oid
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT i.indexrelid
-    FROM pg_index i
-    WHERE i.indrelid = key_index.relation AND i.indisunique AND NOT i.indisexclusion AND i.indimmediate AND i.indisvalid
-      AND i.indpred IS NULL AND i.indexprs IS NULL
-      AND NOT EXISTS (SELECT FROM pg_attribute a
-                      WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])
-                        AND (NOT snapback.is_not_null(a) OR a.attgenerated <> ''))
-    ORDER BY i.indisprimary DESC, i.indexrelid
-    LIMIT 1
-$$;
+LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_key_index';
 COMMENT ON FUNCTION snapback.key_index(regclass) IS
     'The index whose columns name a row: the primary key, or else the first unique index over plain columns that are all '
     'NOT NULL. NULL where the table has neither';

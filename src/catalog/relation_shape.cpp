@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "catalog/enum_columns.hpp"
+#include "catalog/key_index.hpp"
 #include "postgres/setting_scope.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
+#include "catalog/pg_operator.h"
 #include "mb/pg_wchar.h"
 #include "storage/lmgr.h"
 }
@@ -62,29 +64,29 @@ void read_columns(Query &query, RelationShape &shape) {
     }
 }
 
+/// "OPERATOR(schema.name)".
+std::string operator_by_name(Oid number) {
+    return call([&] {
+        HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(number));
+        auto *row = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple));
+        char *name =
+            psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(row->oprnamespace)), NameStr(row->oprname));
+        ReleaseSysCache(tuple);
+        return name;
+    });
+}
+
 /// The columns that name a row, and the operator that tells whether two of their values are the same.
-void read_key(Query &query, RelationShape &shape) {
-    Rows rows = query.run_kept("SELECT a.attname::text,"
-                               "       pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname)"
-                               " FROM pg_catalog.pg_index i"
-                               " CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k"
-                               " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]"
-                               " JOIN pg_catalog.pg_opclass c ON c.oid = i.indclass[k]"
-                               " JOIN pg_catalog.pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3"
-                               "   AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype"
-                               " JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr"
-                               " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
-                               " WHERE i.indexrelid = snapback.key_index($1)"
-                               " ORDER BY k",
-                               {Value::regclass(shape.relation)});
-    if (rows.empty())
+void read_key(RelationShape &shape) {
+    Oid index = key_index(shape.relation);
+    if (!OidIsValid(index))
         throw Error(sqlstate::feature_not_supported, shape.name + " has no key that names a row")
             .with_hint(
                 "Give it a primary key, or a unique index over columns that are NOT NULL; it must not be deferrable.");
-    for (Row row : rows) {
-        std::size_t column = shape.column_named(row.text(1));
-        shape.key.push_back({column, row.text(2)});
-        shape.stored.key.push_back(column);
+    for (const IndexedColumn &part : key_parts(index)) {
+        auto column = std::ranges::find(shape.columns, part.column, &LiveColumn::number) - shape.columns.begin();
+        shape.key.push_back({static_cast<std::size_t>(column), operator_by_name(part.equals)});
+        shape.stored.key.push_back(static_cast<std::size_t>(column));
     }
 }
 
@@ -99,15 +101,18 @@ void read_renames(Query &query, RelationShape &shape) {
 
 /// The renames that labels of enums in the table's columns have gone through, noted or not.
 void read_label_renames(Query &query, RelationShape &shape) {
+    if (enum_columns(shape.relation).empty())
+        return;
     for (Row row :
-         query.run_kept("SELECT column_name::text, form, labels::text[], number, old_labels::text[], new_labels::text[]"
+         query.run_kept("SELECT column_name, form, labels::text[], number, old_labels::text[], new_labels::text[]"
                         " FROM snapback.label_renames_of($1)",
                         {Value::regclass(shape.relation)})) {
         std::size_t column = shape.column_named(row.text(1));
         if (column == shape.columns.size())
             continue; // generated
-        using Form = LabelledColumn::Form;
-        Form form = row.text(2) == "value" ? Form::value : row.text(2) == "array" ? Form::array : Form::nested;
+        LabelForm form = row.text(2) == "value"   ? LabelForm::value
+                         : row.text(2) == "array" ? LabelForm::array
+                                                  : LabelForm::nested;
         if (shape.labelled.empty() || shape.labelled.back().column != column)
             shape.labelled.push_back({column, form, {}, {}});
         LabelledColumn &labelled = shape.labelled.back();
@@ -188,7 +193,7 @@ RelationShape relation_shape(Oid relation) {
     read_columns(query, shape);
     read_renames(query, shape);
     read_label_renames(query, shape);
-    read_key(query, shape);
+    read_key(shape);
     return shape;
 }
 

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/enum_columns.hpp"
 #include "core/renames.hpp"
 #include "core/shape.hpp"
 #include "postgres/query.hpp"
@@ -27,9 +28,8 @@ struct KeyColumn {
 
 /// A column whose values name labels of an enum that were renamed.
 struct LabelledColumn {
-    enum class Form { value, array, nested };
     std::size_t column;
-    Form form;
+    LabelForm form;
     std::vector<Renames> renames;
     std::vector<std::string> labels; // of the enum, or the enums, as they are now
 };

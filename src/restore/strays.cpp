@@ -1,5 +1,6 @@
 #include "restore/strays.hpp"
 
+#include "catalog/null_paths.hpp"
 #include "postgres/as_owner.hpp"
 #include "restore/difference.hpp"
 
@@ -22,17 +23,9 @@ std::string stray_rows(const TablePlan &plan, const TablePlan *parent, const Joi
            ") AND EXISTS (SELECT FROM " + parent->see("strays") + " s WHERE " + key->refers("s", "t") + ")";
 }
 
-/// Whether some column on the table's path takes NULL: rows may fall out of their community.
-bool may_lose_rows(Query &query, const ProtectedTable &table) {
-    return query
-        .run_kept("SELECT EXISTS (SELECT FROM snapback.protected_table t,"
-                  " snapback.nullable_steps(t.relation, t.community_column, t.via) WHERE t.id = $1)",
-                  {Value::integer(table.id)})[0]
-        .boolean(1);
-}
-
 std::uint64_t find_strays(Query &query, TablePlan &plan, const TablePlan *parent, bool lock) {
-    if (!plan.table.relation_name.empty() || !may_lose_rows(query, plan.table))
+    bool may_be_strays = plan.wanted.size() > 0 || (parent && parent->strays.size() > 0);
+    if (!may_be_strays || !plan.table.relation_name.empty() || nullable_steps(plan.table).empty())
         return 0;
     JoinedPath path = joined_path(plan.table);
     AsOwner owner(plan.live.owner);

@@ -25,9 +25,9 @@ std::string RenamedLabels::label_now(const std::string &label) const {
 
 std::string RenamedLabels::now(const std::string &text, MemoryContext memory) const {
     switch (form_) {
-    case LabelledColumn::Form::value:
+    case LabelForm::value:
         return label_now(text);
-    case LabelledColumn::Form::array:
+    case LabelForm::array:
         return map_array_text(text, memory, [this](const std::string &label) { return label_now(label); });
     default:
         return text;

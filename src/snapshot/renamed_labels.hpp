@@ -25,7 +25,7 @@ public:
 private:
     std::string label_now(const std::string &label) const;
 
-    LabelledColumn::Form form_ = LabelledColumn::Form::value;
+    LabelForm form_ = LabelForm::value;
     std::int64_t seen_ = 0;
     std::vector<Renames> renames_;
 };

@@ -118,7 +118,7 @@ void RowDecoder::follow_labels(const LabelledColumn &column, std::int64_t seen) 
     field.labels = RenamedLabels(column, seen);
     if (field.labels.empty())
         return;
-    if (column.form == LabelledColumn::Form::nested && field.labels.would_mislead(column.labels))
+    if (column.form == LabelForm::nested && field.labels.would_mislead(column.labels))
         refuse(Error(sqlstate::schema_changed, "column \"" + field.name + "\" of " + table_ +
                                                    " holds enum labels within other values, of which some were renamed "
                                                    "and the old names used again")
