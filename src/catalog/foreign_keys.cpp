@@ -63,8 +63,8 @@ Constraint *copy_constraint(HeapTuple tuple) {
     return copy;
 }
 
-bool is_among(Oid relation, std::span<const Oid> relations) {
-    return std::find(relations.begin(), relations.end(), relation) != relations.end();
+bool is_among(Oid relation, std::span<const Oid> sorted) {
+    return std::binary_search(sorted.begin(), sorted.end(), relation);
 }
 
 /// Whether it is a foreign key to list: of a child that a path may take, or else from or to any of these relations.
@@ -74,7 +74,7 @@ bool is_wanted(Form_pg_constraint row, bool by_child, std::span<const Oid> eithe
     return by_child ? !refers_to_periods(row) : is_among(row->conrelid, either) || is_among(row->confrelid, either);
 }
 
-/// List the foreign keys of a child, or with none named those from or to any of these; a Postgres call.
+/// List the foreign keys of a child, or with none named those from or to any of these, sorted; a Postgres call.
 List *scan_constraints(Oid child, std::span<const Oid> either) {
     List *found = NIL;
     Relation constraints = table_open(ConstraintRelationId, AccessShareLock);
@@ -166,7 +166,7 @@ void refuse_periods(const std::vector<Constraint> &constraints) {
                 .with_hint("A restore cannot tell whether other rows cover them. Take the foreign key off.");
 }
 
-/// These tables, and the partitions of those that have any.
+/// These tables, and the partitions of those that have any; sorted.
 std::vector<Oid> with_partitions(std::span<const Oid> tables) {
     std::vector<Oid> all;
     for (Oid table : tables) {
@@ -177,6 +177,7 @@ std::vector<Oid> with_partitions(std::span<const Oid> tables) {
         for (int i = 0; i < list_length(members); i++)
             all.push_back(list_nth_oid(members, i));
     }
+    std::sort(all.begin(), all.end());
     return all;
 }
 

@@ -62,7 +62,7 @@ AS $$
     CROSS JOIN LATERAL snapback.column_refusal(coverage_problem.relation, c.columns,
         snapback.path_columns(coverage_problem.relation, its_table.community_column, its_table.via)) r
     CROSS JOIN LATERAL snapback.filter_problem(coverage_problem.relation, c.filter) f(problem)
-    WHERE c.table_id = its_table.id AND coalesce(r.problem, f.problem) IS NOT NULL
+    WHERE c.table_id = its_table.id AND num_nonnulls(c.columns, c.filter) > 0 AND coalesce(r.problem, f.problem) IS NOT NULL
       AND (coverage_problem.options IS NULL OR c.option = ANY (coverage_problem.options))
     ORDER BY c.option COLLATE "C"
     LIMIT 1

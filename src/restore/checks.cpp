@@ -112,13 +112,13 @@ bool has_child_index(Query &query, const ForeignKey &key) {
     for (const ForeignKey::Pair &pair : key.pairs)
         columns.push_back(pair.child_column);
     return !query
-                .run("SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
-                     " JOIN pg_catalog.pg_am m ON m.oid = c.relam AND m.amname = 'btree'"
-                     " WHERE i.indrelid = $1 AND i.indisvalid AND i.indpred IS NULL"
-                     "   AND (SELECT pg_catalog.array_agg(a.attname::text) FROM pg_catalog.pg_attribute a"
-                     "        WHERE a.attrelid = i.indrelid"
-                     "          AND a.attnum = ANY (i.indkey[0:pg_catalog.cardinality($2) - 1])) @> $2",
-                     {Value::regclass(key.child), Value::text_array(columns)})
+                .run_kept("SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+                          " JOIN pg_catalog.pg_am m ON m.oid = c.relam AND m.amname = 'btree'"
+                          " WHERE i.indrelid = $1 AND i.indisvalid AND i.indpred IS NULL"
+                          "   AND (SELECT pg_catalog.array_agg(a.attname::text) FROM pg_catalog.pg_attribute a"
+                          "        WHERE a.attrelid = i.indrelid"
+                          "          AND a.attnum = ANY (i.indkey[0:pg_catalog.cardinality($2) - 1])) @> $2",
+                          {Value::regclass(key.child), Value::text_array(columns)})
                 .empty();
 }
 
@@ -172,13 +172,13 @@ struct Deferrable {
 
 std::vector<Deferrable> deferrable_constraints(Query &query, Oid relation) {
     std::vector<Deferrable> found;
-    for (Row row : query.run("SELECT i.indexrelid, c.relname::text, i.indrelid,"
-                             " coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true')"
-                             " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
-                             " WHERE NOT i.indimmediate AND c.relkind = 'i' AND (i.indrelid = $1"
-                             "   OR i.indrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1) p))"
-                             " ORDER BY c.relname",
-                             {Value::regclass(relation)}))
+    for (Row row : query.run_kept("SELECT i.indexrelid, c.relname::text, i.indrelid,"
+                                  " coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), 'true')"
+                                  " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+                                  " WHERE NOT i.indimmediate AND c.relkind = 'i' AND (i.indrelid = $1"
+                                  "   OR i.indrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1) p))"
+                                  " ORDER BY c.relname",
+                                  {Value::regclass(relation)}))
         found.push_back({row.oid(1), row.text(2), row.oid(3), row.text(4)});
     return found;
 }
@@ -216,12 +216,14 @@ void check_deferrable_constraints(Query &query, const TablePlan &plan) {
 /// Whether the planner takes a table, by its pages and what VACUUM last found in one, for smaller than what has just
 /// been written to it.
 bool is_underestimated(Query &query, const TablePlan &plan) {
+    if (plan.written() == 0)
+        return false;
     return !query
-                .run("SELECT FROM pg_catalog.pg_class c WHERE c.relpages > 0"
-                     "   AND (c.oid = $1 OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1) p))"
-                     " HAVING pg_catalog.sum(c.reltuples / c.relpages * (pg_catalog.pg_relation_size(c.oid)"
-                     "                       / pg_catalog.current_setting('block_size')::integer)) < $2",
-                     {Value::regclass(plan.live.relation), Value::bigint(plan.written())})
+                .run_kept("SELECT FROM pg_catalog.pg_class c WHERE c.relpages > 0"
+                          "   AND (c.oid = $1 OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($1) p))"
+                          " HAVING pg_catalog.sum(c.reltuples / c.relpages * (pg_catalog.pg_relation_size(c.oid)"
+                          "                       / pg_catalog.current_setting('block_size')::integer)) < $2",
+                          {Value::regclass(plan.live.relation), Value::bigint(plan.written())})
                 .empty();
 }
 

@@ -6,6 +6,8 @@
 namespace snapback {
 
 std::vector<ComputedColumn> computed_columns(Query &query, const RelationShape &live) {
+    if (live.stored.generated.empty())
+        return {};
     AsOwner owner(live.owner); // an expression reads as it is written under the settings that it is run with only
     std::vector<ComputedColumn> computed;
     for (Row row : query.run_kept("SELECT a.attname::text, a.atttypid, a.atttypmod, a.attcollation,"
@@ -14,9 +16,11 @@ std::vector<ComputedColumn> computed_columns(Query &query, const RelationShape &
                                   " JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
                                   " WHERE a.attrelid = $1 AND a.attgenerated = 's' AND NOT a.attisdropped"
                                   // A partition may have foreign keys of its own.
-                                  "   AND ($2 OR EXISTS (SELECT FROM pg_catalog.pg_constraint f WHERE f.contype = 'f'"
-                                  "     AND (f.conrelid = $1 AND a.attnum = ANY (f.conkey)"
-                                  "       OR f.confrelid = $1 AND a.attnum = ANY (f.confkey))))"
+                                  "   AND ($2 OR a.attnum IN ("
+                                  "     SELECT pg_catalog.unnest(f.conkey) FROM pg_catalog.pg_constraint f"
+                                  "     WHERE f.contype = 'f' AND f.conrelid = $1"
+                                  "     UNION ALL SELECT pg_catalog.unnest(f.confkey) FROM pg_catalog.pg_constraint f"
+                                  "     WHERE f.contype = 'f' AND f.confrelid = $1))"
                                   " ORDER BY a.attnum",
                                   {Value::regclass(live.relation), Value::boolean(live.partitioned)}))
         computed.push_back({row.text(1), row.oid(2), row.integer(3), row.oid(4), row.text(5)});

@@ -61,11 +61,13 @@ std::vector<std::string> delicate_columns(const TablePlan &plan) {
     Query query;
     std::vector<std::string> names;
     for (Row row :
+         // The indexes are gone through once, not for each column.
          query.run_kept("SELECT DISTINCT a.attname::text FROM pg_catalog.pg_attribute a"
                         " WHERE a.attrelid = $1 AND a.attnum > 0 AND a.attgenerated = '' AND NOT a.attisdropped "
-                        "AND (a.attidentity = 'a' OR EXISTS ("
-                        "   SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
-                        "   JOIN pg_catalog.pg_attribute m ON m.attrelid = i.indrelid AND m.attname = a.attname"
+                        "AND (a.attidentity = 'a' OR a.attname IN ("
+                        "   SELECT m.attname FROM pg_catalog.pg_index i"
+                        "   JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
+                        "   JOIN pg_catalog.pg_attribute m ON m.attrelid = i.indrelid AND m.attnum > 0"
                         // An index may be a partition's alone.
                         "   WHERE i.indrelid = ANY (ARRAY(SELECT p.relid::oid"
                         "       FROM pg_catalog.pg_partition_tree($1) p WHERE p.level > 0) || $1::oid)"
@@ -214,15 +216,16 @@ void load_difference(TablePlan &plan, const std::string &community, CurrentRows 
 }
 
 void work_out_changes(Query &query, TablePlan &plan, const Terms &terms) {
-    std::vector<std::string> delicate = delicate_columns(plan);
+    bool updates = terms.updates && !plan.selection.empty() && plan.wanted.size() > 0 && plan.present.size() > 0;
+    std::vector<std::string> delicate = updates ? delicate_columns(plan) : std::vector<std::string>{};
     AsOwner owner(plan.live.owner);
-    if (!plan.selection.rows.empty() && terms.inserts)
+    if (!plan.selection.rows.empty() && terms.inserts && plan.wanted.size() > 0)
         find_missing(query, plan);
-    if (!plan.selection.rows.empty() && terms.deletes) {
+    if (!plan.selection.rows.empty() && terms.deletes && plan.present.size() > 0) {
         plan.added.fill(query, rows_only_in(plan, "present", "wanted"));
         plan.remove.fill(query, "SELECT " + plan.columns("") + " FROM " + plan.see("added"));
     }
-    if (plan.selection.empty() || !terms.updates)
+    if (!updates)
         return;
     std::string in_place =
         delicate.empty() ? "true" : "NOT " + images_differ(prefixed(delicate, "u"), prefixed(delicate, "p"));

@@ -157,7 +157,10 @@ RelationShape shape_to_restore(const ProtectedTable &table, const std::string &c
 
 void require_usable_options(Query &query, const TablePlan &plan, const std::vector<std::string> &options) {
     Rows broken = query.run_kept(
-        "SELECT snapback.coverage_problem(t, $2, $3) FROM snapback.protected_table t WHERE t.id = $1",
+        "SELECT CASE WHEN EXISTS (SELECT FROM snapback.coverage c WHERE c.table_id = t.id AND c.option = ANY ($3)"
+        "                         AND pg_catalog.num_nonnulls(c.columns, c.filter) > 0)"
+        "       THEN snapback.coverage_problem(t, $2, $3) END"
+        " FROM snapback.protected_table t WHERE t.id = $1",
         {Value::integer(plan.table.id), Value::regclass(plan.live.relation), Value::text_array(options)});
     if (broken.empty())
         throw Error(sqlstate::undefined_object, plan.live.name + " was just taken out of protection")

@@ -20,7 +20,7 @@ struct OwnedSequence {
 /// Sequences that fill a column of the table: its own, and those that its default asks.
 std::vector<OwnedSequence> sequences_of(Query &query, Oid relation) {
     std::vector<OwnedSequence> sequences;
-    for (Row row : query.run(
+    for (Row row : query.run_kept(
              "SELECT s.oid, pg_catalog.format('%I.%I', n.nspname, s.relname), a.attname::text"
              " FROM (SELECT d.objid AS seq, d.refobjsubid AS attnum FROM pg_catalog.pg_depend d"
              "       WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = "
@@ -75,9 +75,12 @@ void raise_sequence(Query &query, const TablePlan &plan, const OwnedSequence &se
 } // namespace
 
 void raise_sequences(Query &query, const Plan &plan) {
-    for (const auto &table : plan.tables())
+    for (const auto &table : plan.tables()) {
+        if (table->written() == 0)
+            continue;
         for (const OwnedSequence &sequence : sequences_of(query, table->live.relation))
             raise_sequence(query, *table, sequence);
+    }
 }
 
 } // namespace snapback
