@@ -33,6 +33,97 @@ SELECT restored('{x.one}');
 SELECT id, part, cid, elsewhere, a, b FROM "made\anew" ORDER BY id;
 SELECT snapback.unprotect('"made\anew"');
 
+-- A copy has taken the name, and the old table has another one: the copy takes its place while that is still there, or after it was dropped.
+CREATE TABLE shadow (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, a text, b int);
+INSERT INTO shadow SELECT n, 'a', 'a' || n, n FROM generate_series(1, 3) n;
+SELECT snapback.protect('shadow', 'x.one'), snapback.protect('shadow', 'x.two', columns => '{a,b}');
+SELECT snapback.capture('a') AS before \gset
+ALTER TABLE shadow RENAME b TO c;
+CREATE FUNCTION exchanged(old_name text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE TABLE app.shadow_new (LIKE app.shadow INCLUDING ALL, FOREIGN KEY (cid) REFERENCES app.community);
+    INSERT INTO app.shadow_new SELECT * FROM app.shadow;
+    EXECUTE format('ALTER TABLE app.shadow RENAME TO %I; ALTER TABLE app.shadow_new RENAME TO shadow', old_name);
+END $$;
+SELECT exchanged('shadow_old');
+SELECT concern, subject, problem FROM snapback.health() WHERE concern <> 'capture' ORDER BY 1, 2;
+CREATE TABLE under (id int PRIMARY KEY, shadow int NOT NULL CONSTRAINT of_shadow REFERENCES shadow_old);
+SELECT snapback.protect('under', 'x.three');
+SELECT fails($$SELECT snapback.protect('shadow', 'x.one')$$);
+ALTER TABLE under DROP CONSTRAINT of_shadow, ADD CONSTRAINT of_shadow FOREIGN KEY (shadow) REFERENCES shadow;
+SET client_min_messages = notice;
+BEGIN;
+-- A snapshot that was taken in between holds the old table.
+INSERT INTO shadow_old VALUES (9, 'a', 'old', 9);
+ALTER TABLE under DISABLE TRIGGER ALL; SELECT snapback.unprotect('under');
+SELECT snapback.capture('a') AS between \gset
+SELECT snapback.protect('shadow', 'x.one');
+SELECT restored('{x.one}');
+ROLLBACK;
+SELECT snapback.protect('shadow', 'x.one');
+SET client_min_messages = warning;
+SELECT relation, options, guard, status FROM snapback.protection ORDER BY 1;
+SELECT concern, subject, problem FROM snapback.health() WHERE concern <> 'capture' ORDER BY 1, 2;
+SELECT count(*) FROM pg_trigger WHERE tgrelid = 'shadow_old'::regclass AND NOT tgisinternal;
+DROP TABLE shadow_old;
+DELETE FROM shadow WHERE id = 1; UPDATE shadow SET c = 0, a = 'x' WHERE id = 2;
+SELECT restored('{x.two}');
+SELECT restored('{x.one}');
+SELECT * FROM shadow ORDER BY id;
+-- Captured under its other name first, and dropped before the copy is protected.
+SELECT snapback.unprotect('under');
+DROP TABLE under;
+SELECT exchanged('shadow_old');
+INSERT INTO shadow_old VALUES (9, 'a', 'old', 9);
+SELECT snapback.capture('a') AS between \gset
+DROP TABLE shadow_old;
+INSERT INTO shadow VALUES (10, 'a', 'new', 10);
+SELECT snapback.protect('shadow', 'x.one');
+SELECT fails($$SELECT restored('{x.one}')$$);
+SELECT relation, obstacles FROM snapback.preview_restore('{x.one}', :'between', 'a');
+SELECT relation, inserts, updates, deletes, obstacles FROM snapback.preview_restore('{x.one}', :'before', 'a');
+SELECT snapback.capture('a') AS after \gset
+DELETE FROM shadow WHERE id IN (2, 10);
+SELECT restored('{x.one}');
+-- Without a row in any snapshot it is known as well.
+BEGIN;
+DELETE FROM snapback.snapshot; DELETE FROM shadow;
+SELECT snapback.capture('a') IS NOT NULL;
+SELECT exchanged('shadow_old');
+SELECT snapback.protect('shadow', 'x.one');
+INSERT INTO shadow VALUES (11, 'a', 'new', 11);
+SELECT restored('{x.one}');
+ROLLBACK;
+-- The old table is kept, as an archive, and put under an option of its own: nothing moves there.
+SELECT exchanged('archive');
+SELECT snapback.protect('shadow', 'x.one');
+SELECT snapback.protect('archive', 'x.three');
+SELECT relation, options FROM snapback.protection WHERE options <> '{}' ORDER BY 1;
+SELECT snapback.capture('a') IS NOT NULL;
+-- The exchange is taken back: two protected tables have had the name.
+ALTER TABLE shadow RENAME TO shadow_new; ALTER TABLE archive RENAME TO shadow;
+SET client_min_messages = notice;
+SELECT snapback.protect('shadow', 'x.three');
+SET client_min_messages = warning;
+SELECT snapback.unprotect('shadow');
+SELECT snapback.protect('shadow', 'x.one');
+SELECT relation, options FROM snapback.protection WHERE options <> '{}' ORDER BY 1;
+DELETE FROM shadow;
+SELECT restored('{x.one}');
+SELECT count(*) FROM shadow;
+-- A table that is written anew, or moved to another schema, is the same; another one that is made under its name is not, once it was captured elsewhere.
+VACUUM FULL shadow;
+CREATE SCHEMA elsewhere; ALTER TABLE shadow SET SCHEMA elsewhere;
+SELECT snapback.capture('a') IS NOT NULL;
+DELETE FROM elsewhere.shadow WHERE id < 3;
+SELECT restored('{x.one}');
+DELETE FROM snapback.snapshot s WHERE s.id <> (SELECT s.id FROM snapback.snapshot s ORDER BY s.captured_at DESC LIMIT 1);
+CREATE TABLE shadow (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
+SELECT snapback.protect('shadow', 'x.three');
+SELECT relation, options FROM snapback.protection WHERE options <> '{}' ORDER BY 1;
+SELECT snapback.unprotect('elsewhere.shadow'), snapback.unprotect('shadow');
+DROP TABLE shadow, shadow_new; DROP SCHEMA elsewhere CASCADE;
+
 -- Partitioned meanwhile: the old table, renamed, has become a partition of a new one of its name.
 CREATE TABLE event (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, at date NOT NULL, note text);
 INSERT INTO event SELECT n, 'a', '2026-01-01'::date + n, 'n' || n FROM generate_series(1, 4) n;

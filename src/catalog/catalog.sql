@@ -30,13 +30,18 @@ CREATE TABLE snapback.protected_table (
     community_column name,
     via              name,
     registered_column name,
+    registered_name  text,
+    registered_at    timestamptz   NOT NULL DEFAULT clock_timestamp(),
+    replaced_during  tstzmultirange NOT NULL DEFAULT '{}',
     CHECK (num_nonnulls(relation, relation_name) = 1),
     CHECK (num_nonnulls(relation_name, community_column, via) = 1 OR (via IS NOT NULL AND relation_name IS NULL))
 );
 COMMENT ON TABLE snapback.protected_table IS
     'Tables whose rows belong to communities, and the path from a row to its community: community_column alone, '
     'the table''s own column; via, a foreign key of this table to a parent (whose own path goes on from there, or whose '
-    'community_column is named here); relation_name, a table of that name in each community''s own schema. registered_column: what community_column was called when it was registered';
+    'community_column is named here); relation_name, a table of that name in each community''s own schema. registered_column, registered_name: what community_column and the relation were '
+    'called when this relation was registered. replaced_during: when the snapshots were captured that hold a relation whose '
+    'place this one has taken, after this one had its name';
 
 CREATE TABLE snapback.coverage (
     table_id integer NOT NULL REFERENCES snapback.protected_table ON DELETE CASCADE,

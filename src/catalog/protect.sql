@@ -23,8 +23,10 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE snapback.protected_table
     SET community_column = chosen.community_column, via = chosen.via, registered_column = chosen.registered_column WHERE id = chosen.id;
-    INSERT INTO snapback.protected_table (relation, relation_name, community_column, via, registered_column)
-    SELECT chosen.relation, chosen.relation_name, chosen.community_column, chosen.via, chosen.registered_column WHERE chosen.id IS NULL;
+    INSERT INTO snapback.protected_table (relation, relation_name, community_column, via, registered_column, registered_name)
+    SELECT chosen.relation, chosen.relation_name, chosen.community_column, chosen.via, chosen.registered_column,
+           snapback.full_name(chosen.relation)
+    WHERE chosen.id IS NULL;
     SELECT t.id FROM snapback.protected_table t
     WHERE t.relation = chosen.relation OR t.relation_name = chosen.relation_name
 $$;
@@ -63,6 +65,8 @@ BEGIN
     PERFORM snapback.lock_relation(protect.relation);
     IF (snapback.protected_as(protect.relation)).id IS NULL THEN
         PERFORM snapback.take_place(protect.relation, protect.community_column, protect.via);
+    ELSE
+        PERFORM snapback.tell_of_namesake(protect.relation);
     END IF;
 
     chosen := snapback.choose_path(protect.relation, snapback.protected_as(protect.relation), protect.community_column, protect.via);
@@ -92,10 +96,11 @@ COMMENT ON FUNCTION snapback.protect(regclass, text, name, name, name[], text) I
     'Puts a table under an option; again under the same one, it replaces columns and filter. The path to the community is '
     'community_column, or via (a foreign key of the table; community_column is then the parent''s), or is found. columns: '
     'the option sets those columns of rows that live, and neither adds nor removes rows. filter: the option restores the '
-    'rows for which this expression is true. A table that was dropped and made anew under its name, or that a protected table '
-    'has become a partition of, takes the place of the old one, under all its options. Errors: SB001 no such option; 42P01, 42809, 0A000, 55000, SB022 as '
+    'rows for which this expression is true. A table that has the name under which a protected table was captured, where that was '
+    'dropped or has another name now, or that a protected table has become a partition of, takes the place of the old one, '
+    'under all its options; the old one is no longer protected. Errors: SB001 no such option; 42P01, 42809, 0A000, 55000, SB022 as '
     'snapback.table_refusal(); 42703, 42704 no such column or foreign key; SB020 no path, SB021 several, SB023 the table '
-    'has another one; 22023, 42703, 428C9, 42P10 as snapback.column_refusal(); and those of snapback.check_filter()';
+    'has another one; 2BP01 where paths of other tables still lead through the old one; 22023, 42703, 428C9, 42P10 as snapback.column_refusal(); and those of snapback.check_filter()';
 
 CREATE FUNCTION snapback.refuse_if_parent(relation regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

@@ -145,13 +145,34 @@ std::string name_then(const ManifestTable &stored) {
     return quote_name(shape.schema) + "." + quote_name(shape.table);
 }
 
-RelationShape shape_to_restore(const ProtectedTable &table, const std::string &community, const ManifestTable &stored) {
-    Oid relation = relation_of(table, community);
+namespace {
+
+/// Throw Error (SB009) where the snapshot was taken when another relation had the place that this one has taken since.
+void require_same_table(const ProtectedTable &table, Oid relation, const Manifest &manifest,
+                        const ManifestTable &stored) {
+    Query query;
+    bool is_other = query
+                        .run_kept("SELECT EXISTS (SELECT FROM snapback.protected_table t, snapback.snapshot s"
+                                  " WHERE t.id = $1 AND s.id = $2 AND s.captured_at <@ t.replaced_during)",
+                                  {Value::integer(table.id), Value::uuid(manifest.id)})[0]
+                        .boolean(1);
+    if (is_other)
+        throw Error(sqlstate::schema_changed, "the snapshot holds " + name_then(stored) + ", whose place " +
+                                                  qualified_name(relation) + " has taken since")
+            .with_hint("Choose a snapshot from before the tables were exchanged, or one that was taken since, or other "
+                       "options.");
+}
+
+} // namespace
+
+RelationShape shape_to_restore(const ProtectedTable &table, const Manifest &manifest, const ManifestTable &stored) {
+    Oid relation = relation_of(table, manifest.community);
     if (!call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)); }))
         throw Error(sqlstate::undefined_object, name_then(stored) + " was dropped since the snapshot")
             .with_hint(
                 "Restore other options. Where a table of that name has been made anew, call snapback.protect() for "
                 "it: then it takes the place of the old one.");
+    require_same_table(table, relation, manifest, stored);
     return relation_shape(relation);
 }
 

@@ -13,8 +13,9 @@ std::vector<std::string> drift_notes(const ManifestTable &stored, const Relation
 /// What a stored table was called when the snapshot was taken.
 std::string name_then(const ManifestTable &stored);
 
-/// The live table that a stored one is restored into; throws Error (42704) where it was dropped, naming it.
-RelationShape shape_to_restore(const ProtectedTable &table, const std::string &community, const ManifestTable &stored);
+/// The live table that a stored one is restored into; throws Error, naming it: 42704 where it was dropped, SB009 where
+/// it has taken the place of the one that the snapshot holds.
+RelationShape shape_to_restore(const ProtectedTable &table, const Manifest &manifest, const ManifestTable &stored);
 
 /// Throw Error (SB009) where one of these options names columns that the table does not have any more, or picks rows by
 /// a filter that cannot be used any more, or not on the snapshot's rows.

@@ -90,7 +90,7 @@ std::optional<RelationShape> Plan::look_up(const ProtectedTable &table, const Ma
                                            const Selection &selection) {
     try {
         Subtransaction attempt;
-        RelationShape live = shape_to_restore(table, community(), stored);
+        RelationShape live = shape_to_restore(table, order_.manifest, stored);
         attempt.commit();
         return live;
     } catch (const Error &error) {
@@ -135,7 +135,8 @@ TablePlan *Plan::join(Oid relation, Extent extent) {
         const ManifestTable *stored = order_.manifest.table(candidate.id);
         if (!stored || !is_relation(candidate, community(), relation))
             continue;
-        TablePlan &plan = add_table(candidate, shape_to_restore(candidate, community(), *stored), *stored, {}, extent);
+        TablePlan &plan =
+            add_table(candidate, shape_to_restore(candidate, order_.manifest, *stored), *stored, {}, extent);
         find_foreign_keys();
         return &plan;
     }
