@@ -200,11 +200,11 @@ Error damaged_manifest(const std::string &snapshot, const char *detail) {
 bool disagrees_with_table_set(const std::string &snapshot) {
     Query query;
     return !query
-                .run("SELECT FROM snapback.snapshot s JOIN snapback.snapshot_table t ON t.snapshot = s.id"
-                     " WHERE s.id = $1 AND s.table_set IS NOT NULL AND NOT EXISTS (SELECT FROM "
-                     "snapback.table_set_member m"
-                     " WHERE m.table_set = s.table_set AND m.table_id = t.table_id AND m.shape = t.shape)",
-                     {Value::uuid(snapshot)})
+                .run_kept("SELECT FROM snapback.snapshot s JOIN snapback.snapshot_table t ON t.snapshot = s.id"
+                          " WHERE s.id = $1 AND s.table_set IS NOT NULL AND NOT EXISTS (SELECT FROM "
+                          "snapback.table_set_member m"
+                          " WHERE m.table_set = s.table_set AND m.table_id = t.table_id AND m.shape = t.shape)",
+                          {Value::uuid(snapshot)})
                 .empty();
 }
 
@@ -218,18 +218,18 @@ void write_manifests(std::span<const Manifest> manifests, const std::map<Digest,
 
 Manifest read_manifest(const std::string &snapshot) {
     Query query;
-    Rows head = query.run("SELECT id, community, captured_at, kind, label, manifest_sha256 FROM snapback.snapshot"
-                          " WHERE id = $1",
-                          {Value::uuid(snapshot)});
+    Rows head = query.run_kept("SELECT id, community, captured_at, kind, label, manifest_sha256 FROM snapback.snapshot"
+                               " WHERE id = $1",
+                               {Value::uuid(snapshot)});
     if (head.empty())
         throw Error(sqlstate::unknown_snapshot, "snapshot " + snapshot + " does not exist")
             .with_hint("snapback.list_snapshots() lists the snapshots of a community.");
     Manifest manifest{head[0].text(1), head[0].text(2),          head[0].timestamptz(3),
                       head[0].text(4), head[0].optional_text(5), {}};
     Digest expected = Digest::from_bytes(head[0].bytes(6));
-    for (Row row : query.run("SELECT table_id, shape, rows, bytes, chunks FROM snapback.manifest"
-                             " WHERE snapshot = $1 ORDER BY table_id",
-                             {Value::uuid(snapshot)}))
+    for (Row row : query.run_kept("SELECT table_id, shape, rows, bytes, chunks FROM snapback.manifest"
+                                  " WHERE snapshot = $1 ORDER BY table_id",
+                                  {Value::uuid(snapshot)}))
         manifest.tables.push_back(
             {row.integer(1), Digest::from_bytes(row.bytes(2)), row.bigint(3), row.bigint(4), row.bytes(5)});
     if (manifest.digest() != expected)
