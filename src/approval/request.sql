@@ -44,7 +44,8 @@ CREATE TABLE snapback.audit (
     restore   uuid,
     role      text        NOT NULL DEFAULT session_user,
     account   text,
-    detail    jsonb
+    detail    jsonb,
+    id        uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()
 );
 CREATE INDEX ON snapback.audit (community, at);
 COMMENT ON TABLE snapback.audit IS 'Every step of every request and restore: when, what, by which database role and which account';

@@ -8,6 +8,7 @@
 #include "restore/difference.hpp"
 #include "restore/drift.hpp"
 #include "restore/fitting_rows.hpp"
+#include "restore/published_writes.hpp"
 #include "restore/row_choice.hpp"
 #include "restore/strays.hpp"
 
@@ -39,6 +40,7 @@ Plan::Plan(Query &query, const RestoreOrder &order, CurrentRows &current)
         order_.look_at(plan->live.name, plan->written());
         find_misfits(query_, *plan, foreign_keys_);
         find_always_rules(query_, *plan);
+        find_refusing_publications(query_, *plan);
         for (std::string &note : drift_notes(plan->stored, plan->live))
             plan->notes.push_back(std::move(note));
     }

@@ -74,6 +74,7 @@ CREATE TABLE snapback.capture_failure (
     community text        NOT NULL,
     failed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     sqlstate  text        NOT NULL,
-    message   text        NOT NULL
+    message   text        NOT NULL,
+    id        uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()
 );
 COMMENT ON TABLE snapback.capture_failure IS 'Captures that failed while capture_all() went on with the others';

@@ -43,7 +43,7 @@ INSERT INTO contract VALUES
 CREATE TEMP TABLE definers AS SELECT name FROM contract WHERE definer
     UNION ALL VALUES ('diff_rows'), ('undo_restore'), ('guard_new_partition'), ('note_renamed_columns');
 
-SELECT plan(31 * 4 + 66);
+SELECT plan(31 * 4 + 68);
 
 -- ---- signatures
 
@@ -84,6 +84,10 @@ SELECT columns_are('snapback', 'restore_progress', '{restore,community,request,p
 
 -- ---- what every object owes
 
+SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'p')
+                   AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) $$,
+                'every table of the extension has a primary key: a publication for all tables refuses UPDATE and DELETE on others');
+SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'snapback'::regnamespace AND c.relpersistence <> 'p' $$, 'and is permanent');
 SELECT is_empty($$ SELECT signature FROM pg_temp.functions f WHERE coalesce(obj_description(f.oid, 'pg_proc'), '') = '' $$, 'every function has a comment');
 SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p')
                    AND coalesce(obj_description(c.oid, 'pg_class'), '') = '' $$, 'every table and view has a comment');
