@@ -59,10 +59,18 @@ void define_limits() {
         &current.wal_flush_after_kb, 0, 1024 * 1024, PGC_SUSET, GUC_UNIT_KB);
 }
 
+/// Define whom a backend acts for.
+void define_identity(const char *name, const char *description, char **variable) {
+    DefineCustomStringVariable(
+        name, description,
+        "Set it with SET LOCAL or set_config(name, value, true). What plain SET sets is passed on "
+        "to the next client by a connection pooler in transaction mode.",
+        variable, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
+}
+
 void define_backend_settings() {
-    define_string("snapback.community", "The community that this session acts for.", &current.community, "",
-                  PGC_USERSET);
-    define_string("snapback.account", "The account that this session acts for.", &current.account, "", PGC_USERSET);
+    define_identity("snapback.community", "The community that this transaction acts for.", &current.community);
+    define_identity("snapback.account", "The account that this transaction acts for.", &current.account);
     define_bool("snapback.require_community_name", "Whether an approval must repeat the community's exact name.",
                 &current.require_community_name);
 }

@@ -34,7 +34,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback.list_snapshots(text) IS
-    'A community''s snapshots, newest first; size is in bytes before compression. Null: the community of the setting snapback.community. '
+    'A community''s snapshots, newest first; size is in bytes before compression. Null: the community of the setting snapback.community, '
+    'which a backend sets with SET LOCAL (a pooler in transaction mode passes what plain SET sets on to the next client). '
     'Errors: 42501 the session acts for another, 22023 no community is given';
 
 CREATE FUNCTION snapback.stored_rows(snapshot uuid, table_id integer)
