@@ -18,7 +18,7 @@ namespace {
                                       " cannot be restored: another row holds its value of " +
                                       (data.constraint_name ? data.constraint_name : "a unique index") + " now")
         .with_detail(data.detail ? data.detail : "")
-        .with_hint("Change that other row, or restore the option that covers it as well.");
+        .with_hint("Change that other row, or restore other options.");
 }
 
 /// Whether RETURNING, by which rows are counted, may be more than a table's rules let a statement have.

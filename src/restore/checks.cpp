@@ -8,6 +8,7 @@
 #include "postgres/deferrable_check.hpp"
 #include "postgres/setting_scope.hpp"
 #include "postgres/snapshot_scope.hpp"
+#include "restore/remedy.hpp"
 
 namespace snapback {
 
@@ -134,6 +135,13 @@ bool is_referred_to(Query &query, const TupleStore &rows, const ForeignKey &key)
     return !query.run("SELECT FROM " + rows.name() + " g WHERE EXISTS (SELECT FROM " + referring + ") LIMIT 1").empty();
 }
 
+/// What can be done about rows that refer to what a restore takes away.
+std::string referring_rows_hint(const Plan &plan, Oid child) {
+    std::string again = "If another session has just written those rows, try again";
+    std::vector<std::string> options = further_options(plan, child);
+    return options.empty() ? again + "." : again + "; restoring " + in_words(options) + " as well may take them along.";
+}
+
 /// No row anywhere may refer to a row that was deleted, or whose referenced columns were changed.
 void check_children(Query &query, const Plan &plan, const ForeignKey &planned) {
     TablePlan *parent = plan.table(planned.parent);
@@ -157,8 +165,7 @@ void check_children(Query &query, const Plan &plan, const ForeignKey &planned) {
         fail_foreign_key(key,
                          "A row that is not restored refers to a row of " + parent->live.name +
                              " that the restore deletes or gives another value.",
-                         "Restore the option that covers the referring rows as well; if another session has just "
-                         "written them, try again.");
+                         referring_rows_hint(plan, key.child));
     gone.hide();
 }
 
@@ -208,7 +215,7 @@ void check_deferrable_constraints(Query &query, const TablePlan &plan) {
                 throw;
             throw Error(error.sqlstate(),
                         "the restore would break constraint " + constraint.name + " of " + plan.live.name)
-                .with_hint("A row outside the chosen options, or of another community, holds the same value now.");
+                .with_hint("Another row holds the same value now: change it, or restore other options.");
         }
     }
 }

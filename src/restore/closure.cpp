@@ -3,6 +3,7 @@
 #include "restore/conflicts.hpp"
 #include "restore/lost_values.hpp"
 #include "restore/notes.hpp"
+#include "restore/remedy.hpp"
 
 namespace snapback {
 
@@ -41,13 +42,42 @@ void Closure::drop_idle_updates() {
                                         images_differ(plan->columns("u"), plan->columns("p")));
 }
 
+/// What would free rows that rows of the key's child hold, in words: further options that cover all of those.
+std::string Closure::way_out(const ForeignKey &key, const TablePlan &parent, std::uint64_t kept) const {
+    std::string them = kept == 1 ? "it" : "them";
+    const ProtectedTable *child = plan_.protected_table(key.child);
+    if (!child)
+        return "that table is not protected, so nothing here removes " + them;
+    std::vector<std::string> each; // that is enough by itself
+    std::vector<std::string> some; // that cover some of those rows
+    std::string uncovered;
+    for (Row row : query_.run("SELECT option, coalesce(filter, 'true') FROM snapback.coverage"
+                              " WHERE table_id = $1 AND option = ANY ($2) AND columns IS NULL"
+                              " ORDER BY pg_catalog.array_position($2, option)",
+                              {Value::integer(child->id), Value::text_array(further_options(plan_, key.child))})) {
+        std::string others = "(" + row.text(2) + ") IS NOT TRUE";
+        uncovered += (uncovered.empty() ? "" : " AND ") + others;
+        if (removals_.held_by(key, parent, others) == 0)
+            each.push_back(row.text(1));
+        else if (removals_.held_by(key, parent, "(" + row.text(2) + ") IS TRUE") > 0)
+            some.push_back(row.text(1));
+    }
+    if (!each.empty())
+        return "restore " + in_words(each, "or") + " as well to remove " + them;
+    if (!some.empty() && removals_.held_by(key, parent, uncovered) == 0)
+        return "restore " + in_words(some) + " as well to remove " + them;
+    return "those rows stay as well";
+}
+
 /// Say in words what the foreign keys have asked for.
 void Closure::write_notes() {
     for (const ForeignKey &key : plan_.foreign_keys()) {
         TablePlan *parent = plan_.table(key.parent);
         std::uint64_t kept = parent && parent->kept.size() > 0 ? removals_.held_by(key, *parent) : 0;
-        if (kept > 0)
-            parent->notes.push_back(kept_note(key, kept, plan_.order().options));
+        if (kept > 0) {
+            parent->notes.push_back(kept_note(key, kept, way_out(key, *parent, kept)));
+            parent->kept_by.push_back(key.child);
+        }
     }
     for (const auto &[name, tally] : tallies_.all()) {
         TablePlan *parent = plan_.table(tally.key.parent);

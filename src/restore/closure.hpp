@@ -16,6 +16,7 @@ public:
 private:
     bool leave_conflicts();
     void drop_idle_updates();
+    std::string way_out(const ForeignKey &key, const TablePlan &parent, std::uint64_t kept) const;
     void write_notes();
 
     Query &query_;

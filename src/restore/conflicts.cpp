@@ -36,6 +36,11 @@ std::string clashing_among(const TablePlan &plan, const Uniqueness &uniqueness) 
            " <> t." + number;
 }
 
+/// What can be done about rows that hold restored rows' values.
+std::string ways_out(const std::string &remedy) {
+    return "Change those other rows, " + remedy + "or leave the restored rows out: {\"conflicts\": \"leave\"}.";
+}
+
 } // namespace
 
 std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
@@ -108,14 +113,14 @@ void find_conflicts(Query &query, TablePlan &plan) {
         for (Row row : found)
             values += (values.empty() ? "(" : ", (") + row.optional_text(2).value_or("") + ")";
         std::int64_t more = found[0].bigint(1) - static_cast<std::int64_t>(found.size());
-        plan.obstacles.push_back(
+        plan.obstacles.emplace_back(
             Error(uniqueness.unique ? sqlstate::unique_violation : sqlstate::exclusion_violation,
                   rows_in_words(static_cast<std::uint64_t>(found[0].bigint(1))) + " of " + plan.live.name +
                       " cannot be restored: other rows hold their value of " + uniqueness.name + " now")
                 .with_detail("(" + uniqueness.columns + ") = " + values +
                              (more > 0 ? " and " + std::to_string(more) + " more" : "") + ".")
-                .with_hint("Change those other rows, restore the option that covers them as well, or leave the "
-                           "restored rows out: {\"conflicts\": \"leave\"}."));
+                .with_hint(ways_out("")),
+            uniqueness.name, plan.live.relation, [](const std::string &remedy) { return ways_out(remedy + ", "); });
     }
 }
 

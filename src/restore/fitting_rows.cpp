@@ -207,7 +207,7 @@ void find_misfits(Query &query, TablePlan &plan, const std::vector<ForeignKey> &
     if (plan.written() == 0)
         return;
     for (const std::string &misfit : MisfitSearch(query, plan).run(keys))
-        plan.obstacles.push_back(
+        plan.obstacles.emplace_back(
             Error(sqlstate::restore_conflict, plan.live.name + " cannot be restored: " + misfit)
                 .with_hint("Nothing was changed; snapback.preview_restore() lists all obstacles."));
 }

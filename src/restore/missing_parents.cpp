@@ -121,15 +121,15 @@ void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std
 /// another value by now.
 MissingParents::Refusal MissingParents::why_not_unlinked(const ForeignKey &key, const TablePlan &child,
                                                          std::uint64_t orphans) const {
-    const char *choose = "Choose the option that covers them as well, or restore other options.";
+    const char *change = "change those rows back first, or restore other options";
     if (std::uint64_t astray = count_astray(key, child))
         return {astray == orphans ? "are there, but belong to the community no more"
                                   : "are gone, or belong to the community no more",
-                choose};
+                change};
     if (std::uint64_t changed = count_changed(key, child))
         return {changed == orphans ? "are there, but have another value by now"
                                    : "are gone, or have another value by now",
-                choose};
+                change};
     return {"are gone, and in no snapshot"};
 }
 
@@ -168,12 +168,17 @@ void MissingParents::refuse_orphans(const ForeignKey &key, TablePlan &child, std
                          child.see("orphans") + ") o")[0]
                     .text(1);
     }
-    child.obstacles.push_back(
+    auto sentence = [](std::string text) {
+        text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+        return text + ".";
+    };
+    child.obstacles.emplace_back(
         Error(sqlstate::foreign_key_violation,
               rows_in_words(orphans) + " of " + child.live.name + " cannot be restored: the rows of " +
                   qualified_name(key.parent_part) + " that they refer to " + refusal.why)
             .with_detail("Foreign key " + key.name + "; the first of these rows has the key " + first + ".")
-            .with_hint(refusal.hint));
+            .with_hint(sentence(refusal.otherwise)),
+        key.name, key.parent, [=](const std::string &remedy) { return sentence(remedy + ", " + refusal.otherwise); });
     leave_out(query_, child,
               "EXISTS (SELECT FROM " + child.see("orphans") + " o WHERE " + child.same_key("o", "w") + ")");
 }

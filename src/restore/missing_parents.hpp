@@ -13,10 +13,10 @@ public:
     bool bring_back(const ForeignKey &key);
 
 private:
-    /// Why orphans cannot be written, and what helps.
+    /// Why orphans cannot be written, and what helps beside further options.
     struct Refusal {
         std::string why;
-        std::string hint = "Bring those rows back first, or restore other options.";
+        std::string otherwise = "bring those rows back first, or restore other options";
     };
 
     void find_orphans(const ForeignKey &key, const TablePlan &child, TupleStore &orphans);

@@ -13,32 +13,15 @@ std::string through(const ForeignKey &key) {
     return " (foreign key " + key.name + ")";
 }
 
-/// What would free rows that rows of this table hold.
-std::string way_out(Oid holder, const std::vector<std::string> &chosen, const std::string &them) {
-    Query query;
-    Row row = query.run("SELECT count(*) > 0, pg_catalog.string_agg(v.option, ' or ' ORDER BY v.option)"
-                        "  FILTER (WHERE v.option <> ALL ($2))"
-                        " FROM snapback.protected_table p JOIN pg_catalog.pg_class c ON c.oid = $1"
-                        " LEFT JOIN snapback.coverage v ON v.table_id = p.id"
-                        " WHERE p.relation = c.oid OR p.relation_name = c.relname",
-                        {Value::regclass(holder), Value::text_array(chosen)})[0];
-    if (!row.boolean(1))
-        return "that table is not protected, so nothing here removes " + them;
-    if (std::optional<std::string> options = row.optional_text(2))
-        return "restore " + *options + " as well to remove " + them;
-    return "those rows stay as well";
-}
-
 } // namespace
 
 std::string rows_in_words(std::uint64_t rows) {
     return std::to_string(rows) + (rows == 1 ? " row" : " rows");
 }
 
-std::string kept_note(const ForeignKey &key, std::uint64_t rows, const std::vector<std::string> &chosen) {
-    std::string them = rows == 1 ? "it" : "them";
+std::string kept_note(const ForeignKey &key, std::uint64_t rows, const std::string &way_out) {
     return rows_that(rows, "added since ", "stays", "stay") + ", because rows of " + qualified_name(key.child_part) +
-           " refer to " + them + through(key) + "; " + way_out(key.child, chosen, them);
+           " refer to " + (rows == 1 ? "it" : "them") + through(key) + "; " + way_out;
 }
 
 std::string returned_note(const ForeignKey &key, std::uint64_t rows) {

@@ -10,7 +10,7 @@ namespace snapback {
 std::string rows_in_words(std::uint64_t rows);
 
 /// Rows added since stay, because rows of the key's child refer to them.
-std::string kept_note(const ForeignKey &key, std::uint64_t rows, const std::vector<std::string> &chosen);
+std::string kept_note(const ForeignKey &key, std::uint64_t rows, const std::string &way_out);
 /// Rows come back beyond the selection, because restored rows refer to them.
 std::string returned_note(const ForeignKey &key, std::uint64_t rows);
 /// References become NULL, because the row they named is in no snapshot, or is there with another value.

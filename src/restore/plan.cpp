@@ -81,7 +81,7 @@ void Plan::look_into(TablePlan &plan, const std::function<void()> &step) {
     } catch (const Error &error) {
         if (error.sqlstate != sqlstate::schema_changed)
             throw;
-        plan.obstacles.push_back(error);
+        plan.obstacles.emplace_back(error);
         plan.select_nothing();
     }
 }
@@ -155,10 +155,9 @@ std::vector<const TablePlan *> Plan::tables_by_name() const {
 
 const ProtectedTable *Plan::protected_table(Oid relation) const {
     for (const ProtectedTable &table : protected_)
-        if (table.relation == relation)
+        if (is_relation(table, community(), relation))
             return &table;
-    const TablePlan *plan = this->table(relation);
-    return plan ? &plan->table : nullptr;
+    return nullptr;
 }
 
 void Plan::require_no_obstacle() const {
@@ -166,7 +165,7 @@ void Plan::require_no_obstacle() const {
         throw Error(unusable_.front().obstacle);
     for (const auto &plan : tables_)
         if (!plan->obstacles.empty())
-            throw Error(plan->obstacles.front());
+            throw Error(plan->obstacles.front().error);
 }
 
 void Plan::forget_snapshot_rows() {

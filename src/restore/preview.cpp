@@ -13,8 +13,8 @@ namespace {
 /// The obstacles of a table, a sentence or two each.
 Value obstacles_in_words(const TablePlan &plan) {
     std::vector<std::string> texts;
-    for (const Error &obstacle : plan.obstacles)
-        texts.push_back(std::string(obstacle.what()) + (obstacle.detail.empty() ? "" : ". " + obstacle.detail));
+    for (const auto &[error, constraint, in_the_way, hint] : plan.obstacles)
+        texts.push_back(std::string(error.what()) + (error.detail.empty() ? "" : ". " + error.detail));
     return Value::text_array(texts);
 }
 

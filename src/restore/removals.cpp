@@ -84,9 +84,13 @@ bool Removals::keep_held_rows(const ForeignKey &key) {
     return parent->kept.size() > before;
 }
 
-/// The rows that hold a row of the parent, as a FROM clause with alias c and a condition.
-std::string Removals::holders(const ForeignKey &key, const TablePlan *child) const {
-    std::string rows = readable(key.child_part).from + " c WHERE " + untouched(child, "c");
+/// The rows that hold a row of the parent, of those where a condition holds, as a FROM clause with alias c and a
+/// condition.
+std::string Removals::holders(const ForeignKey &key, const TablePlan *child, const std::string &where) const {
+    std::string from = readable(key.child_part).from;
+    if (where != "true")
+        from = "(SELECT * FROM " + from + " WHERE " + where + ")";
+    std::string rows = from + " c WHERE " + untouched(child, "c");
     // References that are set to NULL hold nothing, where they are this community's to set.
     if (follows() && child && lets_go(*child, key))
         rows += " AND NOT EXISTS (SELECT FROM " + child->see("present") + " x WHERE " + child->same_key("x", "c") +
@@ -147,9 +151,10 @@ void Removals::forget_what_was_not_added() {
                                          " x WHERE " + table->same_key("x", "k") + ")");
 }
 
-std::uint64_t Removals::held_by(const ForeignKey &key, const TablePlan &parent) const {
+std::uint64_t Removals::held_by(const ForeignKey &key, const TablePlan &parent, const std::string &where) const {
     const TablePlan *child = plan_.table(key.child);
-    std::string holders_of_k = " EXISTS (SELECT FROM " + holders(key, child) + " AND " + key.refers("k", "c") + ")";
+    std::string holders_of_k =
+        " EXISTS (SELECT FROM " + holders(key, child, where) + " AND " + key.refers("k", "c") + ")";
     if (child)
         holders_of_k += " OR EXISTS (SELECT FROM " + child->written_rows() + " c WHERE " + key.refers("k", "c") + ")";
     AsOwner owner(readable(key.child_part).owner);

@@ -17,14 +17,15 @@ public:
     void gather_what_was_taken();
     /// Forget the rows that were to be taken, and stay: nobody had asked for them.
     void forget_what_was_not_added();
-    /// How many of the parent's rows that stay have rows of this key's child that refer to them.
-    std::uint64_t held_by(const ForeignKey &key, const TablePlan &parent) const;
+    /// How many of the parent's rows that stay have rows of this key's child that refer to them, of those where a
+    /// condition over the child's columns holds.
+    std::uint64_t held_by(const ForeignKey &key, const TablePlan &parent, const std::string &where = "true") const;
 
 private:
     bool follows() const { return plan_.order().terms.held == Terms::Held::follow; }
     bool take_dependants(const ForeignKey &key);
     bool keep_held_rows(const ForeignKey &key);
-    std::string holders(const ForeignKey &key, const TablePlan *child) const;
+    std::string holders(const ForeignKey &key, const TablePlan *child, const std::string &where = "true") const;
     void take_nothing();
     void clear_references_by(const ForeignKey &key);
 

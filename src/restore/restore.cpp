@@ -11,6 +11,7 @@
 #include "restore/checks.hpp"
 #include "restore/conflicts.hpp"
 #include "restore/previewed_plan.hpp"
+#include "restore/remedy.hpp"
 #include "restore/sequences.hpp"
 #include "settings/settings.hpp"
 
@@ -85,18 +86,21 @@ void report(Query &query, const Run &run, const Plan &plan, const std::string &b
               {Value::uuid(run.id), Value::uuid(before)});
 }
 
-/// Write what the plan says. Where rows meet values that others hold, tell of all those values, and not of the first.
+/// Write what the plan says, and check the constraints. Where rows meet values that others hold, tell of all those
+/// values, and not of the first.
 void write(Query &query, const Plan &plan, Progress &progress) {
     try {
         Subtransaction attempt;
         apply(query, plan, progress);
+        progress.at("checking");
+        check_constraints(query, plan);
         attempt.commit();
     } catch (const Error &error) {
         if (error.sqlstate != sqlstate::unique_violation && error.sqlstate != sqlstate::exclusion_violation)
             throw;
         for (const auto &table : plan.tables())
             find_conflicts(query, *table);
-        plan.require_no_obstacle();
+        require_no_obstacle(plan);
         throw;
     }
 }
@@ -117,13 +121,11 @@ void perform(const Run &run) {
     progress.at("comparing");
     Plan plan(query, order, current);
     require_previewed_plan(query, run.id, plan);
-    plan.require_no_obstacle();
+    require_no_obstacle(plan);
     require_guards(plan);
     plan.forget_snapshot_rows();
     std::string before = current.finish();
     write(query, plan, progress);
-    progress.at("checking");
-    check_constraints(query, plan);
     raise_sequences(query, plan);
     check_result(plan);
     report(query, run, plan, before);

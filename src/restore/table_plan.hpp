@@ -6,6 +6,7 @@
 #include "catalog/row_keys.hpp"
 #include "postgres/tuple_store.hpp"
 #include "restore/computed_columns.hpp"
+#include "restore/obstacle.hpp"
 #include "restore/selection.hpp"
 #include "snapshot/manifest.hpp"
 
@@ -72,8 +73,9 @@ struct TablePlan {
     TupleStore children; // rows that refer to chosen rows and are chosen with them, likewise
     TupleStore also;     // the selection's further rows, likewise
 
-    std::vector<Error> obstacles;   // what keeps the restore from being done
-    std::vector<std::string> notes; // what else an owner should know
+    std::vector<Obstacle> obstacles; // what keeps the restore from being done
+    std::vector<std::string> notes;  // what else an owner should know
+    std::vector<Oid> kept_by;        // the tables whose rows keep rows of this one
 
     std::uint64_t live_rows = 0; // how many there are now, in all
     std::uint64_t returned = 0;  // rows outside the selection that come back, since others refer to them
