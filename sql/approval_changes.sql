@@ -94,7 +94,7 @@ SELECT meanwhile('SELECT snapback.unprotect(''cms.page''), snapback.protect(''cm
 SELECT meanwhile('SELECT snapback.unprotect(''cms.page''), snapback.protect(''cms.page'', ''customization.notices'')');
 SELECT meanwhile('SELECT snapback.unprotect(''cms.page''), snapback.remove_option(''customization.pages'')');
 SELECT meanwhile('SELECT snapback.unprotect(''cms.page''), snapback.remove_option(''customization.pages''), snapback.add_option(''customization.pages'', ''Pages'', ''''), snapback.protect(''cms.notice'', ''customization.pages'')');
-SELECT meanwhile('SELECT snapback.unprotect(relation) FROM snapback.protection; SELECT snapback.remove_category(''customization'')');
+SELECT meanwhile('SELECT snapback.unprotect(relid) FROM snapback.protection; SELECT snapback.remove_category(''customization'')');
 SELECT meanwhile('SELECT snapback.protect(''cms.notice'', ''customization.pages'')');
 SELECT meanwhile('SELECT snapback.protect(''cms.page'', ''customization.pages'', filter => ''id < 5'')');
 SELECT meanwhile('SELECT snapback.protect(''cms.page'', ''customization.pages'', columns => ''{title}'')', strict => true);

@@ -98,18 +98,18 @@ DROP TABLE big;
 
 -- Paths: a column of its own
 SELECT snapback.protect('pages', 'a.pages');
-SELECT * FROM shown WHERE relation = 'pages'::regclass;
+SELECT * FROM shown WHERE to_regclass(relation) = 'pages'::regclass;
 SELECT refused($$ 'pages', 'a.other', 'Cid' $$);
 SELECT refused($$ 'pages', 'a.other', 'ctid' $$);
 SELECT refused($$ 'pages', 'a.other', 'body' $$);
 SELECT refused($$ 'pages', 'a.other', via := 'pages_cid_fkey' $$);
 SELECT snapback.protect('pages', 'a.other', 'cid', columns := '{body}');
-SELECT options FROM shown WHERE relation = 'pages'::regclass;
+SELECT options FROM shown WHERE to_regclass(relation) = 'pages'::regclass;
 CREATE TABLE pair (id int PRIMARY KEY, from_cid uuid REFERENCES communities, to_cid uuid REFERENCES communities);
 SELECT refused($$ 'pair', 'a.other' $$);
 ALTER TABLE pair ALTER to_cid SET NOT NULL;
 SELECT snapback.protect('pair', 'a.other');
-SELECT path FROM shown WHERE relation = 'pair'::regclass;
+SELECT path FROM shown WHERE to_regclass(relation) = 'pair'::regclass;
 SET client_min_messages = notice;
 CREATE TABLE maybe (id int PRIMARY KEY, cid uuid REFERENCES communities);
 SELECT snapback.protect('maybe', 'a.other');
@@ -121,7 +121,7 @@ SELECT snapback.protect('loose', 'a.other', 'cid');
 CREATE TABLE settings (cid uuid PRIMARY KEY REFERENCES communities, colour text);
 SELECT snapback.protect('settings', 'a.other');
 SELECT snapback.protect('communities', 'a.other');
-SELECT path FROM shown WHERE relation = 'communities'::regclass;
+SELECT path FROM shown WHERE to_regclass(relation) = 'communities'::regclass;
 SELECT snapback.unprotect('communities');
 
 -- Paths: chains of foreign keys
@@ -133,7 +133,7 @@ SELECT refused($$ 'notes', 'a.other' $$);
 SELECT refused($$ 'notes', 'a.other', via := 'in_section' $$);
 SELECT snapback.protect('sections', 'a.other');
 SELECT snapback.protect('notes', 'a.other');
-SELECT relation, path FROM shown WHERE relation IN ('notes'::regclass, 'sections');
+SELECT relation, path FROM shown WHERE to_regclass(relation) IN ('notes'::regclass, 'sections');
 SELECT refused($$ 'notes', 'a.pages', 'page' $$);
 SELECT refused($$ 'notes', 'a.pages', 'page', 'in_section' $$);
 SELECT refused($$ 'notes', 'a.pages', via := 'nothing' $$);
@@ -150,7 +150,7 @@ SELECT refused($$ 'sections', 'a.pages', via := 'To the Page', community_column 
 SELECT snapback.protect('sections', 'a.pages', via := 'To the Page');
 SELECT refused($$ 'notes', 'a.other', via := 'in_section', community_column := 'cid' $$);
 SELECT snapback.protect('notes', 'a.other');
-SELECT relation, path, options FROM shown WHERE relation IN ('notes'::regclass, 'sections');
+SELECT relation, path, options FROM shown WHERE to_regclass(relation) IN ('notes'::regclass, 'sections');
 
 -- Two foreign keys: to the same community, one of them perhaps NULL, one perhaps to a table not protected yet
 CREATE TABLE people (id int PRIMARY KEY, cid uuid NOT NULL REFERENCES communities);
@@ -162,7 +162,7 @@ SELECT refused($$ 'visits', 'a.other' $$);
 SELECT refused($$ 'thanks', 'a.other' $$);
 SELECT snapback.suggest();
 SELECT snapback.protect('visits', 'a.other', via := 'of'), snapback.protect('likes', 'a.other'), snapback.protect('thanks', 'a.other');
-SELECT relation, path FROM shown WHERE relation IN ('visits'::regclass, 'likes', 'thanks');
+SELECT relation, path FROM shown WHERE to_regclass(relation) IN ('visits'::regclass, 'likes', 'thanks');
 SET client_min_messages = notice;
 CREATE TABLE hints (id int PRIMARY KEY, person int CONSTRAINT by REFERENCES people);
 SELECT snapback.protect('hints', 'a.other');
@@ -226,10 +226,18 @@ CREATE VIEW not_a_table AS SELECT id, cid FROM beside;
 ALTER EXTENSION pg_snapback ADD TABLE other_keys;
 SELECT relation, status, problem FROM snapback.protection WHERE relation::text ~ '"communityId_only"|beside|perhaps|rather|undecided|parts|not_|other_keys' ORDER BY relation::text COLLATE "C";
 SELECT s FROM snapback.suggest() s WHERE s ~ 'communityId_only|beside|perhaps|rather|undecided|parts|not_|other_keys';
+-- health() agrees with suggest(): which tables have a call, calls to choose from, or none, and what can be done about those
+CREATE TABLE keyless (cid uuid NOT NULL REFERENCES communities);
+CREATE TABLE drawers (id int PRIMARY KEY) INHERITS (undecided);
+CREATE TABLE pathless (id int PRIMARY KEY) INHERITS (visits);
+SELECT subject, problem, hint FROM snapback.health() WHERE concern = 'unprotected' AND subject ~ 'beside|undecided|keyless|drawers|pathless';
+SELECT s FROM snapback.suggest('a.other') s WHERE s ~ 'beside|keyless|drawers|pathless';
+SELECT fails('SELECT snapback.suggest(''a.none'')');
+DROP TABLE drawers, keyless, pathless;
 SELECT refused(format('%L, ''a.other''', r)) FROM unnest('{beside,rather_not,perhaps,undecided}'::text[]) r;
 SELECT snapback.unprotect(r) FROM unnest('{beside,rather_not,perhaps}'::regclass[]) r;
 SELECT format('%s: %s', relation, fails(replace(s, '<option>', 'a.other'))) FROM snapback.suggest() s CROSS JOIN LATERAL substring(s FROM 'app\.[a-z_"]+') relation WHERE s ~ '^SELECT' AND s ~ 'communityId_only|beside|perhaps|rather|parts';
-SELECT snapback.unprotect(relation) FROM snapback.protection WHERE relation IN ('"communityId_only"'::regclass, 'beside', 'perhaps', 'rather_not') AND options <> '{}';
+SELECT snapback.unprotect(relid) FROM snapback.protection WHERE relid IN ('"communityId_only"'::regclass, 'beside', 'perhaps', 'rather_not') AND options <> '{}';
 SELECT snapback.unprotect('of_parts'), snapback.unprotect('parts');
 ALTER EXTENSION pg_snapback DROP TABLE other_keys;
 DROP VIEW not_a_table;
@@ -239,7 +247,7 @@ SELECT s, snapback.singular(s) FROM unnest('{companies,Tenants,boxes,classes,cla
 -- A foreign key to another key of the table behind the directory
 CREATE TABLE domains (name text PRIMARY KEY, slug text NOT NULL REFERENCES communities (slug));
 SELECT snapback.protect('domains', 'a.other');
-SELECT path FROM shown WHERE relation = 'domains'::regclass;
+SELECT path FROM shown WHERE to_regclass(relation) = 'domains'::regclass;
 
 -- Round in a circle
 CREATE TABLE hen (id int PRIMARY KEY, egg int NOT NULL, cid uuid);
@@ -248,7 +256,7 @@ ALTER TABLE hen ADD CONSTRAINT of_egg FOREIGN KEY (egg) REFERENCES egg;
 SELECT refused($$ 'hen', 'a.other', via := 'of_egg' $$);
 SELECT snapback.protect('hen', 'a.other', 'cid'), snapback.protect('egg', 'a.other', via := 'of_hen');
 ALTER TABLE hen DROP cid;
-SELECT relation, status, problem FROM shown WHERE relation IN ('hen'::regclass, 'egg');
+SELECT relation, status, problem FROM shown WHERE to_regclass(relation) IN ('hen'::regclass, 'egg');
 SELECT refused($$ 'hen', 'a.other' $$);
 SELECT refused($$ 'hen', 'a.other', via := 'of_egg' $$);
 SELECT snapback.unprotect('egg'), snapback.unprotect('hen');
@@ -259,7 +267,7 @@ SELECT snapback.protect('log', 'a.other');
 -- a foreign key to a partition goes on by the path of the whole
 CREATE TABLE log_note (id int PRIMARY KEY, log int NOT NULL, at date NOT NULL, CONSTRAINT to_part FOREIGN KEY (log, at) REFERENCES log_2024_1);
 SELECT snapback.protect('log_note', 'a.other', via := 'to_part');
-SELECT path, status FROM shown WHERE relation = 'log_note'::regclass;
+SELECT path, status FROM shown WHERE to_regclass(relation) = 'log_note'::regclass;
 INSERT INTO communities VALUES ('00000000-0000-0000-0000-00000000000c', 'c');
 INSERT INTO log VALUES (1, '00000000-0000-0000-0000-00000000000c', '2024-05-06');
 INSERT INTO log_note VALUES (7, 1, '2024-05-06');
@@ -272,11 +280,11 @@ DELETE FROM communities;
 CREATE TABLE base (id int PRIMARY KEY, cid uuid NOT NULL REFERENCES communities);
 CREATE TABLE derived (more text, PRIMARY KEY (id)) INHERITS (base);
 SELECT snapback.protect('base', 'a.other');
-SELECT relation, status, path FROM shown WHERE relation IN ('log'::regclass, 'log_2024', 'base', 'derived');
+SELECT relation, status, path FROM shown WHERE to_regclass(relation) IN ('log'::regclass, 'log_2024', 'base', 'derived');
 SELECT snapback.protect('derived', 'a.other');
-SELECT relation, status, path FROM shown WHERE relation IN ('base'::regclass, 'derived');
+SELECT relation, status, path FROM shown WHERE to_regclass(relation) IN ('base'::regclass, 'derived');
 SELECT snapback.unprotect('base');
-SELECT relation, status, guard FROM shown WHERE relation IN ('base'::regclass, 'derived');
+SELECT relation, status, guard FROM shown WHERE to_regclass(relation) IN ('base'::regclass, 'derived');
 
 
 -- Columns
@@ -359,47 +367,47 @@ SELECT status, count(*) FROM snapback.protection GROUP BY 1 ORDER BY 1;
 SELECT snapback.protect('pages', 'a.other', columns := '{body}');
 ALTER TABLE pages DROP words CASCADE;
 ALTER TABLE pages RENAME body TO "text";
-SELECT status, columns FROM shown, snapback.coverage WHERE relation = 'pages'::regclass AND table_id = snapback.protected_table_id(relation) AND option = 'a.other';
+SELECT status, columns FROM shown, snapback.coverage WHERE to_regclass(relation) = 'pages'::regclass AND table_id = snapback.protected_table_id(relation) AND option = 'a.other';
 ALTER TABLE pages DROP "text";
-SELECT status, problem FROM shown WHERE relation = 'pages'::regclass;
+SELECT status, problem FROM shown WHERE to_regclass(relation) = 'pages'::regclass;
 ALTER TABLE pages ADD "text" text;
 SELECT snapback.protect('pages', 'a.pages', filter := 'text <> ''''');
 ALTER TABLE pages ALTER "text" TYPE int USING 1;
-SELECT status, problem FROM shown WHERE relation = 'pages'::regclass;
+SELECT status, problem FROM shown WHERE to_regclass(relation) = 'pages'::regclass;
 SELECT snapback.protect('pages', 'a.pages');
 ALTER TABLE pages RENAME cid TO tenant;
-SELECT relation, status, path FROM shown WHERE relation IN ('pages'::regclass, 'visits');
+SELECT relation, status, path FROM shown WHERE to_regclass(relation) IN ('pages'::regclass, 'visits');
 ALTER EVENT TRIGGER snapback_note_renamed_columns DISABLE;
 ALTER TABLE pages RENAME tenant TO community;
 ALTER EVENT TRIGGER snapback_note_renamed_columns ENABLE;
-SELECT relation, status, problem FROM shown WHERE relation IN ('pages'::regclass, 'visits');
+SELECT relation, status, problem FROM shown WHERE to_regclass(relation) IN ('pages'::regclass, 'visits');
 SELECT snapback.protect('pages', 'a.pages');
-SELECT relation, status, path FROM shown WHERE relation IN ('pages'::regclass, 'visits');
+SELECT relation, status, path FROM shown WHERE to_regclass(relation) IN ('pages'::regclass, 'visits');
 ALTER TABLE visits RENAME CONSTRAINT of TO of_page;
-SELECT status, problem FROM shown WHERE relation = 'visits'::regclass;
+SELECT status, problem FROM shown WHERE to_regclass(relation) = 'visits'::regclass;
 SELECT snapback.protect('visits', 'a.other', via := 'of_page');
 ALTER TABLE people DROP CONSTRAINT people_pkey CASCADE;
-SELECT relation, status, problem FROM shown WHERE relation IN ('people'::regclass, 'hints');
+SELECT relation, status, problem FROM shown WHERE to_regclass(relation) IN ('people'::regclass, 'hints');
 SELECT snapback.unprotect('hints'), snapback.unprotect('people');
 SELECT snapback.remove_guard('loose');
-SELECT status, guard, problem FROM shown WHERE relation = 'loose'::regclass;
+SELECT status, guard, problem FROM shown WHERE to_regclass(relation) = 'loose'::regclass;
 SELECT snapback.install_guards();
-SELECT status, guard FROM shown WHERE relation = 'loose'::regclass;
+SELECT status, guard FROM shown WHERE to_regclass(relation) = 'loose'::regclass;
 ALTER TABLE loose DISABLE TRIGGER USER;
-SELECT status, guard FROM shown WHERE relation = 'loose'::regclass;
+SELECT status, guard FROM shown WHERE to_regclass(relation) = 'loose'::regclass;
 SELECT snapback.install_guards();
-SELECT status, guard FROM shown WHERE relation = 'loose'::regclass;
+SELECT status, guard FROM shown WHERE to_regclass(relation) = 'loose'::regclass;
 ALTER TABLE loose SET UNLOGGED;
-SELECT status, problem FROM shown WHERE relation = 'loose'::regclass;
+SELECT status, problem FROM shown WHERE to_regclass(relation) = 'loose'::regclass;
 DROP TABLE loose;
 SELECT status, regexp_replace(problem, '\d+', 'OID') FROM shown WHERE status = 'relation gone';
-SELECT snapback.unprotect(relation) FROM snapback.protection WHERE status = 'relation gone';
+SELECT snapback.unprotect(relid) FROM snapback.protection WHERE status = 'relation gone';
 SELECT fails('SELECT snapback.unprotect(''loose'')');
 SELECT fails('SELECT snapback.unprotect(''maybe'', ''a.pages'')');
 SELECT fails('SELECT snapback.unprotect(NULL)');
 SELECT fails('SELECT snapback.unprotect(NULL, ''a.pages'')');
 SELECT snapback.unprotect('maybe', 'a.other');
-SELECT snapback.guard_state('maybe'), status FROM shown WHERE relation = 'maybe'::regclass;
+SELECT snapback.guard_state('maybe'), status FROM shown WHERE to_regclass(relation) = 'maybe'::regclass;
 
 
 -- Every kind of community key
@@ -410,7 +418,7 @@ BEGIN
         CREATE VIEW tenants AS SELECT key::%s AS community, '''' AS name, '''' AS owner, '''' AS owner_email, true AS restores_enabled FROM tenant', type, cast_to);
     PERFORM snapback.set_directory('tenants');
     PERFORM snapback.protect('item', 'a.other');
-    RAISE EXCEPTION 'path %', (SELECT path FROM shown WHERE relation = 'item'::regclass);
+    RAISE EXCEPTION 'path %', (SELECT path FROM shown WHERE to_regclass(relation) = 'item'::regclass);
 EXCEPTION WHEN raise_exception THEN
     RETURN SQLERRM;
 END $$;

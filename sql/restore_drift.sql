@@ -114,7 +114,7 @@ CREATE OR REPLACE VIEW directory AS
 CREATE SCHEMA of_a;
 CREATE TABLE of_a.room (id int PRIMARY KEY);
 CREATE TABLE of_a.chair (id int PRIMARY KEY, room int CONSTRAINT stands_in REFERENCES of_a.room);
-SELECT snapback.unprotect(relation) FROM snapback.protection WHERE status = 'relation gone';
+SELECT snapback.unprotect(relid) FROM snapback.protection WHERE status = 'relation gone';
 SELECT snapback.protect('of_a.room', 'x.one'), snapback.protect('of_a.chair', 'x.three');
 INSERT INTO of_a.room VALUES (1);
 INSERT INTO of_a.chair VALUES (1, 1);

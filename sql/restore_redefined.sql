@@ -20,7 +20,7 @@ SELECT snapback.protect('unlike', 'x.three');
 SET client_min_messages = notice;
 SELECT snapback.protect('"made\anew"', 'x.one');
 SET client_min_messages = warning;
-SELECT relation, options, path, guard, status FROM snapback.protection WHERE relation <> 'unlike'::regclass ORDER BY 1;
+SELECT relation, options, path, guard, status FROM snapback.protection WHERE relid <> 'unlike'::regclass ORDER BY 1;
 SELECT restored('{x.one}');
 SELECT * FROM "made\anew" ORDER BY id;
 SELECT count(*) FROM snapback.known_columns;

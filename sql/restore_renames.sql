@@ -138,7 +138,7 @@ SELECT restored('{x.two}', '7');
 SELECT restored('{x.one}', '7');
 ALTER TABLE big DROP id_old, DROP tenant_old, DROP price_old;
 SELECT unnest(notes) FROM snapback.preview_restore('{x.one}', NULL, '7');
-SELECT status, path FROM snapback.protection WHERE relation = 'big'::regclass;
+SELECT status, path FROM snapback.protection WHERE relid = 'big'::regclass;
 DELETE FROM big WHERE tenant = 7;
 SELECT restored('{x.one}', '7');
 SELECT id, tenant, price, name FROM big ORDER BY id;
@@ -187,7 +187,7 @@ ALTER TABLE house RENAME id TO id_old; ALTER TABLE house RENAME id_new TO id; AL
 ALTER TABLE room RENAME house TO house_old; ALTER TABLE room RENAME house_new TO house; ALTER TABLE room ALTER house SET NOT NULL, ADD FOREIGN KEY (house) REFERENCES house, DROP house_old;
 CREATE VIEW houses AS SELECT id AS community, id::text AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled FROM house;
 SELECT snapback.set_directory('houses');
-SELECT status, path FROM snapback.protection WHERE relation = 'room'::regclass;
+SELECT status, path FROM snapback.protection WHERE relid = 'room'::regclass;
 DELETE FROM room WHERE house = 1;
 SELECT restored('{x.one}', '1');
 TABLE room ORDER BY id;

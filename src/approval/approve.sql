@@ -20,7 +20,7 @@ BEGIN
            (SELECT jsonb_agg(c) FROM snapback.request_contents(r.id) c),
            CASE WHEN r.state = 'pending' AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.state END,
            settings.require_community_name,
-           (SELECT coalesce(jsonb_agg(jsonb_build_object('option', k.o, 'label', snapback.option_label(k.o)) ORDER BY k.place), '[]')
+           (SELECT coalesce(jsonb_agg(jsonb_build_object('option', k.o, 'label', snapback.option_label(k.o), 'reason', snapback.skip_reason(k.o)) ORDER BY k.place), '[]')
             FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place)),
            r.switches, r.strict, snapback.shown_preview(r.preview), snapback.preview_notes(r.preview)
     FROM snapback.token t JOIN snapback.request r ON r.id = t.request
@@ -31,7 +31,7 @@ END $$;
 COMMENT ON FUNCTION snapback.describe_request(text) IS
     'What the approval page shows of the request that a mailed secret belongs to; no row where there is none (any more). Changes nothing. '
     'options: for each option its label, its rows in the snapshot, and as figures what would have been done when it was asked for (the columns of preview_restore(), all tables '
-    'together); name_required: whether approve_restore() wants the community''s name; skipped: option and label of what was chosen by category or *, but is not in this snapshot; '
+    'together); name_required: whether approve_restore() wants the community''s name; skipped: option and label of what was chosen by category or *, but is not restored, and the reason: it is not in this snapshot, or covers no table; '
     'switches, strict: as requested; preview: the figures table by table, those outside of the options included; notes: what else an owner should know';
 
 CREATE FUNCTION snapback.refusal(request snapback.request, community_name text) RETURNS text

@@ -19,7 +19,7 @@ DECLARE
     chosen   record;
     options  text[];
     run      uuid;
-    skipped  text[];
+    note     text;
 BEGIN
     PERFORM snapback.hold_extension();
     SELECT * INTO settings FROM snapback.approval_settings();
@@ -30,10 +30,9 @@ BEGIN
     END IF;
     SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
     options := snapback.check_options(categories, chosen.id);
-    skipped := snapback.skipped_options(categories, chosen.id);
-    IF skipped <> '{}' THEN
-        RAISE NOTICE 'not in this snapshot: %', array_to_string(skipped, ', ');
-    END IF;
+    FOREACH note IN ARRAY snapback.skip_notes(snapback.skipped_options(categories, chosen.id)) LOOP
+        RAISE NOTICE '%', note;
+    END LOOP;
     run := snapback.restore_at_once(community, chosen.id, options, switches);
     RETURN QUERY SELECT t.* FROM snapback.restored_tables(run) t;
 END $$;

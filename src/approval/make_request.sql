@@ -70,6 +70,14 @@ END $$;
 COMMENT ON FUNCTION snapback.check_snapshot(text, uuid, interval) IS
     'The community''s snapshot with this id, or (null) its newest one that no restore made. SB008 none, SB004 older than the retention';
 
+CREATE FUNCTION snapback.covers_no_table(names text[]) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT string_agg(CASE WHEN n.name LIKE '%.%' THEN 'option ' ELSE 'category ' END || n.name || ' covers no table', ', ' ORDER BY n.place)
+    FROM unnest(names) WITH ORDINALITY AS n (name, place);
+END;
+COMMENT ON FUNCTION snapback.covers_no_table(text[]) IS 'The sentence that these options and categories cover no table; null for none';
+
 CREATE FUNCTION snapback.check_options(categories text[], snapshot uuid) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -86,14 +94,17 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SB008', MESSAGE = format('snapshot %s has been removed meanwhile', snapshot),
             HINT = 'snapback.list_snapshots() lists those that can be restored.';
     END IF;
-    IF missing IS NOT NULL THEN
+    IF missing IS NOT NULL AND NOT EXISTS (SELECT FROM snapback.coverage v WHERE v.option = ANY (missing) OR split_part(v.option, '.', 1) = ANY (missing) OR '*' = ANY (missing)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB005',
+            MESSAGE = CASE WHEN '*' = ANY (missing) THEN 'no option covers a table' ELSE snapback.covers_no_table(missing) END,
+            HINT = 'Put tables under it with snapback.protect(), and capture the community; or choose other options.';
+    ELSIF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SB005', MESSAGE = format('snapshot %s does not hold %s', snapshot, array_to_string(missing, ', ')),
-            DETAIL = coalesce((SELECT 'Protected since it was taken: ' || string_agg(DISTINCT coalesce(t.relation::text, t.relation_name), ', ') || '.'
+            DETAIL = (SELECT 'Protected since it was taken: ' || string_agg(DISTINCT coalesce(t.relation::text, quote_ident(t.relation_name)), ', ') || '.'
                                FROM snapback.coverage v JOIN snapback.protected_table t ON t.id = v.table_id
                                WHERE (v.option = ANY (missing) OR split_part(v.option, '.', 1) = ANY (missing) OR '*' = ANY (missing))
                                  AND NOT EXISTS (SELECT FROM snapback.manifest m
                                                  WHERE m.snapshot = check_options.snapshot AND m.table_id = t.id)),
-                              'No table is registered for that.'),
             HINT = 'snapback.snapshot_contents() lists what a snapshot holds.';
     END IF;
     RETURN ARRAY(SELECT o FROM unnest(wanted) WITH ORDINALITY AS w (o, place) WHERE o = ANY (held) ORDER BY w.place);
@@ -109,6 +120,22 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION snapback.skipped_options(text[], uuid) IS
     'The options that categories or * stand for, but that the snapshot does not hold: newer than it, or without any table';
+
+CREATE FUNCTION snapback.skip_reason(option text) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT CASE WHEN EXISTS (SELECT FROM snapback.coverage v WHERE v.option = skip_reason.option) THEN 'not in this snapshot' ELSE 'covers no table' END;
+END;
+COMMENT ON FUNCTION snapback.skip_reason(text) IS 'Why an option that a snapshot does not hold is not restored from it: it has tables that are newer, or none';
+
+CREATE FUNCTION snapback.skip_notes(options text[]) RETURNS text[]
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT array_remove(ARRAY['not in this snapshot: ' || string_agg(o.option, ', ' ORDER BY o.place) FILTER (WHERE o.reason = 'not in this snapshot'),
+                              snapback.covers_no_table(array_agg(o.option ORDER BY o.place) FILTER (WHERE o.reason = 'covers no table'))], NULL)
+    FROM (SELECT s.option, s.place, snapback.skip_reason(s.option) AS reason FROM unnest(options) WITH ORDINALITY AS s (option, place)) o;
+END;
+COMMENT ON FUNCTION snapback.skip_notes(text[]) IS 'What is said of skipped_options(): those whose tables are newer than the snapshot, and those without any';
 
 CREATE FUNCTION snapback.check_request_rate(community text, requests_per_hour integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -134,7 +134,7 @@ BEGIN
     SELECT r.owner_email, coalesce((SELECT e.name FROM snapback.directory_entry(r.community) e), r.community), r.requested_by,
            snapback.time_for_owners(s.captured_at), snapback.time_for_owners(r.expires_at), run.state, run.message,
            r.state = 'pending' AND r.expires_at > clock_timestamp() AND run.sqlstate IS DISTINCT FROM 'SB011', r.strict,
-           ARRAY(SELECT snapback.option_label(o) FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place) ORDER BY k.place),
+           ARRAY(SELECT snapback.option_label(o) || ': ' || snapback.skip_reason(o) FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place) ORDER BY k.place),
            snapback.preview_notes(r.preview)
     INTO recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry, is_strict, skipped, notes
     FROM snapback.mail m

@@ -17,12 +17,6 @@ std::string name_of(Oid relation) {
     return name ? name : "";
 }
 
-/// A relation's name for a reader who has the other in view: without the schema where it is the same.
-std::string name_beside(Oid relation, Oid other) {
-    bool same_schema = call([&] { return get_rel_namespace(relation) == get_rel_namespace(other); });
-    return same_schema ? quote_name(name_of(relation)) : qualified_name(relation);
-}
-
 bool has_column(Oid relation, const std::string &column) {
     return call([&] { return get_attnum(relation, column.c_str()) > 0; });
 }
@@ -87,8 +81,7 @@ std::string describe(const CommunityPath &path) {
         std::string columns;
         for (const ForeignKey::Pair &pair : key.pairs)
             columns += (columns.empty() ? "" : ", ") + quote_name(pair.child_column);
-        text +=
-            (key.pairs.size() == 1 ? columns : "(" + columns + ")") + " -> " + name_beside(key.parent, key.child) + ".";
+        text += (key.pairs.size() == 1 ? columns : "(" + columns + ")") + " -> " + qualified_name(key.parent) + ".";
     }
     return path.column.empty() ? text : text + quote_name(path.column);
 }

@@ -102,7 +102,7 @@ BEGIN
                        WHERE a.attrelid = directory AND a.attname = 'schema_name' AND NOT a.attisdropped) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('the directory %s has no column "schema_name", by which tables are protected', directory),
-            DETAIL = (SELECT format('Protected in every community''s schema: %s.', string_agg(t.relation_name, ', ' ORDER BY t.id))
+            DETAIL = (SELECT format('Protected in every community''s schema: %s.', string_agg(quote_ident(t.relation_name), ', ' ORDER BY t.id))
                       FROM snapback.protected_table t WHERE t.relation_name IS NOT NULL),
             HINT = 'Add that column, or call snapback.unprotect() for those tables first.';
     END IF;

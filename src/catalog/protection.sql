@@ -124,7 +124,15 @@ $$;
 COMMENT ON FUNCTION snapback.protected_relations() IS
     'Every relation that is protected, or ought to be: where a community''s schema lacks the table, relation is NULL';
 
-CREATE FUNCTION snapback.install_guards() RETURNS SETOF regclass
+CREATE FUNCTION snapback.qualified_name(relation regclass) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT relation::text
+$$;
+COMMENT ON FUNCTION snapback.qualified_name(regclass) IS
+    'A relation''s name with its schema, quoted where it must be, whatever the caller''s search_path; the OID of one that was dropped';
+
+CREATE FUNCTION snapback.install_guards() RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -136,15 +144,15 @@ BEGIN
         ORDER BY p.relation::text COLLATE "C"
     LOOP
         PERFORM snapback.install_guard(unguarded);
-        RETURN NEXT unguarded;
+        RETURN NEXT snapback.qualified_name(unguarded);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION snapback.install_guards() IS
     'Puts the guard on every protected table where it is missing or disabled, such as those of a community that came later '
-    'and has a schema of its own; returns those tables';
+    'and has a schema of its own; returns the names of those tables';
 
 CREATE VIEW snapback.protection AS
-SELECT p.relation,
+SELECT snapback.qualified_name(p.relation) AS relation,
        ARRAY(SELECT c.option
              FROM snapback.coverage c
              JOIN snapback.option o ON o.option = c.option
@@ -156,15 +164,17 @@ SELECT p.relation,
        s.guard,
        s.status,
        s.problem,
-       snapback.null_note(p.relation, (p.its_table).community_column, (p.its_table).via) AS note
+       snapback.null_note(p.relation, (p.its_table).community_column, (p.its_table).via) AS note,
+       p.relation AS relid
 FROM snapback.protected_relations() p
 CROSS JOIN LATERAL snapback.table_status(p.its_table, p.relation, p.absent_from) s
 UNION ALL
-SELECT u.relation, '{}', NULL, snapback.key_columns(u.relation), snapback.guard_state(u.relation), 'unprotected',
-       coalesce((snapback.table_refusal(u.relation)).problem, 'it stands under no option: its rows are not kept'), NULL
+SELECT snapback.qualified_name(u.relation), '{}', NULL, snapback.key_columns(u.relation), snapback.guard_state(u.relation), 'unprotected',
+       coalesce((snapback.table_refusal(u.relation)).problem, 'it stands under no option: its rows are not kept'), NULL, u.relation
 FROM snapback.unprotected_tables() u;
 COMMENT ON VIEW snapback.protection IS
-    'Every table whose rows belong to communities, protected or not: its options, its path to the community, the columns of '
+    'Every table whose rows belong to communities, protected or not: its name with its schema, its options, its path to the community, the columns of '
     'its key, the state of its guard, and a status: protected; guard missing, disabled or overtaken; option broken (a column or '
     'a filter no longer fits); not capturable (the table changed its kind or lost its key); path broken; relation gone; '
-    'unprotected. problem says what is wrong, note what there is to know: which rows fall out of their community';
+    'unprotected. problem says what is wrong, note what there is to know: which rows fall out of their community. relid is the table itself, to '
+    'compare with others and to hand to snapback.unprotect()';

@@ -48,7 +48,7 @@ AS $$
 DECLARE
     tables text;
 BEGIN
-    SELECT string_agg(DISTINCT coalesce(t.relation::text, t.relation_name), ', ') INTO tables
+    SELECT string_agg(DISTINCT coalesce(t.relation::text, quote_ident(t.relation_name)), ', ') INTO tables
     FROM snapback.coverage c JOIN snapback.protected_table t ON t.id = c.table_id
     WHERE c.option = ANY (options);
     IF tables IS NOT NULL THEN

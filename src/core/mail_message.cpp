@@ -179,7 +179,7 @@ void tell_particulars(Letter &letter, const ApprovalMail &mail) {
         letter.list(describe_all(mail.touched, most));
     }
     if (!mail.skipped.empty()) {
-        letter.say("Not in this snapshot, and so not restored:");
+        letter.say("Chosen, but not restored:");
         letter.list(describe_all(mail.skipped, most));
     }
     if (!mail.notes.empty()) {

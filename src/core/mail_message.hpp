@@ -38,7 +38,7 @@ struct ApprovalMail {
     std::string token;
     std::vector<OptionInMail> options;
     std::vector<OptionInMail> touched = {}; ///< what the restore would touch besides the options
-    std::vector<std::string> skipped = {};  ///< labels of options that were meant, but that the snapshot does not hold
+    std::vector<std::string> skipped = {};  ///< options that were meant, but are not restored: label and reason
     std::vector<std::string> notes = {};
     bool strict = false; ///< nothing is restored if anything else would be done than the figures say
 };

@@ -1,9 +1,29 @@
 -- What an alert would watch.
 
+CREATE FUNCTION snapback.health_of_unprotected() RETURNS TABLE (concern text, subject text, problem text, hint text)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM snapback.protection p WHERE p.status = 'unprotected') THEN
+        RETURN; -- what follows looks at every foreign key there is
+    END IF;
+    RETURN QUERY
+    SELECT 'unprotected', snapback.qualified_name(s.relation), 'belongs to communities, and ' || coalesce('cannot be protected: ' || r.problem, 'no option restores it'),
+           CASE WHEN r.problem IS NOT NULL THEN r.hint
+                WHEN NOT bool_or(s.is_call) THEN 'no path to a community is known: call snapback.protect() with community_column or via'
+                WHEN count(*) > 1 THEN 'snapback.suggest() prints calls to choose from'
+                ELSE 'snapback.suggest() prints the call' END
+    FROM snapback.suggestions(NULL) s CROSS JOIN LATERAL snapback.table_refusal(s.relation) r
+    GROUP BY s.relation, r.problem, r.hint
+    ORDER BY s.relation::text COLLATE "C";
+END
+$$;
+COMMENT ON FUNCTION snapback.health_of_unprotected() IS 'What health() says of tables that stand under no option: why, and what can be done. Internal.';
+
 CREATE FUNCTION snapback.health_of_communities() RETURNS TABLE (concern text, subject text, problem text, hint text)
     LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'guard', p.relation::text, 'status: ' || p.status, coalesce(p.problem, 'see the view snapback.protection')
+    SELECT 'guard', p.relation, 'status: ' || p.status, coalesce(p.problem, 'see the view snapback.protection')
     FROM snapback.protection p WHERE p.status NOT IN ('protected', 'unprotected')
     UNION ALL
     SELECT 'schema', e.evtname, 'this event trigger of the extension does not fire',
@@ -13,8 +33,11 @@ AS $$
     FROM pg_event_trigger e JOIN pg_proc p ON p.oid = e.evtfoid
     WHERE p.pronamespace = 'snapback'::regnamespace AND e.evtenabled NOT IN ('O', 'A')
     UNION ALL
-    SELECT 'unprotected', p.relation::text, 'belongs to communities, and no option restores it', 'snapback.suggest() prints the call'
-    FROM snapback.protection p WHERE p.status = 'unprotected'
+    SELECT * FROM snapback.health_of_unprotected()
+    UNION ALL
+    SELECT 'option', o.option, 'covers no table, so nothing can be restored by it',
+           format('put a table under it with SELECT snapback.protect(), or run SELECT snapback.remove_option(%L)', o.option)
+    FROM snapback.option o WHERE NOT EXISTS (SELECT FROM snapback.coverage v WHERE v.option = o.option)
     UNION ALL
     SELECT 'outside', o.relation::text, format('rows with NULL in %I belong to no community, and are not kept: about %s', o.column_name, o.estimate),
            'give them a community and declare the column NOT NULL, or protect the table by another path'
@@ -117,6 +140,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback.health() IS
-    'One row for each thing that somebody should look at: a directory that cannot be read, guards that are missing, event triggers that are disabled, tables that nobody protects, rows that belong to no community, communities whose newest snapshot '
+    'One row for each thing that somebody should look at: a directory that cannot be read, guards that are missing, event triggers that are disabled, tables that nobody protects, options that cover no table, rows that belong to no community, communities whose newest snapshot '
     'is older than 26 hours, captures, mails and restores that failed or that nobody works on, settings with which scheduled jobs cannot work, '
     'snapshots and records that were not swept. No row: all is well';

@@ -13,9 +13,9 @@ INSERT INTO contract VALUES
     ('protect', 'relation regclass, option text, community_column name DEFAULT NULL::name, via name DEFAULT NULL::name, columns name[] DEFAULT NULL::name[], filter text DEFAULT NULL::text',
         'void', 'volatile', false),
     ('unprotect', 'relation regclass, option text DEFAULT NULL::text', 'void', 'volatile', false),
-    ('suggest', '', 'SETOF text', 'stable', false),
+    ('suggest', 'option text DEFAULT NULL::text', 'SETOF text', 'stable', false),
     ('install_guard', 'relation regclass', 'void', 'volatile', false),
-    ('install_guards', '', 'SETOF regclass', 'volatile', false),
+    ('install_guards', '', 'SETOF text', 'volatile', false),
     ('guard_state', 'relation regclass', 'text', 'volatile', false),
     ('schedule', 'capture_at text DEFAULT ''0 3 * * *''::text', 'TABLE(job text, at text, command text)', 'volatile', false),
     ('unschedule', '', 'integer', 'volatile', false),
@@ -74,7 +74,7 @@ SELECT pg_temp.returns('describe_request', 'request uuid, community text, name t
 SELECT pg_temp.returns('preview_restore', 'relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, obstacles text[], notes text[]');
 SELECT pg_temp.returns('restore', 'relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint');
 SELECT is((SELECT array_agg(prokind ORDER BY name) FROM pg_temp.functions WHERE name = 'capture_all'), '{p}', 'snapback.capture_all is a procedure');
-SELECT columns_are('snapback', 'protection', '{relation,options,path,key,guard,status,problem,note}'::name[]);
+SELECT columns_are('snapback', 'protection', '{relation,options,path,key,guard,status,problem,note,relid}'::name[]);
 SELECT columns_are('snapback', 'snapshots', '{id,community,captured_at,expires_at,kind,label,status,rows,size,restores}'::name[]);
 SELECT is(ARRAY(SELECT c FROM unnest('{request,community,snapshot,options,requested_by,owner_email,requested_at,expires_at,state,ended_at,mail,mail_attempts,mailed_at,mail_error}'::name[]) c
                 WHERE c NOT IN (SELECT attname FROM pg_attribute WHERE attrelid = 'snapback.requests'::regclass)), '{}', 'view requests has its columns');
@@ -134,14 +134,15 @@ SELECT throws_ok($$ INSERT INTO snapback.coverage (table_id, option, columns) SE
 -- ---- registration, and what it refuses
 
 SELECT results_eq($$ SELECT concat_ws(' | ', relation, options, path, key, guard, status, problem) COLLATE "default" FROM snapback.protection ORDER BY relation::text $$,
-    ARRAY['"Odd Schema"."Child''s" | {odd.children} | parent -> "Weird ""Table"""."Tenant Key" | {id} | enabled | protected',
+    ARRAY['"Odd Schema"."Child''s" | {odd.children} | parent -> "Odd Schema"."Weird ""Table"""."Tenant Key" | {id} | enabled | protected',
           '"Odd Schema"."Weird ""Table""" | {odd.weird} | "Tenant Key" | {Id''} | enabled | protected',
           '"Odd Schema".plain | {even.plain,even.colors} | cid | {id} | enabled | protected'], 'the view shows odd names as they are');
 SELECT is_empty('SELECT snapback.suggest()', 'nothing is left to suggest');
 
 CREATE TABLE "Odd Schema"."Left ""Out""" (id int PRIMARY KEY, tenant int NOT NULL REFERENCES "Odd Schema"."Tenants");
 CREATE TABLE "Odd Schema".keyless (tenant int NOT NULL REFERENCES "Odd Schema"."Tenants");
-SELECT results_eq('SELECT snapback.suggest()', ARRAY['-- "Odd Schema".keyless cannot be protected: "Odd Schema".keyless has no key that names a row',
+SELECT results_eq('SELECT snapback.suggest()', ARRAY['-- name an option in place of <option>, or have the calls printed for one: SELECT snapback.suggest(''odd.weird'')',
+    '-- "Odd Schema".keyless cannot be protected: "Odd Schema".keyless has no key that names a row',
     'SELECT snapback.protect(''"Odd Schema"."Left ""Out"""'', ''<option>'', community_column := ''tenant'');'], 'what nobody protects is seen, with the call that does');
 SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".keyless', 'odd.weird') $$, 'SB022', '"Odd Schema".keyless has no key that names a row', 'a table without a key is refused');
 SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema"."Left ""Out"""', 'odd.none') $$, 'SB001', NULL, 'an option that there is not is refused');

@@ -25,7 +25,7 @@ CREATE FUNCTION pg_temp.tampered(statement text, state text, status text) RETURN
 BEGIN
     EXECUTE statement;
     RETURN NEXT is(snapback.guard_state('"Odd Schema".plain'), state, statement);
-    RETURN NEXT is((SELECT p.status FROM snapback.protection p WHERE relation = '"Odd Schema".plain'::regclass), status, 'the view tells');
+    RETURN NEXT is((SELECT p.status FROM snapback.protection p WHERE relid = '"Odd Schema".plain'::regclass), status, 'the view tells');
     RETURN NEXT is((SELECT string_agg(h.concern, ',') FROM snapback.health() h WHERE h.subject = '"Odd Schema".plain'), 'guard', 'and so does health()');
     RETURN NEXT throws_ok($t$ SELECT snapback.restore('{even.plain}', NULL, '1') $t$, '55000', '"Odd Schema".plain is not guarded: others could write to it during the restore', 'a restore is refused');
     PERFORM snapback.install_guard('"Odd Schema".plain');
@@ -70,7 +70,7 @@ SELECT results_eq($$ SELECT member::text, depth FROM snapback.guard_members('"Od
 SELECT is(snapback.guard_state(member), 'enabled', format('%s is guarded', member)) FROM snapback.guard_members('"Odd Schema"."Log"');
 ALTER TABLE "Odd Schema"."Log 2024 low" DISABLE TRIGGER "~snapback_truncate_guard";
 SELECT is(snapback.guard_state('"Odd Schema"."Log"'), 'disabled', 'a partition that is not is a gap in all of it');
-SELECT is(ARRAY(SELECT snapback.install_guards()), '{"\"Odd Schema\".\"Log\""}'::regclass[], 'install_guards() mends what it finds');
+SELECT is(ARRAY(SELECT snapback.install_guards()), '{"\"Odd Schema\".\"Log\""}'::text[], 'install_guards() mends what it finds');
 SELECT is(snapback.guard_state('"Odd Schema"."Log"'), 'enabled', 'and all is guarded again');
 
 -- ---- who is refused while a restore has a community; another session writes

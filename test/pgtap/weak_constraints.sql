@@ -66,8 +66,8 @@ SELECT snapback.protect('app.guest', 'x.parents') AS _ \gset
 ALTER TABLE guest ADD CONSTRAINT guest_lease FOREIGN KEY (room, PERIOD during) REFERENCES lease (room, PERIOD during);
 SELECT throws_ok(format($$ SELECT snapback.protect('app.%s', 'x.children') $$, t), '0A000', 'foreign key guest_lease of app.guest refers to periods', t || ' cannot be protected with it')
 FROM unnest('{guest,lease}'::text[]) t;
-SELECT results_eq($$ SELECT relation, problem FROM snapback.protection WHERE problem IS NOT NULL AND relation IN ('app.guest'::regclass, 'app.lease'::regclass) ORDER BY 1 $$,
-    $$ SELECT r::regclass, 'foreign key guest_lease of app.guest refers to periods' FROM unnest('{app.lease,app.guest}'::text[]) r ORDER BY 1 $$, 'those that were are told of');
+SELECT results_eq($$ SELECT relation, problem FROM snapback.protection WHERE problem IS NOT NULL AND relid IN ('app.guest'::regclass, 'app.lease'::regclass) ORDER BY 1 $$,
+    $$ SELECT r, 'foreign key guest_lease of app.guest refers to periods' FROM unnest('{app.lease,app.guest}'::text[]) r ORDER BY 1 $$, 'those that were are told of');
 SELECT throws_ok($$ SELECT * FROM snapback.preview_restore('{x.children}', NULL, 'a') $$, '0A000', 'foreign key guest_lease of app.guest refers to periods', 'and are not restored');
 SELECT throws_ok($$ SELECT snapback.protect('app.guest', 'x.children', via => 'guest_lease') $$, '0A000', NULL, 'nor is it a path');
 

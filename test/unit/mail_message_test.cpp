@@ -78,7 +78,7 @@ TEST(Mail, TellsWhatARestoreWouldDo) {
          {"- Pages (1 row): 3 to bring back, 2 to change, 1 to remove\r\n", "- Notices (20 rows): 4 to remove\r\n",
           "- Docs: nothing to change\r\n", "<li>Docs: nothing to change</li>"})
         EXPECT_TRUE(holds(text, said)) << said;
-    for (const char *unsaid : {"other parts", "Not in this snapshot", "Please note", "anything else"})
+    for (const char *unsaid : {"other parts", "not restored", "Please note", "anything else"})
         EXPECT_FALSE(holds(text, unsaid)) << unsaid;
     mail.touched = {{"Forms", std::nullopt, FiguresInMail{1, 0, 0}}};
     mail.skipped = {"Events", "<b>Rosters</b>"};
