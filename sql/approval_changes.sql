@@ -164,6 +164,28 @@ SELECT said('SELECT snapback.grant_backend(NULL)');
 SELECT said('SELECT snapback.revoke_backend(NULL)');
 SELECT said('SELECT snapback.forget(NULL)');
 
+-- A mail setting that was made after this session began: connecting again is all that is missing.
+BEGIN;
+SET LOCAL snapback.smtp_url = '';
+CREATE FUNCTION asked_without_mail() RETURNS text LANGUAGE sql AS $$ SELECT said('SELECT snapback.request_restore(''{*}'', NULL, ''42'', ''ada'')') $$;
+SELECT asked_without_mail();
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET snapback.smtp_url = ''smtp://localhost:1''', current_database()); END $$;
+SELECT asked_without_mail();
+-- What is set for the role goes first.
+ALTER ROLE CURRENT_USER SET snapback.smtp_url = '';
+SELECT asked_without_mail();
+DO $$ BEGIN EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET "Snapback.SMTP_url" = ''smtp://localhost:2''', current_database()); END $$;
+SELECT asked_without_mail();
+-- The mail worker does not have what is set for a role.
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET ALL', current_database()); END $$;
+SELECT asked_without_mail();
+-- What is set for another database does not count.
+DO $$ BEGIN EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I RESET ALL', current_database()); END $$;
+ALTER ROLE CURRENT_USER RESET ALL;
+ALTER DATABASE postgres SET snapback.smtp_url = 'smtp://localhost:1';
+SELECT asked_without_mail();
+ROLLBACK;
+
 DROP EXTENSION pg_snapback CASCADE;
 DROP SCHEMA cms CASCADE;
 DROP FUNCTION token(), asked(text[], boolean), worked(), approved(boolean, text), outcome(), tried(text, text[], boolean, boolean), meanwhile(text, text[], boolean), said(text);

@@ -195,16 +195,35 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback.check_request_isolation() IS '25001 where a request could not see those made at the same time';
 
+CREATE FUNCTION snapback.setting_of_new_sessions(setting text, role oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT substr(c, strpos(c, '=') + 1)
+    FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) c
+    WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+      AND s.setrole IN (0, setting_of_new_sessions.role)
+      AND lower(split_part(c, '=', 1)) = setting_of_new_sessions.setting
+    ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1
+$$;
+COMMENT ON FUNCTION snapback.setting_of_new_sessions(text, oid) IS
+    'What ALTER DATABASE and ALTER ROLE have set for the role (0: for all roles) in this database; a session that began before does not have it. Null where they set nothing. Internal.';
+
 CREATE FUNCTION snapback.check_mail_settings(unusable text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    setting text := substring(unusable FROM '^snapback\.[a-z_]+');
+    now     text := current_setting(setting, true);
+    late    boolean := nullif(snapback.setting_of_new_sessions(setting, (SELECT r.oid FROM pg_roles r WHERE r.rolname = session_user)), '') <> now;
+    shared  boolean := nullif(snapback.setting_of_new_sessions(setting, 0), '') <> now;
 BEGIN
     IF unusable IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('no mail can be sent: %s', unusable),
-            HINT = 'Set it for the server or the database: the mail worker reads it there, not from this session.';
+            HINT = concat_ws(' ', CASE WHEN late THEN 'ALTER DATABASE or ALTER ROLE has set it since this session began: connect again.' END,
+                CASE WHEN late AND shared THEN NULL ELSE 'Set it for the server or the database: the mail worker reads it there, not from this session.' END);
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.check_mail_settings(text) IS '55000 with what approval_settings() says keeps mail from being sent, where it says anything';
+COMMENT ON FUNCTION snapback.check_mail_settings(text) IS
+    '55000 with what approval_settings() says keeps mail from being sent, where it says anything. The hint tells a session that began before the setting was made to connect again, and where the mail worker needs it';
 
 CREATE FUNCTION snapback.request_restore(categories text[], snapshot uuid DEFAULT NULL, community text DEFAULT NULL,
     requested_by text DEFAULT NULL, switches jsonb DEFAULT NULL, strict boolean DEFAULT false)
