@@ -76,6 +76,24 @@ SELECT changed();
 SELECT fails($$SELECT snapback.capture('nobody')$$), fails($$SELECT snapback.capture(NULL)$$);
 SELECT fails($$CALL snapback.capture_all(0)$$), fails($$CALL snapback.capture_all(NULL)$$);
 
+
+-- A night in which every community fails fails, after what it did is committed: a record of each, with the hint that capture() gives.
+DELETE FROM snapback.capture_failure; DELETE FROM snapback.snapshot;
+ALTER TABLE "own a".thing RENAME TO away; ALTER TABLE own_b.thing RENAME TO away;
+CALL snapback.capture_all(2);
+SELECT community, sqlstate, message, hint FROM snapback.capture_failure ORDER BY community COLLATE "C";
+SELECT subject, split_part(hint, ' (', 1) AS hint FROM snapback.health() WHERE concern = 'capture' AND problem LIKE 'capture failed%' ORDER BY subject COLLATE "C";
+-- One that succeeds is enough, and no community is no failure.
+ALTER TABLE own_b.away RENAME TO thing;
+CALL snapback.capture_all(2);
+CREATE VIEW nobody AS SELECT * FROM directory WHERE false;
+SELECT snapback.set_directory('nobody');
+CALL snapback.capture_all();
+SELECT snapback.set_directory('directory');
+ALTER TABLE "own a".away RENAME TO thing;
+DROP VIEW nobody;
+DELETE FROM snapback.capture_failure;
+
 -- What does not change is stored once; an expired snapshot is neither restored nor kept, and takes no other's chunks along.
 DELETE FROM snapback.snapshot;
 SELECT snapshots FROM snapback.expire();

@@ -101,7 +101,7 @@ BEGIN
         END IF;
     END;
     RETURN QUERY
-    SELECT 'capture', f.community, format('capture failed at %s: %s', f.failed_at, f.message), 'SQLSTATE ' || f.sqlstate
+    SELECT 'capture', f.community, format('capture failed at %s: %s', f.failed_at, f.message), concat_ws(' ', f.hint, '(SQLSTATE ' || f.sqlstate || ')')
     FROM snapback.capture_failure f
     WHERE NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.community = f.community AND s.captured_at > f.failed_at)
     UNION ALL

@@ -15,6 +15,11 @@ DECLARE
     -- A mere mention in postgresql.conf does not make the setting one of the server's own.
     home name := (SELECT setting FROM pg_settings WHERE name = 'cron.database_name' AND context = 'postmaster');
 BEGIN
+    IF home IS NULL AND NOT pg_has_role('pg_read_all_settings', 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'permission denied to read the setting cron.database_name of pg_cron',
+            DETAIL = 'Only superusers and members of pg_read_all_settings see whether pg_cron is loaded and where it keeps its jobs.',
+            HINT = 'Call this function as a superuser: the jobs run as the role that schedules them, and capture_all() needs a superuser.';
+    END IF;
     IF home IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'pg_cron is not loaded',
             HINT = format('Install pg_cron (Debian: postgresql-%s-cron), add pg_cron to shared_preload_libraries, restart the '
@@ -28,7 +33,8 @@ BEGIN
     RETURN home;
 END $$;
 COMMENT ON FUNCTION snapback.cron_database() IS
-    'The database where pg_cron keeps its jobs (setting cron.database_name). Error 55000: pg_cron is not loaded, or that database is not there';
+    'The database where pg_cron keeps its jobs (setting cron.database_name). Errors: 55000 pg_cron is not loaded, or that database is not there; '
+    '42501 the caller may not see that setting';
 
 CREATE FUNCTION snapback.run_in_cron_database(statement text) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -95,7 +101,7 @@ COMMENT ON FUNCTION snapback.schedule(text) IS
     'Has pg_cron capture every community at capture_at (five cron fields), expire old snapshots hourly and look after the queue of mails '
     'and restores each minute; run again, it changes the jobs it made. They run as the current user, a superuser. Where pg_cron lives in '
     'another database, they are there as soon as this returns, even if the transaction is rolled back. Errors: 55000 pg_cron is missing, '
-    'with what to do; 22023 not a cron schedule';
+    'with what to do; 42501 the caller may not read pg_cron''s settings; 22023 not a cron schedule';
 
 CREATE FUNCTION snapback.unschedule() RETURNS integer
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -110,4 +116,4 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback.unschedule() IS
     'Takes back what snapback.schedule() asked of pg_cron; returns how many jobs there were. To be called before DROP EXTENSION or DROP '
-    'DATABASE, which pg_cron does not notice. Error 55000: pg_cron is not loaded';
+    'DATABASE, which pg_cron does not notice. Errors: 55000 pg_cron is not loaded; 42501 the caller may not read pg_cron''s settings';

@@ -44,14 +44,15 @@ DECLARE
     half integer := cardinality(communities) / 2;
     state text;
     reason text;
+    advice text;
 BEGIN
     BEGIN
         RETURN cardinality(snapback.capture_batch(communities, 'scheduled', ''));
     EXCEPTION WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, reason = MESSAGE_TEXT;
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, advice = PG_EXCEPTION_HINT;
     END;
     IF half = 0 THEN
-        INSERT INTO snapback.capture_failure (community, sqlstate, message) VALUES (communities[1], state, reason);
+        INSERT INTO snapback.capture_failure (community, sqlstate, message, hint) VALUES (communities[1], state, reason, nullif(advice, ''));
         RAISE WARNING 'community % was not captured: %', communities[1], reason;
         RETURN 0;
     END IF;
@@ -87,8 +88,15 @@ BEGIN
         RAISE INFO 'captured % of % communities, % failed', captured, cardinality(everyone), highest - captured;
         lowest := highest + 1;
     END LOOP;
+    IF captured = 0 AND cardinality(everyone) > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'SB013', MESSAGE = format('none of %s communities was captured', cardinality(everyone)),
+            DETAIL = (SELECT format('Community %s: %s', f.community, f.message) FROM snapback.capture_failure f
+                      WHERE f.community = ANY (everyone) ORDER BY f.failed_at DESC LIMIT 1),
+            HINT = 'SELECT * FROM snapback.health() names each and what to do.';
+    END IF;
 END
 $$;
 COMMENT ON PROCEDURE snapback.capture_all(integer) IS
     'Capture every community of the directory, so many at a time, and commit after each batch. A community that fails is '
-    'recorded in snapback.capture_failure and costs the others nothing. Progress is reported with INFO messages. Error: 55000 no table is protected.';
+    'recorded in snapback.capture_failure and costs the others nothing. Progress is reported with INFO messages. Errors: SB013, at the end, where every community failed, so that pg_cron counts '
+    'the job as failed; 55000 no table is protected; 22023 batch is less than 1.';

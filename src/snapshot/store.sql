@@ -75,6 +75,7 @@ CREATE TABLE snapback.capture_failure (
     failed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     sqlstate  text        NOT NULL,
     message   text        NOT NULL,
+    hint      text,
     id        uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()
 );
-COMMENT ON TABLE snapback.capture_failure IS 'Captures that failed while capture_all() went on with the others';
+COMMENT ON TABLE snapback.capture_failure IS 'Captures that failed while capture_all() went on with the others: the error of each as capture() would raise it, and its hint';

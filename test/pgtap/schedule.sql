@@ -2,7 +2,7 @@
 \set owner pgtap_schedule_owner
 \ir ../fixture/odd_names.sql
 CREATE ROLE pgtap_schedule_nobody;
-SELECT plan(72);
+SELECT plan(76);
 
 -- ---- statements in another database
 
@@ -67,7 +67,9 @@ SELECT is((SELECT snapshots FROM snapback.expire()), 1::bigint, '(it is swept)')
 SELECT is(pg_temp.concerns(), '{capture 2 never captured}', 'and then missing');
 SELECT snapback.capture('2') AS _ \gset
 INSERT INTO snapback.capture_failure (community, failed_at, sqlstate, message) VALUES ('1', now() - interval '1 hour', '42501', 'denied'), ('3', clock_timestamp(), '42501', 'denied');
-SELECT is((SELECT array_agg(concern || ' ' || subject || ' ' || hint) FROM snapback.health()), '{capture 3 SQLSTATE 42501}', 'a capture that failed is named until one succeeds');
+SELECT is((SELECT array_agg(concern || ' ' || subject || ' ' || hint) FROM snapback.health()), '{"capture 3 (SQLSTATE 42501)"}', 'a capture that failed is named until one succeeds');
+UPDATE snapback.capture_failure SET hint = 'Grant it.';
+SELECT is((SELECT hint FROM snapback.health()), 'Grant it. (SQLSTATE 42501)', 'with the hint that capture() gives');
 DELETE FROM snapback.capture_failure;
 ALTER EVENT TRIGGER snapback_guard_new_partition DISABLE;
 SELECT is((SELECT array_agg(concern || ' ' || subject) FROM snapback.health()), '{schema snapback_guard_new_partition}', 'an event trigger that does not fire is named');
@@ -119,6 +121,18 @@ SELECT is((SELECT subject || ': ' || hint FROM snapback.health() WHERE subject =
 ROLLBACK;
 DROP ROLE regress_snapback_powerless, regress_snapback_powerful;
 SELECT is(pg_temp.concerns(), '{}', 'all is well again');
+
+-- ---- a schedule by who may not see where pg_cron keeps its jobs
+
+GRANT USAGE ON SCHEMA snapback TO pgtap_schedule_nobody;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA snapback TO pgtap_schedule_nobody;
+SELECT is(public.outcome('pgtap_schedule_nobody', format('SELECT snapback.%s()', name)), '42501: permission denied to read the setting cron.database_name of pg_cron',
+          format('%s() says that it may not look, not that pg_cron is missing', name)) FROM unnest('{schedule,unschedule}'::text[]) name;
+GRANT pg_read_all_settings TO pgtap_schedule_nobody;
+SELECT is(public.outcome('pgtap_schedule_nobody', 'SELECT snapback.cron_database()'), 'done', 'who may see it is not refused for that');
+REVOKE pg_read_all_settings FROM pgtap_schedule_nobody;
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA snapback FROM pgtap_schedule_nobody;
+REVOKE USAGE ON SCHEMA snapback FROM pgtap_schedule_nobody;
 
 -- ---- the queue run; in a transaction that is rolled back, so that no worker starts
 

@@ -85,6 +85,15 @@ is "$(jobs_in_cron app)" "$(jobs_of app '* * * * *' second)" 'and of no other'
 traced_extension postgres
 is "$(sql postgres "SELECT count(*) FROM snapback.schedule('* * * * *')")" 3 'pg_cron in the same database needs no worker'
 is "$(jobs_in_cron postgres)" "$(jobs_of postgres '* * * * *' postgres)" 'its jobs are there'
+# One whose captures all fail: its only community lacks a table.
+sql postgres 'CREATE DATABASE failing'
+sql failing "CREATE EXTENSION pg_snapback; CREATE SCHEMA own;
+             CREATE TABLE own.thing (id int PRIMARY KEY);
+             CREATE VIEW directory AS SELECT 'a' AS community, 'A' AS name, 'x' AS owner, 'x@example.org' AS owner_email, true AS restores_enabled, 'own' AS schema_name;
+             SELECT snapback.set_directory('directory'), snapback.add_category('c', '', ''), snapback.add_option('c.a', '', '');
+             SELECT snapback.protect('own.thing', 'c.a')" >/dev/null
+sql failing 'DROP TABLE own.thing'
+is "$(sql failing "SELECT count(*) FROM snapback.schedule('* * * * *')")" 3 'a night that will fail is scheduled like any other'
 scheduled=$SECONDS
 
 # While the minute passes: servers without pg_cron, and without a free worker.
@@ -115,6 +124,16 @@ is "$(fired app)" '{1,2}' 'the capture fires in another database, within the min
 is "$(fired postgres)" '{1,2}' 'the capture fires in the database of pg_cron'
 is "$(sql postgres "SELECT DISTINCT username FROM cron.job_run_details WHERE database = 'app'")" second \
     'a job runs as the superuser who scheduled it'
+failed_night() {
+    while [ $((SECONDS - scheduled)) -lt 600 ]; do
+        [ "$(sql postgres "SELECT count(*) > 0 FROM cron.job_run_details WHERE database = 'failing' AND command LIKE 'CALL%' AND end_time IS NOT NULL")" != t ] || break
+        sleep 1
+    done
+    sql postgres "SELECT DISTINCT status, split_part(return_message, E'\n', 1) FROM cron.job_run_details WHERE database = 'failing' AND command LIKE 'CALL%' AND end_time IS NOT NULL"
+}
+is "$(failed_night)" 'failed|ERROR: none of 1 communities was captured' 'a night in which every community failed has failed for pg_cron too'
+is "$(sql failing 'SELECT count(*) > 0 FROM snapback.capture_failure')" t 'and what failed is on record'
+is "$(sql failing 'SELECT snapback.unschedule()')" 3 '(its jobs are taken back)'
 is "$(sql app 'SELECT snapback.unschedule()') $(sql postgres 'SELECT snapback.unschedule()')" '3 3' 'all jobs are taken back'
 is "$(sql postgres 'SELECT count(*) FROM cron.job')" 0 'nothing is left of them'
 is "$(sql app 'SELECT snapback.unschedule()')" 0 'taking back twice does no harm'
