@@ -163,6 +163,10 @@ SELECT said('SELECT snapback.undo_restore(NULL)');
 SELECT said('SELECT snapback.grant_backend(NULL)');
 SELECT said('SELECT snapback.revoke_backend(NULL)');
 SELECT said('SELECT snapback.forget(NULL)');
+SELECT said('SELECT snapback.grant_operator(NULL)');
+SELECT said('SELECT snapback.revoke_operator(NULL)');
+SELECT said('SELECT snapback.grant_dump(NULL)');
+SELECT said('SELECT snapback.revoke_dump(NULL)');
 
 -- A mail setting that was made after this session began: connecting again is all that is missing.
 BEGIN;

@@ -16,7 +16,8 @@ CREATE ROLE snapback_mallory;
 CREATE ROLE snapback_trent;
 GRANT USAGE ON SCHEMA cms TO snapback_mallory, snapback_trent;
 GRANT SELECT, INSERT, UPDATE, DELETE ON cms.page TO snapback_mallory;
-SELECT snapback.grant_backend('snapback_mallory');
+SELECT snapback.grant_backend('snapback_mallory'), snapback.grant_operator('snapback_mallory');
+GRANT pg_monitor TO snapback_mallory;
 SET snapback.smtp_url = 'smtp://127.0.0.1:1';
 SET snapback.mail_from = 'restores@cms.example';
 SET snapback.approve_url = 'https://cms.example/{token}';
@@ -80,6 +81,12 @@ SET SESSION AUTHORIZATION snapback_mallory;
 SELECT state FROM snapback.describe_request('the-secret-from-the-link-is-43-letters-long');
 SELECT status, reason FROM snapback.approve_restore('the-secret-from-the-link-is-43-letters-long');
 SELECT snapback.is_locked('42');
+-- What operators and monitoring may do, too.
+SELECT snapback.capture('42') IS NOT NULL;
+SELECT count(*) FROM snapback.restore('{customization.pages}', NULL, '42');
+SELECT count(*) FROM snapback.health() WHERE concern <> 'capture';
+SELECT (SELECT count(*) > 0 FROM snapback.protection), (SELECT count(*) > 0 FROM snapback.snapshots), (SELECT count(*) FROM snapback.requests),
+       (SELECT count(*) > 0 FROM snapback.restores), (SELECT count(*) FROM snapback.restore_progress), (SELECT count(*) FROM snapback.own_restore_activity());
 -- What was pending still is: nothing has fired.
 SELECT * FROM mallory.seen;
 COMMIT;

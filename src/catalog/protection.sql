@@ -151,27 +151,35 @@ COMMENT ON FUNCTION snapback.install_guards() IS
     'Puts the guard on every protected table where it is missing or disabled, such as those of a community that came later '
     'and has a schema of its own; returns the names of those tables';
 
-CREATE VIEW snapback.protection AS
-SELECT snapback.qualified_name(p.relation) AS relation,
-       ARRAY(SELECT c.option
-             FROM snapback.coverage c
-             JOIN snapback.option o ON o.option = c.option
-             JOIN snapback.category g ON g.category = o.category
-             WHERE c.table_id = (p.its_table).id
-             ORDER BY g.position, o.position) AS options,
-       s.path,
-       snapback.key_columns(p.relation) AS key,
-       s.guard,
-       s.status,
-       s.problem,
-       snapback.null_note(p.relation, (p.its_table).community_column, (p.its_table).via) AS note,
-       p.relation AS relid
-FROM snapback.protected_relations() p
-CROSS JOIN LATERAL snapback.table_status(p.its_table, p.relation, p.absent_from) s
-UNION ALL
-SELECT snapback.qualified_name(u.relation), '{}', NULL, snapback.key_columns(u.relation), snapback.guard_state(u.relation), 'unprotected',
-       coalesce((snapback.table_refusal(u.relation)).problem, 'it stands under no option: its rows are not kept'), NULL, u.relation
-FROM snapback.unprotected_tables() u;
+CREATE FUNCTION snapback.protection_of_tables()
+RETURNS TABLE (relation text, options text[], path text, key name[], guard text, status text, problem text, note text, relid regclass)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT snapback.qualified_name(p.relation) AS relation,
+           ARRAY(SELECT c.option
+                 FROM snapback.coverage c
+                 JOIN snapback.option o ON o.option = c.option
+                 JOIN snapback.category g ON g.category = o.category
+                 WHERE c.table_id = (p.its_table).id
+                 ORDER BY g.position, o.position) AS options,
+           s.path,
+           CASE WHEN s.status <> 'relation gone' THEN snapback.key_columns(p.relation) END AS key,
+           s.guard,
+           s.status,
+           s.problem,
+           CASE WHEN s.status <> 'relation gone' THEN snapback.null_note(p.relation, (p.its_table).community_column, (p.its_table).via) END AS note,
+           p.relation AS relid
+    FROM snapback.protected_relations() p
+    CROSS JOIN LATERAL snapback.table_status(p.its_table, p.relation, p.absent_from) s
+    UNION ALL
+    SELECT snapback.qualified_name(u.relation), '{}', NULL, snapback.key_columns(u.relation), snapback.guard_state(u.relation), 'unprotected',
+           coalesce((snapback.table_refusal(u.relation)).problem, 'it stands under no option: its rows are not kept'), NULL, u.relation
+    FROM snapback.unprotected_tables() u
+$$;
+COMMENT ON FUNCTION snapback.protection_of_tables() IS
+    'The rows of the view snapback.protection, for roles that may not read what it is made of. Internal: read the view';
+
+CREATE VIEW snapback.protection AS SELECT * FROM snapback.protection_of_tables();
 COMMENT ON VIEW snapback.protection IS
     'Every table whose rows belong to communities, protected or not: its name with its schema, its options, its path to the community, the columns of '
     'its key, the state of its guard, and a status: protected; guard missing, disabled or overtaken; option broken (a column or '

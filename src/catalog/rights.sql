@@ -1,9 +1,15 @@
--- The last word: nothing is granted to PUBLIC, and everything is dumped but what means nothing elsewhere: transactions,
+-- The last word: nothing is granted to PUBLIC, monitoring to pg_monitor, and everything is dumped but what means nothing elsewhere: transactions,
 -- column numbers, and what is registered for a table that was dropped, whose OID may be another's there.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA snapback FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA snapback FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA snapback FROM PUBLIC;
+
+-- What an alert watches; no rows of communities, no mail addresses. The functions besides health() are what the views call.
+GRANT USAGE ON SCHEMA snapback TO pg_monitor;
+GRANT SELECT ON snapback.protection, snapback.snapshots, snapback.requests, snapback.restores, snapback.restore_progress TO pg_monitor;
+GRANT EXECUTE ON FUNCTION snapback.health(), snapback.health_for_monitors(), snapback.retention(), snapback.protection_of_tables(),
+    snapback.own_restore_activity() TO pg_monitor;
 
 DO $$
 DECLARE

@@ -14,7 +14,8 @@ namespace snapback {
 /// its transaction writes. The view takes apart what is put together here.
 class Progress {
 public:
-    explicit Progress(const std::string &restore) : prefix_("snapback: restore " + restore + ": ") {}
+    Progress(const std::string &restore, const std::string &community)
+        : prefix_("snapback: restore " + restore + of_community(community) + ": ") {}
 
     /// Begin a step.
     void at(const std::string &step) {
@@ -39,6 +40,18 @@ public:
 
 private:
     static constexpr std::uint64_t rows_between = 1000;
+    // What is shown has track_activity_query_size bytes, at least 100 and 1024 by default.
+    static constexpr std::size_t longest_name = 256;
+
+    /// Name the community between quotes, and double those in its name. A long one would leave no room for the rest.
+    static std::string of_community(const std::string &community) {
+        if (community.size() > longest_name)
+            return {};
+        std::string quoted;
+        for (char letter : community)
+            quoted.append(letter == '"' ? 2 : 1, letter);
+        return " of \"" + quoted + "\"";
+    }
 
     void begin(const std::string &relation, std::uint64_t rows) {
         rows_of_table_ = std::to_string(rows) + " rows of " + relation;

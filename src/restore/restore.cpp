@@ -107,7 +107,7 @@ void write(Query &query, const Plan &plan, Progress &progress) {
 
 /// Lock, keep what is there, plan, write, prove.
 void perform(const Run &run) {
-    Progress progress(run.id);
+    Progress progress(run.id, run.community);
     progress.at("waiting for the community's writers");
     lock_for_restore(run.community);
     LongSlice slice;

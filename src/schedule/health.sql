@@ -51,17 +51,24 @@ AS $$
 $$;
 COMMENT ON FUNCTION snapback.health_of_communities() IS 'What health() says of tables and communities. Fails where the directory cannot be read. Internal.';
 
-CREATE FUNCTION snapback.directory_problem() RETURNS text
+CREATE FUNCTION snapback.quotes_no_row(sqlstate text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+RETURN left(sqlstate, 2) IN ('08', '25', '28', '40', '42', '53', '54', '55', '57', '58', 'XX');
+COMMENT ON FUNCTION snapback.quotes_no_row(text) IS
+    'Whether messages of this SQLSTATE are about rights, objects and resources, and so quote no row. Those about values do, and anybody''s own may. Internal.';
+
+CREATE FUNCTION snapback.directory_problem(quote_rows boolean) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM FROM snapback.directory_entries();
     RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
-    RETURN SQLERRM;
+    RETURN CASE WHEN quote_rows OR snapback.quotes_no_row(SQLSTATE) THEN SQLERRM ELSE 'it cannot be read: SQLSTATE ' || SQLSTATE END;
 END
 $$;
-COMMENT ON FUNCTION snapback.directory_problem() IS 'What keeps the directory from being read; null where nothing does. Internal.';
+COMMENT ON FUNCTION snapback.directory_problem(boolean) IS
+    'What keeps the directory from being read; null where nothing does. quote_rows: whether errors may be shown that quote rows. Internal.';
 
 CREATE FUNCTION snapback.settings_against_jobs() RETURNS TABLE (subject text, assignment text, undoing text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -82,11 +89,11 @@ $$;
 COMMENT ON FUNCTION snapback.settings_against_jobs() IS
     'Settings of this database, or of superusers, with which the jobs of pg_cron cannot work, and what takes each back. Workers of the extension are not concerned: they start with the server''s settings. Internal.';
 
-CREATE FUNCTION snapback.health() RETURNS TABLE (concern text, subject text, problem text, hint text)
+CREATE FUNCTION snapback.health_checks(quote_rows boolean) RETURNS TABLE (concern text, subject text, problem text, hint text)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    unreadable text := snapback.directory_problem();
+    unreadable text := snapback.directory_problem(quote_rows);
     stuck constant text := 'run SELECT snapback.process_queue(); if that does not help, look for free background workers (max_worker_processes), snapback.schedule() and errors in the server''s log';
 BEGIN
     IF unreadable IS NOT NULL THEN
@@ -101,8 +108,9 @@ BEGIN
         END IF;
     END;
     RETURN QUERY
-    SELECT 'capture', f.community, format('capture failed at %s: %s', f.failed_at, f.message), concat_ws(' ', f.hint, '(SQLSTATE ' || f.sqlstate || ')')
-    FROM snapback.capture_failure f
+    SELECT 'capture', f.community, format('capture failed at %s: %s', f.failed_at, CASE WHEN shown THEN f.message ELSE 'SQLSTATE ' || f.sqlstate END),
+           CASE WHEN shown THEN concat_ws(' ', f.hint, '(SQLSTATE ' || f.sqlstate || ')') ELSE 'see the table snapback.capture_failure' END
+    FROM snapback.capture_failure f CROSS JOIN LATERAL (SELECT quote_rows OR snapback.quotes_no_row(f.sqlstate)) s (shown)
     WHERE NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.community = f.community AND s.captured_at > f.failed_at)
     UNION ALL
     SELECT 'expiry', s.community, format('snapshot %s should have been swept', s.id), 'run CALL snapback.expire_all()'
@@ -113,7 +121,8 @@ BEGIN
     WHERE s.audit_retention > interval '0' AND a.at < clock_timestamp() - s.audit_retention - interval '2 hours'
     HAVING count(*) > 0
     UNION ALL
-    SELECT 'mail', m.id::text, 'could not be sent: ' || coalesce(m.last_error, 'no reason is known'), 'see the settings snapback.smtp_*'
+    SELECT 'mail', m.id::text, 'could not be sent: ' || CASE WHEN quote_rows THEN coalesce(m.last_error, 'no reason is known') ELSE 'see the table snapback.mail' END,
+           'see the settings snapback.smtp_*'
     FROM snapback.mail m WHERE m.state = 'failed' OR (m.state = 'queued' AND m.attempts > 0)
     UNION ALL
     -- The longest wait between two tries is 19 minutes, the longest try takes ten.
@@ -134,12 +143,33 @@ BEGIN
     SELECT 'settings', s.subject, s.assignment || ' keeps the scheduled jobs from their work', 'run ' || s.undoing
     FROM snapback.settings_against_jobs() s
     UNION ALL
-    SELECT 'restore', r.id::text, format('%s: %s', r.state, r.message), 'the owner may approve again while the request lives'
+    SELECT 'restore', r.id::text,
+           format('%s: %s', r.state, CASE WHEN quote_rows OR snapback.quotes_no_row(r.sqlstate) THEN r.message ELSE 'SQLSTATE ' || coalesce(r.sqlstate, 'unknown') END), 'the owner may approve again while the request lives'
     FROM snapback.restore_run r WHERE r.state IN ('failed', 'interrupted') AND r.sqlstate IS DISTINCT FROM 'SB011'
                                  AND r.ended_at > clock_timestamp() - interval '1 day';
+END
+$$;
+COMMENT ON FUNCTION snapback.health_checks(boolean) IS
+    'What health() returns. quote_rows: whether messages may be shown that quote rows or mail addresses. Internal.';
+
+CREATE FUNCTION snapback.health_for_monitors() RETURNS TABLE (concern text, subject text, problem text, hint text)
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM snapback.health_checks(false) $$;
+COMMENT ON FUNCTION snapback.health_for_monitors() IS 'What health() returns to roles that may not read the tables of the extension. Internal: call health().';
+
+CREATE FUNCTION snapback.health() RETURNS TABLE (concern text, subject text, problem text, hint text)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+        RETURN QUERY SELECT * FROM snapback.health_checks(true);
+    ELSE
+        RETURN QUERY SELECT * FROM snapback.health_for_monitors();
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION snapback.health() IS
     'One row for each thing that somebody should look at: a directory that cannot be read, guards that are missing, event triggers that are disabled, tables that nobody protects, options that cover no table, rows that belong to no community, communities whose newest snapshot '
     'is older than 26 hours, captures, mails and restores that failed or that nobody works on, settings with which scheduled jobs cannot work, '
-    'snapshots and records that were not swept. No row: all is well';
+    'snapshots and records that were not swept. No row: all is well. Members of pg_monitor may call it; '
+    'they get the SQLSTATE instead of a message that may quote a row or a mail address';

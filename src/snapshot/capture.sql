@@ -20,7 +20,7 @@ $$;
 COMMENT ON FUNCTION snapback.check_protection() IS '55000 where no table is protected: a snapshot would be empty, and nobody would know';
 
 CREATE FUNCTION snapback.capture(community text, label text DEFAULT NULL) RETURNS uuid
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM snapback.hold_extension();

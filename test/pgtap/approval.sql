@@ -10,7 +10,7 @@ CREATE TEMP TABLE grantable AS SELECT f AS oid, p.proname::text AS name FROM sna
 CREATE TEMP TABLE forbidden AS SELECT p.oid::regprocedure AS oid, p.proname::text AS name, p.prokind,
         (SELECT string_agg(format(CASE p.prokind WHEN 'p' THEN 'NULL::%s' ELSE '(SELECT NULL::%s)' END, format_type(t, NULL)), ', ') FROM unnest(p.proargtypes) t) AS arguments
     FROM pg_proc p WHERE p.pronamespace = 'snapback'::regnamespace AND p.oid NOT IN (SELECT oid FROM grantable);
-SELECT plan((198 + 2 * (SELECT count(*) FROM forbidden) + (SELECT count(*) FROM grantable) + 2 * (SELECT count(*) FROM pg_class WHERE relnamespace = 'snapback'::regnamespace AND relkind IN ('r', 'v', 'S')))::int);
+SELECT plan((233 + 2 * (SELECT count(*) FROM forbidden) + (SELECT count(*) FROM grantable) + 2 * (SELECT count(*) FROM pg_class WHERE relnamespace = 'snapback'::regnamespace AND relkind IN ('r', 'v', 'S')))::int);
 
 -- ---- what keeps a request from being made
 
@@ -185,10 +185,12 @@ SELECT is(has_function_privilege('pgtap_backend', oid::oid, 'EXECUTE'), true, fo
 SELECT is(has_function_privilege('pgtap_backend', oid::oid, 'EXECUTE'), false, format('a backend may not call %s', oid)) FROM forbidden;
 SELECT is(public.outcome('pgtap_backend', format('%s snapback.%I(%s)', CASE prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, name, arguments)),
           format('42501: permission denied for %s %s', CASE prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, name), format('and is refused %s', oid)) FROM forbidden;
-SELECT table_privs_are('snapback', relname, 'pgtap_backend', '{}', format('a backend has no right to snapback.%s', relname))
+SELECT table_privs_are('snapback', relname, 'pgtap_backend', CASE WHEN relname IN ('requests', 'restores', 'restore_progress') THEN '{SELECT}'::text[] ELSE '{}' END,
+                       format('what right a backend has to snapback.%s', relname))
 FROM pg_class WHERE relnamespace = 'snapback'::regnamespace AND relkind IN ('r', 'v');
 SELECT sequence_privs_are('snapback', relname, 'pgtap_backend', '{}', format('a backend has no right to snapback.%s', relname)) FROM pg_class WHERE relnamespace = 'snapback'::regnamespace AND relkind = 'S';
-SELECT matches(public.outcome('pgtap_backend', format('SELECT count(*) FROM snapback.%I', relname)), '^42501: permission denied', format('and cannot read it: %s', relname))
+SELECT matches(public.outcome('pgtap_backend', format('SELECT count(*) FROM snapback.%I', relname)),
+               CASE WHEN relname IN ('requests', 'restores', 'restore_progress') THEN '^done$' ELSE '^42501: permission denied' END, format('and whether it can read it: %s', relname))
 FROM pg_class WHERE relnamespace = 'snapback'::regnamespace AND relkind IN ('r', 'v', 'S');
 
 SET LOCAL snapback.community = '1';
@@ -197,6 +199,56 @@ SELECT is(public.outcome('pgtap_backend', statement), 'done', statement) FROM un
     'SELECT * FROM snapback.preview_restore(''{odd.weird}'')', 'SELECT * FROM snapback.request_restore(''{odd.weird}'')', 'SELECT * FROM snapback.describe_request(repeat(''x'', 43))',
     'SELECT * FROM snapback.approve_restore(repeat(''x'', 43))', 'SELECT snapback.is_locked(''1'')', 'SET LOCAL snapback.community = ''1''', 'SET LOCAL snapback.account = ''ann''']) statement;
 SELECT is(public.outcome('pgtap_backend', format('SELECT snapback.cancel_request(%L)', (SELECT id FROM snapback.request WHERE community = '1' AND state = 'pending'))), 'done', 'cancel_request() of its own');
+
+-- What it sees of requests and restores: its own community's, by whatever condition it asks.
+SAVEPOINT followed;
+INSERT INTO snapback.restore_run (community, snapshot, options, request, state, ended_at, message, sqlstate, switches)
+SELECT r.community, r.snapshot, r.options, r.id, 'failed', now(), 'a value of ' || r.community, '22P02', '{"rows": {}}' FROM snapback.request r WHERE r.community IN ('1', '2');
+INSERT INTO snapback.restore_run (community, snapshot, options) VALUES ('2', :'two', '{odd.weird}'), ('', :'two', '{odd.weird}');
+CREATE FUNCTION pg_temp.seen(role text, acting_for text, query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    seen   text;
+    before text := session_user;
+BEGIN
+    PERFORM set_config('snapback.community', acting_for, true), set_config('session_authorization', role, true);
+    EXECUTE format('SELECT string_agg(DISTINCT q::text, '' '') FROM (%s) q', query) INTO seen;
+    PERFORM set_config('session_authorization', before, true);
+    RETURN seen;
+END $$;
+SELECT is(pg_temp.seen('pgtap_backend', c, format('SELECT community FROM snapback.%s', v)), CASE WHEN c IN ('1', '2') THEN format('(%s)', c) END, format('acting for %L it sees of %s that community''s', c, v))
+FROM unnest('{requests,restores}'::text[]) v, unnest(ARRAY['1', '2', '', 'nobody', ' 1', '1 ']) c;
+CREATE FUNCTION public.leak(community text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS $$ BEGIN RAISE EXCEPTION 'leaked %', community; END $$;
+SELECT is(public.outcome('pgtap_backend', format('SET LOCAL snapback.community = ''none''; SELECT * FROM snapback.%s WHERE public.leak(community)', v)), 'done', format('no condition looks behind %s', v))
+FROM unnest('{requests,restores,restore_progress}'::text[]) v;
+SELECT is(pg_temp.seen('pgtap_backend', '1', 'SELECT owner_email, mail_error, requested_by FROM snapback.requests'), '(,,ann)', 'of a request who made it, but no address');
+SELECT is(pg_temp.seen('pgtap_backend', '1', 'SELECT state, sqlstate, message, switches FROM snapback.restores WHERE message LIKE ''a value%'''), '(failed,22P02,"a value of 1","{""rows"": {}}")', 'of a restore how it ended, and why');
+SELECT is(pg_temp.seen('pgtap_backend', '2', format('SELECT restore FROM snapback.restores WHERE request = %L', (SELECT id FROM snapback.request WHERE community = '1' LIMIT 1))), NULL, 'not another''s by its request');
+SELECT is(pg_temp.seen('pgtap_backend', '2', 'SELECT count(*) FROM snapback.restores r JOIN snapback.requests q USING (request)'),
+          pg_temp.seen(session_user, '', 'SELECT count(*) FROM snapback.restores r JOIN snapback.requests q USING (request) WHERE r.community = ''2'''), 'its restores lead to its requests');
+CREATE ROLE pgtap_approval_watcher IN ROLE pg_monitor;
+SELECT is(pg_temp.seen('pgtap_approval_watcher', '', 'SELECT community, owner_email, mail_error, requested_by, switches FROM snapback.requests WHERE community IN (''1'', ''2'')'), '(1,,,,) (2,,,,)', 'pg_monitor sees all communities, and nobody''s name');
+SELECT is(pg_temp.seen('pgtap_approval_watcher', '', 'SELECT community, sqlstate, message, switches FROM snapback.restores WHERE state = ''failed'' AND sqlstate = ''22P02'''), '(1,22P02,,) (2,22P02,,)', 'and no message that may quote a row');
+SELECT is(pg_temp.seen(session_user, '2', 'SELECT community FROM snapback.restores WHERE community <> '''''), '(1) (2)', 'a superuser sees all, whomever the session acts for');
+-- The other duties: to dump, and to operate.
+CREATE ROLE pgtap_dumper;
+SELECT snapback.grant_dump('pgtap_dumper') AS _ \gset
+SELECT is(pg_temp.seen('pgtap_dumper', '', 'SELECT id, owner_email FROM snapback.request'), pg_temp.seen(session_user, '', 'SELECT request, owner_email FROM snapback.requests'), 'who may dump the tables reads them');
+SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind = 'r' AND NOT has_table_privilege('pgtap_dumper', c.oid, 'SELECT')
+    UNION ALL SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'snapback'::regnamespace AND CASE c.relkind WHEN 'S' THEN NOT has_sequence_privilege('pgtap_dumper', c.oid, 'SELECT') END $$, 'all of them');
+SELECT is_empty($$ SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind = 'r' AND has_table_privilege('pgtap_dumper', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+    UNION ALL SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'snapback'::regnamespace AND has_function_privilege('pgtap_dumper', p.oid, 'EXECUTE') $$, 'and does nothing else');
+SELECT snapback.grant_backend('pgtap_dumper') AS _, snapback.revoke_dump('pgtap_dumper') AS _ \gset
+SELECT is(public.outcome('pgtap_dumper', 'SELECT * FROM snapback.list_snapshots(''1'')'), 'done', 'one duty that is taken back leaves the other');
+SELECT matches(public.outcome('pgtap_dumper', 'SELECT * FROM snapback.chunk'), '^42501', '(it is taken back)');
+SELECT snapback.grant_operator('pgtap_dumper') AS _, snapback.revoke_backend('pgtap_dumper') AS _ \gset
+SELECT is(public.outcome('pgtap_dumper', statement), 'done', statement) FROM unnest(ARRAY['SELECT snapback.capture(''1'', ''by an operator'')', 'SELECT * FROM snapback.restore(''{odd.weird}'', NULL, ''1'')']) statement;
+SELECT is(public.outcome('pgtap_dumper', format('SELECT * FROM snapback.undo_restore(%L)', (SELECT restore FROM snapback.restores WHERE state = 'restored' AND community = '1' LIMIT 1))), 'done', 'SELECT * FROM snapback.undo_restore(...)');
+SELECT matches(public.outcome('pgtap_dumper', statement), '^42501', 'no operator''s: ' || statement) FROM unnest(ARRAY['SELECT snapback.capture_batch(''{1}'', ''manual'', '''')', 'SELECT snapback.forget(''1'')', 'CALL snapback.capture_all()',
+    'SELECT snapback.grant_operator(''pgtap_dumper'')']) statement;
+SELECT snapback.revoke_operator('pgtap_dumper') AS _ \gset
+SELECT schema_privs_are('snapback', 'pgtap_dumper', '{}'::name[], 'the last one takes the schema along');
+ROLLBACK TO followed;
+
 SELECT request AS bens FROM snapback.requests WHERE community = '2' \gset
 SELECT is(public.outcome('pgtap_backend', statement), expected, expected) FROM (VALUES
     ('SELECT * FROM snapback.request_restore(''{odd.weird}'', community => ''2'')', '42501: this session acts for community "1", not for "2"'),

@@ -22,7 +22,7 @@ INSERT INTO contract VALUES
     ('process_queue', 'OUT requests_expired bigint, OUT restores_interrupted bigint, OUT restores_queued bigint, OUT mail_due bigint', 'record', 'volatile', true),
     ('grant_backend', 'role regrole', 'void', 'volatile', false),
     ('revoke_backend', 'role regrole', 'void', 'volatile', false),
-    ('capture', 'community text, label text DEFAULT NULL::text', 'uuid', 'volatile', false),
+    ('capture', 'community text, label text DEFAULT NULL::text', 'uuid', 'volatile', true),
     ('list_snapshots', 'community text DEFAULT NULL::text',
         'TABLE(id uuid, captured_at timestamp with time zone, expires_at timestamp with time zone, kind text, label text, status text, rows bigint, size bigint, restores bigint)', 'stable', true),
     ('snapshot_contents', 'snapshot uuid', 'TABLE(option text, label text, tables bigint, rows bigint, bytes bigint)', 'volatile', true),
@@ -41,9 +41,9 @@ INSERT INTO contract VALUES
 
 -- A trigger, an event trigger: Postgres calls them, so nobody else has to run them with the extension's rights.
 CREATE TEMP TABLE definers AS SELECT name FROM contract WHERE definer
-    UNION ALL VALUES ('diff_rows'), ('undo_restore'), ('guard_new_partition'), ('note_renamed_columns');
+    UNION ALL VALUES ('diff_rows'), ('undo_restore'), ('health_for_monitors'), ('own_restore_activity'), ('protection_of_tables'), ('guard_new_partition'), ('note_renamed_columns');
 
-SELECT plan(31 * 4 + 68);
+SELECT plan(31 * 4 + 69);
 
 -- ---- signatures
 
@@ -99,11 +99,17 @@ SELECT is_empty($$ SELECT f.signature FROM pg_temp.functions f WHERE f.prokind =
                    AND NOT coalesce(f.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false) $$,
                 'and so has every function whose names are not bound when it is made');
 SELECT set_eq('SELECT name FROM pg_temp.functions WHERE prosecdef', 'SELECT name FROM definers', 'these functions run with their owner''s rights, and no other');
-SELECT is_empty($$ SELECT f.signature FROM pg_temp.functions f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee <> f.proowner $$,
-                'no function is granted to anybody');
-SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'snapback'::regnamespace AND a.grantee <> c.relowner $$,
-                'no table, view or sequence either');
-SELECT is_empty($$ SELECT FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'snapback' AND a.grantee <> n.nspowner $$, 'nor the schema');
+SELECT set_eq($$ SELECT f.signature, a.grantee::regrole::text, a.privilege_type, a.is_grantable
+                 FROM pg_temp.functions f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee <> f.proowner $$,
+              $$ SELECT format('snapback.%s()', f), 'pg_monitor' AS grantee, 'EXECUTE' AS privilege, false AS grantable FROM unnest('{health,health_for_monitors,own_restore_activity,protection_of_tables,retention}'::text[]) f $$,
+              'no function is granted to anybody, but to pg_monitor what it watches with');
+SELECT set_eq($$ SELECT c.oid::regclass::text, a.grantee::regrole::text, a.privilege_type, a.is_grantable
+                 FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'snapback'::regnamespace AND a.grantee <> c.relowner $$,
+              $$ SELECT format('snapback.%s', v), 'pg_monitor' AS grantee, 'SELECT' AS privilege, false AS grantable FROM unnest('{protection,requests,restore_progress,restores,snapshots}'::text[]) v $$,
+              'no table or sequence either, and to pg_monitor the views');
+SELECT is_empty($$ SELECT attrelid::regclass, attname FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'snapback'::regnamespace) $$, 'no column by itself');
+SELECT results_eq($$ SELECT a.grantee::regrole::text, a.privilege_type, a.is_grantable FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'snapback' AND a.grantee <> n.nspowner $$,
+                  $$ VALUES ('pg_monitor', 'USAGE', false) $$, 'and of the schema its use');
 SELECT is_empty($$ SELECT f.signature FROM pg_temp.functions f WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e') $$,
                 'every function belongs to the extension');
 

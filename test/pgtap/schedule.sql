@@ -2,7 +2,7 @@
 \set owner pgtap_schedule_owner
 \ir ../fixture/odd_names.sql
 CREATE ROLE pgtap_schedule_nobody;
-SELECT plan(76);
+SELECT plan(97);
 
 -- ---- statements in another database
 
@@ -121,6 +121,49 @@ SELECT is((SELECT subject || ': ' || hint FROM snapback.health() WHERE subject =
 ROLLBACK;
 DROP ROLE regress_snapback_powerless, regress_snapback_powerful;
 SELECT is(pg_temp.concerns(), '{}', 'all is well again');
+
+-- ---- health for those who watch, but may read nothing
+
+CREATE ROLE pgtap_schedule_watcher IN ROLE pg_monitor;
+CREATE FUNCTION pg_temp.watched() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    told text;
+BEGIN
+    SET LOCAL ROLE pgtap_schedule_watcher;
+    told := (SELECT string_agg(concat_ws(' | ', concern, problem, hint), E'\n' ORDER BY concern COLLATE "C", problem COLLATE "C") FROM snapback.health());
+    RESET ROLE;
+    RETURN regexp_replace(told, 'at [-0-9: .+]*:', 'at ...:', 'g');
+END $$;
+SELECT is(pg_temp.watched(), NULL, 'a member of pg_monitor is told that all is well');
+INSERT INTO snapback.restore_run (community, snapshot, options, state, ended_at, message, sqlstate) VALUES ('1', :'one', '{odd.weird}', 'failed', now(), 'key (ann@home) is there', '23505'),
+    ('1', :'one', '{odd.weird}', 'failed', now(), 'lock timeout', '55P03'), ('1', :'one', '{odd.weird}', 'failed', now(), 'said by ann@home', 'P0001');
+INSERT INTO snapback.capture_failure (community, failed_at, sqlstate, message, hint) VALUES ('3', clock_timestamp(), '42501', 'denied', 'Grant it.'), ('4', clock_timestamp(), '22P02', 'no number: "ann@home"', 'Ask ann@home.');
+WITH r AS (INSERT INTO snapback.request (community, snapshot, options, requested_by, owner_email, expires_at, state, ended_at)
+           VALUES ('1', :'one', '{odd.weird}', 'ann', 'a@b', now() + interval '1 hour', 'cancelled', now()) RETURNING id)
+INSERT INTO snapback.mail (kind, request, state, next_try_at, last_error) SELECT 'approval', r.id, 'failed', NULL, '550 no ann@home here' FROM r;
+SELECT is(pg_temp.watched(), 'capture | capture failed at ...: denied | Grant it. (SQLSTATE 42501)
+capture | capture failed at ...: SQLSTATE 22P02 | see the table snapback.capture_failure
+mail | could not be sent: see the table snapback.mail | see the settings snapback.smtp_*
+restore | failed: SQLSTATE 23505 | the owner may approve again while the request lives
+restore | failed: SQLSTATE P0001 | the owner may approve again while the request lives
+restore | failed: lock timeout | the owner may approve again while the request lives', 'and of what is wrong, without a word that may be a row''s or a mail address');
+SELECT is((SELECT count(*) FROM snapback.health() WHERE problem || hint LIKE '%ann@home%'), 4::bigint, 'a superuser is told all of it');
+CREATE VIEW "Odd Schema".half AS SELECT community, name, owner, owner_email, ('ann@home' || name)::boolean AS restores_enabled FROM "Odd Schema"."The ""Directory""";
+UPDATE snapback.directory SET relation = '"Odd Schema".half';
+SELECT matches(pg_temp.watched(), '^(?!.*ann@home).*directory \| it cannot be read: SQLSTATE 22P02', 'nor is anything quoted that the directory was to hold');
+SELECT matches((SELECT problem FROM snapback.health() WHERE concern = 'directory'), 'ann@home', 'but to a superuser');
+UPDATE snapback.directory SET relation = '"Odd Schema"."The ""Directory"""';
+DELETE FROM snapback.mail;
+DELETE FROM snapback.request;
+DELETE FROM snapback.restore_run;
+DELETE FROM snapback.capture_failure;
+SELECT is(public.outcome('pgtap_schedule_watcher', statement), 'done', statement) FROM unnest(ARRAY['SELECT * FROM snapback.protection', 'SELECT * FROM snapback.snapshots',
+    'SELECT * FROM snapback.requests', 'SELECT * FROM snapback.restores', 'SELECT * FROM snapback.restore_progress']) statement;
+SELECT matches(public.outcome('pgtap_schedule_watcher', statement), '^42501: permission denied', statement) FROM unnest(ARRAY['SELECT * FROM snapback.health_checks(true)',
+    'SELECT * FROM snapback.preview_restore(''{*}'', NULL, ''1'')', format('SELECT snapback.snapshot_rows(%L, ''pg_class'')', :'one'), 'SELECT snapback.capture(''1'')', 'SELECT * FROM snapback.chunk',
+    'SELECT * FROM snapback.request', 'SELECT * FROM snapback.token', 'SELECT * FROM snapback.audit', 'SELECT * FROM snapback.restore_activity']) statement;
+SELECT matches(public.outcome('pgtap_schedule_nobody', statement), '^42501: permission denied for schema snapback', 'who is no member may not: ' || statement)
+FROM unnest(ARRAY['SELECT * FROM snapback.health()', 'SELECT * FROM snapback.snapshots']) statement;
 
 -- ---- a schedule by who may not see where pg_cron keeps its jobs
 

@@ -19,6 +19,9 @@ database = fresh_database(DATABASE, snapback__mail_from="restores@cms.example", 
                           snapback__requests_per_hour=1000, snapback__lock_timeout="1h")
 
 
+sql(database, "CREATE ROLE follower LOGIN; SELECT snapback.grant_backend('follower')")
+
+
 def request_with_secret():
     """Ask for a restore; return the request and the secret from its mail."""
     asked = request(DATABASE)
@@ -122,16 +125,28 @@ def test_background():
     equal(approve(token)[:2], ("refused", "the restore was approved already and is under way"), "and cannot be approved again")
     equal(sql(database, "SELECT restore::text, community, doing, relation, rows_done, rows_total FROM snapback.restore_progress"),
           [(restore, "42", "inserting", "cms.page", 0, 3)], "the view shows it at work, what it does, and how far it is")
+    followed(restore, [(restore, "restoring", "running", "inserting", "cms.page", 0, 3)])
     equal(sql(database, "SELECT array_agg(snapback.is_locked(id) ORDER BY id) FROM cms.community"), [True, False, False, False], "its community is locked, others are not")
     equal(sql(database, "SELECT restores_interrupted FROM snapback.process_queue()"), 0, "the queue run leaves it alone")
     equal(pages(), 7, "nothing of it is to be seen before its end")
     give_address_back(database)
     restored(restore)
     equal((state_of(restore), request_state(asked), pages()), ("restored", "restored", 10), "it ends restored")
+    followed(restore, [(restore, "restored", "restored", None, None, None, None)])
     text = told(asked, restore)
     ok(text.startswith("Restored: Blue Harbour RP") and "Pages: 3 inserted" in text, "the owner is told", text)
     ok(eventually(lambda: not worker_pids(database, "restore")), "the worker is gone")
     announced(listener, asked, restore, token)
+
+
+def followed(restore, expected):
+    """Check what a backend sees of a restore that it asked for, and what one that acts for another community."""
+    for community, rows in (("42", expected), ("43", []), ("", [])):
+        backend = connect(DATABASE, user="follower", snapback__community=community)
+        equal(sql(backend, "SELECT restore::text, q.state, r.state, doing, relation, rows_done, rows_total FROM snapback.restores r JOIN snapback.requests q USING (request)"
+                           " LEFT JOIN snapback.restore_progress USING (restore) WHERE restore = %s", restore), rows, f"a backend that acts for community '{community}' sees how far it is, if it is its own")
+        equal(sql(backend, "SELECT count(*) FROM snapback.restore_progress"), sum(row[3] is not None for row in rows), "and no other at work")
+        backend.close()
 
 
 def announced(listener, asked, restore, token):

@@ -65,10 +65,10 @@ def die(kind, error, trace):
 sys.excepthook = die
 
 
-def connect(database, **settings):
-    """Open a connection in autocommit mode, with these settings."""
+def connect(database, user=None, **settings):
+    """Open a connection in autocommit mode, as this user, with these settings."""
     options = " ".join(f"-c {name.replace('__', '.')}={value}" for name, value in settings.items())
-    connection = psycopg2.connect(dbname=database, options=options)
+    connection = psycopg2.connect(dbname=database, user=user, options=options)
     connection.autocommit = True
     return connection
 

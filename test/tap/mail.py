@@ -64,7 +64,8 @@ def test_cancelled_approval():
     outbox.settings(smtp_url=server.url)
     asked = outbox.request()
     token = eventually(lambda: mails_about(outbox.database, server.mails, asked))[0].token()
-    backend = connect(outbox.name)
+    outbox.sql("CREATE ROLE page LOGIN; SELECT snapback.grant_backend('page')")
+    backend, follower = connect(outbox.name, user="page"), connect(outbox.name, user="page")
     raised = []
 
     def approve():
@@ -76,7 +77,10 @@ def test_cancelled_approval():
         approving = threading.Thread(target=approve)
         approving.start()
         eventually(lambda: waits_for_lock(outbox.database, backend.info.backend_pid))
-        equal(outbox.sql("SELECT doing, community FROM snapback.restore_progress"), [("waiting for the community's writers", None)], "a restore waits for an idle writer, and says so")
+        equal(outbox.sql("SELECT doing, community FROM snapback.restore_progress"), [("waiting for the community's writers", "42")], "a restore waits for an idle writer, and says so")
+        for community, at_work in (("42", 1), ("43", 0)):
+            sql(follower, f"SET snapback.community = '{community}'")
+            equal(sql(follower, "SELECT count(*) FROM snapback.restore_progress"), at_work, f"a session of the same role that acts for {community} sees {at_work} at work")
         outbox.sql("SELECT pg_cancel_backend(%s)", backend.info.backend_pid)
         approving.join()
     equal(raised, ["57014"], "a cancelled approval raises")

@@ -1,0 +1,67 @@
+-- Requests and restores as roles see them. Who may read the tables sees all of it; members of pg_monitor see all communities, but nothing
+-- that names a person or quotes a row; a backend sees the community that the setting snapback.community names.
+
+CREATE VIEW snapback.requests WITH (security_barrier) AS
+SELECT r.id AS request, r.community, r.snapshot, r.options, CASE WHEN who.is_reader OR own THEN r.requested_by END AS requested_by,
+       CASE WHEN who.is_reader THEN r.owner_email END AS owner_email, r.requested_at, r.expires_at,
+       CASE WHEN r.state = 'pending' AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.state END AS state, r.ended_at,
+       m.state AS mail, m.attempts AS mail_attempts, m.sent_at AS mailed_at, CASE WHEN who.is_reader THEN m.last_error END AS mail_error,
+       r.skipped, CASE WHEN who.is_reader OR own THEN r.switches END AS switches, r.strict
+FROM (SELECT has_table_privilege('snapback.request'::regclass, 'SELECT') AS is_reader, pg_has_role('pg_monitor', 'USAGE') AS is_monitor,
+             nullif(current_setting('snapback.community', true), '') AS community OFFSET 0) who
+CROSS JOIN snapback.request r
+CROSS JOIN LATERAL (SELECT coalesce(r.community = who.community, false)) o (own)
+LEFT JOIN snapback.mail m ON m.request = r.id AND m.kind = 'approval'
+WHERE who.is_reader OR who.is_monitor OR own;
+COMMENT ON VIEW snapback.requests IS
+    'Requests to restore, the state of each now, and what became of the mail that carries its link. A role that may read snapback.request sees all. Members of pg_monitor see those '
+    'of all communities, other roles those of the community that the setting snapback.community names; owner_email and mail_error are null for them, and for members of '
+    'pg_monitor requested_by and switches of other communities too';
+
+CREATE VIEW snapback.restores WITH (security_barrier) AS
+SELECT r.id AS restore, r.community, r.snapshot, r.options, r.request, r.state, r.before_snapshot, r.requested_at, r.started_at, r.ended_at,
+       r.sqlstate, CASE WHEN who.is_reader OR own THEN r.message END AS message, t.tables, t.inserted, t.updated, t.deleted, t.kept, t.returned, t.unlinked,
+       t.taken, t.left_out, CASE WHEN who.is_reader OR own THEN r.switches END AS switches
+FROM (SELECT has_table_privilege('snapback.restore_run'::regclass, 'SELECT') AS is_reader, pg_has_role('pg_monitor', 'USAGE') AS is_monitor,
+             nullif(current_setting('snapback.community', true), '') AS community OFFSET 0) who
+CROSS JOIN snapback.restore_run r
+CROSS JOIN LATERAL (SELECT coalesce(r.community = who.community, false)) o (own)
+CROSS JOIN LATERAL (SELECT count(*) AS tables, coalesce(sum(t.inserted), 0)::bigint AS inserted, coalesce(sum(t.updated), 0)::bigint AS updated,
+                           coalesce(sum(t.deleted), 0)::bigint AS deleted, coalesce(sum(t.kept), 0)::bigint AS kept,
+                           coalesce(sum(t.returned), 0)::bigint AS returned, coalesce(sum(t.unlinked), 0)::bigint AS unlinked,
+                           coalesce(sum(t.taken), 0)::bigint AS taken, coalesce(sum(t.left_out), 0)::bigint AS left_out
+                    FROM snapback.restore_table t WHERE t.restore = r.id) t
+WHERE who.is_reader OR who.is_monitor OR own;
+COMMENT ON VIEW snapback.restores IS
+    'Restores with their outcome and the rows each changed, all tables together. A role that may read snapback.restore_run sees all. Members of pg_monitor see those of all '
+    'communities, other roles those of the community that the setting snapback.community names; for members of pg_monitor message and switches of other communities are null';
+
+CREATE VIEW snapback.restore_activity AS
+SELECT found[1]::uuid AS restore, replace(found[2], '""', '"') AS community, s.pid, s.xact_start AS started_at, found[3] AS activity
+FROM pg_catalog.pg_stat_activity s
+CROSS JOIN LATERAL regexp_match(s.query, '^snapback: restore ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?: of "((?:[^"]|"")*)")?: (.*)$') found
+WHERE s.state = 'active' AND s.datname = current_database() AND found IS NOT NULL;
+COMMENT ON VIEW snapback.restore_activity IS
+    'Restores at work in this database, as they tell in pg_stat_activity and as far as the caller may see there; community is null where its name is too long for that. Internal.';
+
+CREATE FUNCTION snapback.own_restore_activity() RETURNS SETOF snapback.restore_activity
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.restore, coalesce(a.community, r.community), a.pid, a.started_at, a.activity
+    FROM snapback.restore_activity a LEFT JOIN snapback.restore_run r ON r.id = a.restore
+    WHERE coalesce(a.community, r.community) = nullif(current_setting('snapback.community', true), '')
+$$;
+COMMENT ON FUNCTION snapback.own_restore_activity() IS
+    'Restores at work for the community that the setting snapback.community names. Internal: read the view snapback.restore_progress';
+
+CREATE VIEW snapback.restore_progress WITH (security_barrier) AS
+SELECT a.restore, coalesce(a.community, r.community) AS community, r.request, a.pid, a.started_at, split_part(a.activity, ':', 1) AS doing,
+       rows[3] AS relation, rows[1]::bigint AS rows_done, rows[2]::bigint AS rows_total
+FROM (SELECT * FROM snapback.restore_activity WHERE pg_has_role('pg_monitor', 'USAGE')
+      UNION ALL
+      SELECT * FROM snapback.own_restore_activity() WHERE NOT pg_has_role('pg_monitor', 'USAGE')) a
+CROSS JOIN LATERAL regexp_match(a.activity, '^[^:]*: (?:([0-9]+) of )?([0-9]+) rows of (.*)$') rows
+LEFT JOIN snapback.restore_run r ON r.id = a.restore;
+COMMENT ON VIEW snapback.restore_progress IS
+    'Restores at work in this database and what each is doing now: waiting for the community''s writers, comparing, deleting, updating, inserting or checking; with which table, '
+    'and how many of its rows that step is about (rows_total) and has done (rows_done; null where they are not counted). request is null while a restore runs in the approving '
+    'transaction itself, which others cannot see into. Superusers and members of pg_monitor see all, other roles those of the community that the setting snapback.community names';
