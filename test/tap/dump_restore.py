@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Dump the database and load it into a new one: snapshots are listed, whole, and can be restored there."""
 import os
+import re
 import subprocess
 
 from live_server import connect, end, equal, ok, psycopg2, sql
-from moved_database import check_arrival, check_use, facts, set_up
+from moved_database import STATE, check_arrival, check_use, facts, set_up
 
 
 def move(name, form, *load, source="dumped"):
@@ -41,6 +42,72 @@ def check_other_encoding():
     equal(sql(unicode, "SELECT body FROM page"), "damaged", "unicode: and nothing is changed")
 
 
+OURS = re.compile(r" (pg_)?snapback |~snapback_")
+
+
+def run(*command, **more):
+    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+
+
+def dump_as_owner(name, *options):
+    """Dump the database as its owner, who is no superuser; return the file, or what kept it from being written."""
+    file = os.environ["SERVER_DIR"] + f"/{name}.dump"
+    done = run("pg_dump", "-U", "landlord", "-d", "dumped", "-F", "c", "-f", file, *options)
+    return file if done.returncode == 0 else done.stderr
+
+
+def load(role, name, file, ours=None):
+    """Load a dump as this role: all of it, or the extension's entries or the others."""
+    if ours is None:
+        return run("pg_restore", "-U", role, "--exit-on-error", "-d", name, file)
+    entries = [line for line in run("pg_restore", "-l", file).stdout.splitlines() if bool(OURS.search(line)) == ours]
+    return run("pg_restore", "-U", role, "--exit-on-error", "-L", "/dev/stdin", "-d", name, file, input="\n".join(entries))
+
+
+def make_landlord(database):
+    """Have the database belong to a role that is no superuser, with all that is the application's."""
+    sql(database, "CREATE ROLE landlord LOGIN; ALTER DATABASE dumped OWNER TO landlord; ALTER SCHEMA app OWNER TO landlord;"
+                  "DO $$ DECLARE o text; BEGIN FOR o IN SELECT format('%s app.%I', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relname) FROM pg_class"
+                  " WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'v') UNION ALL SELECT format('TYPE app.%I', typname) FROM pg_type WHERE typnamespace = 'app'::regnamespace AND typtype = 'e'"
+                  " LOOP EXECUTE 'ALTER ' || o || ' OWNER TO landlord'; END LOOP; END $$")
+
+
+def check_owner(old, before):
+    """A database's owner who is no superuser dumps it, and loads it with a superuser's help."""
+    make_landlord(old)
+    admin = connect("postgres")
+    ok("permission denied for schema snapback" in dump_as_owner("refused"), "owner: without rights to the extension a whole dump is refused")
+    sql(old, "SELECT snapback.grant_backend('landlord')")
+    ok("permission denied for" in dump_as_owner("refused"), "owner: nor does a backend's right do")
+    sql(old, "SELECT snapback.revoke_backend('landlord')")
+    for name, option in (("without", ("-N", "snapback")), ("one_schema", ("-n", "app"))):
+        file = dump_as_owner(name, *option)
+        sql(admin, f"CREATE DATABASE {name} OWNER landlord")
+        ok(load("landlord", name, file).returncode != 0, f"{name}: the dump names the extension, or its function, and so cannot be loaded as it is")
+        sql(admin, f"DROP DATABASE {name}")
+        sql(admin, f"CREATE DATABASE {name} OWNER landlord")
+        done = load("landlord", name, file, ours=False)
+        ok(done.returncode == 0, f"{name}: its owner loads all but the extension's entries", done.stderr)
+        equal(sql(connect(name), STATE), before[0], f"{name}: the application's rows are as they were")
+    sql(admin, "CREATE DATABASE prepared OWNER landlord")
+    sql(connect("prepared"), "CREATE EXTENSION pg_snapback")
+    done = load("postgres", "prepared", os.environ["SERVER_DIR"] + "/one_schema.dump")
+    ok(done.returncode == 0, "prepared: where the extension is, a superuser loads the dump of one schema as it is", done.stderr)
+
+    sql(old, "SELECT snapback.grant_dump('landlord')")
+    file = dump_as_owner("whole")
+    sql(admin, "CREATE DATABASE whole OWNER landlord")
+    for role, ours in (("landlord", False), ("postgres", True)):
+        done = load(role, "whole", file, ours)
+        ok(done.returncode == 0, f"whole: {role} loads {'the extension, its tables and the triggers' if ours else 'what is the application`s'}", done.stderr)
+    new = connect("whole")
+    check_arrival(before, new, "whole")
+    check_use(new, "whole")
+    equal(sql(new, "SELECT array_agg(DISTINCT tableowner) FROM pg_tables WHERE schemaname = 'app'"), ["landlord"], "whole: the tables belong to the owner")
+    sql(old, "SELECT snapback.revoke_dump('landlord'); GRANT pg_read_all_data TO landlord")
+    ok(os.path.exists(dump_as_owner("reader")), "owner: a member of pg_read_all_data dumps all of it too")
+
+
 def main():
     old = set_up(dropped_table=True)
     before = facts(old)
@@ -51,6 +118,7 @@ def main():
         check_arrival(before, new, name)
         equal(sql(new, "SELECT count(*) FROM snapback.protected_table"), 3, f"{name}: what is gone is not protected")
         check_use(new, name)
+    check_owner(old, before)
     check_other_encoding()
     end()
 
