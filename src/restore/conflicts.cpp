@@ -89,10 +89,10 @@ std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const 
     return "WITH written AS MATERIALIZED (SELECT *, pg_catalog.row_number() OVER () AS " + number + " FROM " + keyed +
            WholeRows(query, plan).query(false) + where + " w), met AS MATERIALIZED (SELECT s." + number + ", " +
            plan.columns("t") + " FROM written s JOIN " + keyed + plan.live.from() + where + " t ON " +
-           uniqueness.clash + ") SELECT " + plan.columns("s") + ", pg_catalog.to_jsonb(s.*) AS " +
-           quote_name(uniqueness.prefix + "row") + " FROM written s WHERE s." + number + " IN (SELECT t." + number +
-           " FROM met t WHERE NOT EXISTS (SELECT FROM " + plan.all_of({"remove", "update", "reinsert"}) + " x WHERE " +
-           plan.same_key("x", "t") + ")" + (among.empty() ? "" : " UNION ALL " + among) + ")";
+           uniqueness.clash + ") SELECT " + plan.columns("s") + ", pg_catalog.concat_ws(', ', " + uniqueness.keys +
+           ") AS " + quote_name(uniqueness.prefix + "values") + " FROM written s WHERE s." + number + " IN (SELECT t." +
+           number + " FROM met t WHERE NOT EXISTS (SELECT FROM " + plan.all_of({"remove", "update", "reinsert"}) +
+           " x WHERE " + plan.same_key("x", "t") + ")" + (among.empty() ? "" : " UNION ALL " + among) + ")";
 }
 
 void find_conflicts(Query &query, TablePlan &plan) {
@@ -101,12 +101,8 @@ void find_conflicts(Query &query, TablePlan &plan) {
     for (const Uniqueness &uniqueness : uniqueness_of(query, plan.live.relation)) {
         std::string rows = written_rows_in_conflict(query, plan, uniqueness);
         AsOwner owner(plan.live.owner);
-        Rows found = query.run(
-            "SELECT count(*) OVER (), (SELECT pg_catalog.string_agg(v, ', ' ORDER BY k COLLATE \"C\")"
-            " FROM pg_catalog.jsonb_each_text(c." +
-                quote_name(uniqueness.prefix + "row") + ") e (k, v) WHERE pg_catalog.starts_with(e.k, $1)) FROM (" +
-                rows + ") c ORDER BY 2 LIMIT " + std::to_string(conflicts_named),
-            {Value::text(uniqueness.prefix + "key ")});
+        Rows found = query.run("SELECT pg_catalog.count(*) OVER (), c." + quote_name(uniqueness.prefix + "values") +
+                               " FROM (" + rows + ") c ORDER BY 2 LIMIT " + std::to_string(conflicts_named));
         if (found.empty())
             continue;
         std::string values;

@@ -44,11 +44,13 @@ COMMENT ON TABLE snapback.restore_table IS
     'key''s ON DELETE says; left_out: rows that were not restored, because another row holds their unique value, and rows that refer to those';
 
 CREATE TABLE snapback.restore_row (
+    number   bigint  PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     restore  uuid    NOT NULL REFERENCES snapback.restore_run ON DELETE CASCADE,
     table_id integer NOT NULL,
-    key      jsonb   NOT NULL,
-    PRIMARY KEY (restore, table_id, key)
+    key      jsonb   NOT NULL
 );
+-- Not over the key, which may be longer in jsonb than what an index takes.
+CREATE INDEX ON snapback.restore_row (restore, table_id);
 COMMENT ON TABLE snapback.restore_row IS
     'Rows beyond the chosen options that a restore brought back, deleted or unlinked, by key (column: value as text): going back to the '
     'snapshot it made before takes them back as well';

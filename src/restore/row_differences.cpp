@@ -1,57 +1,149 @@
 #include "restore/row_differences.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include "postgres/as_owner.hpp"
+#include "postgres/row_as_json.hpp"
+#include "snapshot/row_decoder.hpp"
+
+extern "C" {
+#include "utils/datum.h"
+#include "utils/typcache.h"
+}
 
 namespace snapback {
 
 namespace {
 
-/// "pg_catalog.jsonb_build_object('id', s.id, …)" over the key, for an alias.
-std::string key_of(const TablePlan &plan, const std::string &alias) {
-    std::string pairs;
-    for (const KeyColumn &part : plan.live.key) {
-        const std::string &name = plan.live.columns[part.column].name;
-        pairs += (pairs.empty() ? "" : ", ") + quote_text(name) + ", " + alias + "." + quote_name(name);
-    }
-    return "pg_catalog.jsonb_build_object(" + pairs + ")";
+constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
+std::vector<RowAsJson::Column> all_columns(const RelationShape &live) {
+    std::vector<RowAsJson::Column> columns;
+    for (const LiveColumn &column : live.columns)
+        columns.push_back({column.name, column.type});
+    return columns;
 }
 
-/// The columns in which p and u differ, with the values of one of them.
-std::string changed_columns(const TablePlan &plan, const std::string &alias) {
-    std::string rows;
-    for (const LiveColumn &column : plan.live.columns) {
-        std::string name = quote_name(column.name);
-        rows += (rows.empty() ? "(" : ", (") + quote_text(column.name) + ", pg_catalog.to_jsonb(" + alias + "." + name +
-                "), " + images_differ("p." + name, "u." + name) + ")";
-    }
-    return "(SELECT pg_catalog.jsonb_object_agg(d.name, d.value) FROM (VALUES " + rows +
-           ") d (name, value, differs) WHERE d.differs)";
-}
+/// A row that came as one value, taken apart.
+class RowValue {
+public:
+    explicit RowValue(TupleDesc shape)
+        : shape_(shape), values_(static_cast<std::size_t>(shape->natts)),
+          nulls_(std::make_unique<bool[]>(values_.size())) {}
 
-/// Rows of one store, which are all one side: as they are, or as they will be.
-std::string whole_rows(const TablePlan &plan, const char *kind, const std::string &action, bool as_they_are) {
-    std::string row = "pg_catalog.to_jsonb(s.*)";
-    std::string none = "CAST(NULL AS jsonb)";
-    return "SELECT " + key_of(plan, "s") + ", " + quote_text(action) + ", " + (as_they_are ? row : none) + ", " +
-           (as_they_are ? none : row) + " FROM (SELECT " + plan.plain_columns("") + " FROM " + plan.see(kind) + ") s";
-}
+    void read(Datum row) {
+        call([&] {
+            HeapTupleHeader header = DatumGetHeapTupleHeader(row);
+            HeapTupleData tuple{};
+            tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+            tuple.t_data = header;
+            heap_deform_tuple(&tuple, shape_, values_.data(), nulls_.get());
+        });
+    }
+    const Datum *values() const { return values_.data(); }
+    const bool *nulls() const { return nulls_.get(); }
+
+    /// Whether a column differs from that of another row in some byte.
+    bool differs(const RowValue &other, std::size_t i) const {
+        if (nulls_[i] || other.nulls_[i])
+            return nulls_[i] != other.nulls_[i];
+        Form_pg_attribute column = TupleDescAttr(shape_, i);
+        return !call([&] { return datum_image_eq(values_[i], other.values_[i], column->attbyval, column->attlen); });
+    }
+
+private:
+    TupleDesc shape_;
+    std::vector<Datum> values_;
+    std::unique_ptr<bool[]> nulls_;
+};
+
+/// Shows the rows of one table's plan, store by store.
+class Differences {
+public:
+    Differences(Query &query, const TablePlan &plan, const std::function<void(const RowDifference &)> &visit)
+        : query_(query), plan_(plan), visit_(visit), key_(all_columns(plan.live), no_limit),
+          row_(all_columns(plan.live)), key_order_(key_order("s")) {
+        for (const KeyColumn &part : plan.live.key)
+            in_key_.push_back(part.column);
+    }
+
+    void run() {
+        AsOwner owner(plan_.live.owner);
+        whole_rows("remove", "delete", true);
+        whole_rows("insert", "insert", false);
+        whole_rows("kept", "keep", true);
+        whole_rows("left_out", "leave out", false);
+        updates();
+    }
+
+private:
+    /// " ORDER BY s.id": the key's columns, as far as their types have an order.
+    std::string key_order(const std::string &alias) const {
+        std::string list;
+        for (const KeyColumn &part : plan_.live.key) {
+            const LiveColumn &column = plan_.live.columns[part.column];
+            if (call([&] { return OidIsValid(lookup_type_cache(column.type, TYPECACHE_LT_OPR)->lt_opr); }))
+                list += (list.empty() ? " ORDER BY " : ", ") + alias + "." + quote_name(column.name);
+        }
+        return list;
+    }
+
+    Value key_of(const Datum *values, const bool *nulls) {
+        return key_.of(values, nulls,
+                       [this](std::size_t i) { return std::find(in_key_.begin(), in_key_.end(), i) != in_key_.end(); });
+    }
+
+    /// Rows of one store, which are all one side: as they are, or as they will be.
+    void whole_rows(const char *kind, const std::string &action, bool as_they_are) {
+        query_.stream("SELECT " + plan_.plain_columns("s") + " FROM " + plan_.see(kind) + " s" + key_order_, {},
+                      [&](TupleTableSlot *slot) {
+                          call([&] { slot_getallattrs(slot); });
+                          Value row = row_.of(slot->tts_values, slot->tts_isnull);
+                          Value none{JSONBOID, 0, true};
+                          visit_({key_of(slot->tts_values, slot->tts_isnull), action, as_they_are ? row : none,
+                                  as_they_are ? none : row});
+                          forget();
+                      });
+    }
+
+    void updates() {
+        TupleDesc shape = row_type(plan_.live);
+        RowValue now(shape);
+        RowValue then(shape);
+        query_.stream("SELECT ROW(" + plan_.plain_columns("p") + "), ROW(" + plan_.plain_columns("s") + ") FROM " +
+                          plan_.all_of({"update", "reinsert"}) + " s JOIN " + plan_.see("present") + " p ON " +
+                          plan_.same_key("p", "s") + key_order_,
+                      {}, [&](TupleTableSlot *slot) {
+                          call([&] { slot_getallattrs(slot); });
+                          now.read(slot->tts_values[0]);
+                          then.read(slot->tts_values[1]);
+                          auto differs = [&](std::size_t i) { return now.differs(then, i); };
+                          visit_({key_of(then.values(), then.nulls()), "update",
+                                  row_.of(now.values(), now.nulls(), differs),
+                                  row_.of(then.values(), then.nulls(), differs)});
+                          forget();
+                      });
+    }
+
+    void forget() {
+        key_.forget();
+        row_.forget();
+    }
+
+    Query &query_;
+    const TablePlan &plan_;
+    const std::function<void(const RowDifference &)> &visit_;
+    RowAsJson key_;
+    RowAsJson row_;
+    std::string key_order_;
+    std::vector<std::size_t> in_key_;
+};
 
 } // namespace
 
 void for_each_difference(Query &query, const TablePlan &plan, const std::function<void(const RowDifference &)> &visit) {
-    std::string updates = "SELECT " + key_of(plan, "u") + ", 'update', " + changed_columns(plan, "p") + ", " +
-                          changed_columns(plan, "u") + " FROM " + plan.all_of({"update", "reinsert"}) + " u JOIN " +
-                          plan.see("present") + " p ON " + plan.same_key("p", "u");
-    std::string all = whole_rows(plan, "insert", "insert", false) + " UNION ALL " + updates + " UNION ALL " +
-                      whole_rows(plan, "remove", "delete", true) + " UNION ALL " +
-                      whole_rows(plan, "kept", "keep", true) + " UNION ALL " +
-                      whole_rows(plan, "left_out", "leave out", false);
-    AsOwner owner(plan.live.owner);
-    query.stream(all + " ORDER BY 2, 1", {}, [&](TupleTableSlot *slot) {
-        call([&] { slot_getallattrs(slot); });
-        auto value = [&](int i) { return Value{JSONBOID, slot->tts_values[i], slot->tts_isnull[i]}; };
-        visit({value(0), string_from_varlena(slot->tts_values[1]), value(2), value(3)});
-    });
+    Differences(query, plan, visit).run();
 }
 
 } // namespace snapback

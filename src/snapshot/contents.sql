@@ -68,7 +68,9 @@ AS $$
     SELECT snapback.stored_rows(snapshot_rows.snapshot, snapback.protected_table_id(snapshot_rows.relation))
 $$;
 COMMENT ON FUNCTION snapback.snapshot_rows(uuid, regclass) IS
-    'The rows of one table in a snapshot, in key order, as jsonb objects. Errors: SB008 unknown snapshot, 42704 not a protected table, XX001 damaged';
+    'The rows of one table in a snapshot, in key order, as jsonb objects. A value that jsonb cannot hold is a string of its text. Of a row of more than 32 MB, '
+    'each value that takes more than 32 MB divided by the number of columns is a string: the first 1000 bytes of its text, and then '
+    '"... [N bytes, SHA-256 H]", N and H being those of the whole text, of a bytea those of its bytes. Errors: SB008 unknown snapshot, 42704 not a protected table, XX001 damaged';
 
 CREATE FUNCTION snapback.covered_rows(snapshot uuid, table_id integer, filter text) RETURNS bigint
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp

@@ -3,6 +3,7 @@
 #include "postgres/arguments.hpp"
 #include "postgres/as_owner.hpp"
 #include "postgres/result_set.hpp"
+#include "postgres/row_as_json.hpp"
 #include "postgres/tuple_store.hpp"
 #include "settings/settings.hpp"
 #include "snapshot/chunk_store.hpp"
@@ -46,9 +47,16 @@ SNAPBACK_FUNCTION(snapback_stored_rows) {
     ResultSet result(fcinfo);
     Query query;
     StoredTable table(query, uuid_argument(fcinfo, 0), PG_GETARG_INT32(1));
+    std::vector<RowAsJson::Column> columns;
+    for (const LiveColumn &column : table.live().columns)
+        columns.push_back({column.name, column.type});
+    RowAsJson row(std::move(columns));
     AsOwner owner(table.live().owner);
-    for (Row row : query.run("SELECT pg_catalog.to_jsonb(s.*) FROM stored s"))
-        result.add({row.value(1)});
+    query.stream("SELECT s.* FROM stored s", {}, [&](TupleTableSlot *slot) {
+        call([&] { slot_getallattrs(slot); });
+        result.add({row.of(slot->tts_values, slot->tts_isnull)});
+        row.forget();
+    });
     PG_RETURN_NULL();
 }
 
