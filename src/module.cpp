@@ -4,6 +4,7 @@
 #include "guard/guarded_path.hpp"
 #include "guard/restore_epoch.hpp"
 #include "postgres/boundary.hpp"
+#include "postgres/oldest_snapshot.hpp"
 #include "postgres/running_at_commit.hpp"
 #include "settings/settings.hpp"
 
@@ -18,6 +19,7 @@ void _PG_init(void) {
         snapback::reserve_list_of_running();
         snapback::watch_community_locks();
         snapback::watch_restores();
+        snapback::watch_snapshots();
         snapback::watch_guarded_paths();
         snapback::watch_awaited_parents();
     });

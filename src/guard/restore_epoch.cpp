@@ -6,6 +6,7 @@
 #include "postgres/arguments.hpp"
 #include "postgres/heavy_lock.hpp"
 #include "postgres/invalidation.hpp"
+#include "postgres/oldest_snapshot.hpp"
 #include "postgres/query.hpp"
 #include "postgres/running_at_commit.hpp"
 #include "postgres/table_scan.hpp"
@@ -90,7 +91,8 @@ void refuse_if_stale(const Epoch &epoch) {
     if (ActiveSnapshotSet() && ended_after(epoch.transaction, GetActiveSnapshot()))
         refuse(epoch.community, "this statement's snapshot was taken");
     // A restore that waited for another one began before it, but reads all it goes by after its lock.
-    if (epoch.stale_in == known.transaction && !is_restored_here(epoch.community))
+    if (epoch.stale_in == known.transaction && may_have_read_before(epoch.transaction) &&
+        !is_restored_here(epoch.community))
         refuse(epoch.community, "this transaction began");
 }
 

@@ -10,8 +10,8 @@ namespace snapback {
 /// before the commit.
 void advance_restore_epoch(const std::string &community);
 
-/// Raise 40001 if the community was restored after the active snapshot was taken or while this transaction was running,
-/// unless by this transaction itself. The caller holds the community's lock for writing.
+/// Raise 40001 if the community was restored after the active snapshot was taken, or while this transaction was running
+/// and may have read before, unless by this transaction itself. The caller holds the community's lock for writing.
 void refuse_stale_write(const WrittenCommunity &community);
 /// The same for every community.
 void refuse_stale_write_to_any();

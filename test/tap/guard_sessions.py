@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 """Sessions that write to a community soon after its restore: who was not running when it committed is never refused, whatever
-the clock says, and whether or not the session has loaded the library before; and what happens where shared memory is short."""
+the clock says, and whether or not the session has loaded the library before; nor, where it has, who had read nothing; and what
+happens where shared memory is short."""
+import collections
+import ctypes
+import threading
 import time
 
 from live_server import connect, connect_again, end, equal, fresh_extension, ok, pg_ctl, psycopg2, sql
@@ -75,6 +79,92 @@ def test_who_was_running():
         session.close()
 
 
+class FastPathArgument(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_int), ("is_integer", ctypes.c_int), ("integer", ctypes.c_int64)]
+
+
+def call_by_fast_path(connection, function, *integers):
+    """Call a function of integers by libpq's PQfn, which psycopg2 does not offer."""
+    libpq = ctypes.CDLL("libpq.so.5")
+    libpq.PQfn.restype = ctypes.c_void_p
+    libpq.PQresultStatus.argtypes = libpq.PQclear.argtypes = [ctypes.c_void_p]
+    arguments = (FastPathArgument * len(integers))(*[FastPathArgument(4, 1, integer) for integer in integers])
+    result, length = (ctypes.c_int * 64)(), ctypes.c_int()
+    answer = libpq.PQfn(ctypes.c_void_p(connection.pgconn_ptr), function, result, ctypes.byref(length), 0, arguments, len(integers))
+    equal(libpq.PQresultStatus(answer), 1, "a function is called by the fast path")
+    libpq.PQclear(answer)
+
+
+def test_first_reads():
+    """What a transaction did before a restore, in a session that has loaded the library: only what reads counts."""
+    sql(database, """
+        CREATE FUNCTION reads() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN sum(n) FROM item; END';
+        CREATE FUNCTION reads_by_sql() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(n) FROM item';
+        CREATE FUNCTION rolls_back() RETURNS void LANGUAGE plpgsql AS
+            'BEGIN PERFORM n FROM item; RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN END';
+        CREATE PROCEDURE calls() LANGUAGE plpgsql AS 'DECLARE sum bigint; BEGIN sum := reads(); END'""")
+    session = connect(DATABASE, session_preload_libraries="pg_snapback")
+    sql(session, "PREPARE saved AS SELECT n FROM item; PREPARE change AS " + WRITE)
+    reading = ["SELECT n FROM item", "EXECUTE saved", "EXPLAIN ANALYZE SELECT n FROM item", "SELECT reads()", "SELECT reads_by_sql()",
+               "SELECT rolls_back()", "DO 'BEGIN PERFORM reads(); END'", "CALL calls()", "CREATE TEMP TABLE copy ON COMMIT DROP AS TABLE item",
+               "COPY item TO '/dev/null'", "COPY (SELECT n FROM item) TO '/dev/null'", "SELECT n FROM item WHERE id = 2 FOR UPDATE",
+               "SELECT query_to_xml('SELECT n FROM item', false, false, '')", "SAVEPOINT s; SELECT n FROM item; ROLLBACK TO s"]
+    silent = ["", "SET LOCAL work_mem = '1MB'", "SHOW work_mem", "SAVEPOINT s", "LISTEN news", "LOCK TABLE community IN SHARE MODE",
+              "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "PREPARE other AS SELECT 1; DEALLOCATE other", "DISCARD PLANS"]
+    outcomes = {}
+    for before in reading + silent:
+        sql(session, "BEGIN; " + before)
+        restore()
+        outcomes[before] = outcome(session, "EXECUTE change")
+        sql(session, "ROLLBACK")
+    equal(sorted(before for before in reading if outcomes[before] != "40001"), [], "whatever reads before a restore is refused afterwards")
+    equal(sorted(before for before in silent if outcomes[before] != "done"), [], "who had read nothing is admitted")
+    for function, argument in (("reads()", []), ("pg_table_size(regclass)", [sql(database, "SELECT 'item'::regclass::oid")])):
+        sql(session, "BEGIN")
+        call_by_fast_path(session, sql(database, f"SELECT '{function}'::regprocedure::oid"), *argument)
+        restore()
+        equal(outcome(session, WRITE), "40001", f"calling {function} so is reading")
+        sql(session, "ROLLBACK")
+    session.close()
+
+
+def test_preloaded_beside_restores():
+    """New sessions with the library preloaded, beside restores that write none of their rows. A statement may get 40001 only if it
+    has a snapshot and then takes until after the restore's commit to ask for the lock: that is told by the message."""
+    outcomes = collections.Counter()
+    ended = threading.Event()
+    sql(database, "INSERT INTO item SELECT i, '1', 0 FROM generate_series(11, 14) i; SELECT snapback.capture('1')")
+
+    def write(row):
+        while not ended.is_set():
+            newcomer = connect(DATABASE, session_preload_libraries="pg_snapback")
+            try:
+                sql(newcomer, "BEGIN")
+                sql(newcomer, "UPDATE item SET n = n WHERE id = %s", row)
+                sql(newcomer, "COMMIT")
+                outcomes["done"] += 1
+            except psycopg2.Error as error:
+                outcomes["too old" if error.pgcode == "40001" and "statement's snapshot" in str(error) else error.pgcode] += 1
+            newcomer.close()
+
+    writers = [threading.Thread(target=write, args=(row,)) for row in range(11, 15)]
+    for writer in writers:
+        writer.start()
+    restorer = connect(DATABASE, snapback__lock_timeout=10000)
+    restores = 0
+    while restores < 25:
+        time.sleep(0.05)
+        if outcome(restorer, "UPDATE item SET n = 7 WHERE id = 1", "SELECT relation FROM snapback.restore('{*}', NULL, '1')") == "done":
+            restores += 1
+    ended.set()
+    for writer in writers:
+        writer.join()
+    restorer.close()
+    print(f"# {restores} restores, {dict(outcomes)}")
+    equal(set(outcomes) - {"done", "55P03", "too old"}, set(), "beside restores, new sessions that read nothing before are not refused for having begun")
+    ok(outcomes["done"] >= 25, "and many wrote", outcomes)
+
+
 def test_foreign_ddl():
     """More messages than a session can lag behind: it then forgets all it knows, and must not take that for a restore."""
     restore()
@@ -124,6 +214,6 @@ def test_short_memory():
     reader.close()
 
 
-for test in (test_newcomers, test_who_was_running, test_foreign_ddl, test_short_memory):
+for test in (test_newcomers, test_who_was_running, test_first_reads, test_preloaded_beside_restores, test_foreign_ddl, test_short_memory):
     test()
 end()
