@@ -234,6 +234,64 @@ SELECT * FROM approved();
 SELECT changed();
 ROLLBACK;
 
+-- Options that share a table: a row counts under those whose filter it meets, then or now, and a change under those with columns where one of them differs.
+CREATE FUNCTION parts(options text[], switches jsonb DEFAULT NULL) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', coalesce(p.option, '-'), p.label || ':', figures(to_jsonb(p) - '{option,label,digests}'::text[])::text)
+    FROM (SELECT id FROM snapback.list_snapshots('a') WHERE kind = 'manual' LIMIT 1) s,
+         snapback.preview_parts(snapback.planned_tables(s.id, snapback.check_options(options, s.id), switches)) p $$;
+CREATE FUNCTION newest_parts() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT p.label || ': ' || figures(to_jsonb(p) - 'label')
+    FROM (SELECT id FROM snapback.restore_run ORDER BY ended_at DESC LIMIT 1) r, snapback.restored_parts(r.id) p $$;
+CREATE TABLE "set ting" (cid text REFERENCES community, "k ey" text, "condition 0" text, note text, department int REFERENCES department, PRIMARY KEY (cid, "k ey"));
+CREATE TABLE use (id int PRIMARY KEY, cid text, "k ey" text, FOREIGN KEY (cid, "k ey") REFERENCES "set ting" ON DELETE CASCADE);
+INSERT INTO "set ting" SELECT 'a', kind || '.' || n, 'v', 'n', 3 FROM unnest('{page,auth}'::text[]) kind, generate_series(1, 5) n;
+INSERT INTO "set ting" VALUES ('a', 'else.1', 'v', 'n', NULL), ('b', 'page.1', 'v', 'n', NULL);
+INSERT INTO use VALUES (1, 'a', 'auth.5');
+SELECT snapback.add_option('x.pages', 'Pages', ''), snapback.add_option('x.auth', 'Auth', ''), snapback.add_option('x.notes', 'Notes', ''), snapback.add_option('x.moved', 'Moved', '');
+SELECT snapback.protect('"set ting"', 'x.pages', filter => $$"k ey" LIKE 'page.%' AND "condition 0" = 'v'$$, community_column => 'cid'), snapback.protect('"set ting"', 'x.auth', filter => $$"k ey" ~ '^auth'$$),
+       snapback.protect('"set ting"', 'x.notes', columns => '{note}'), snapback.protect('"set ting"', 'x.moved', filter => $$"condition 0" = 'w'$$), snapback.protect('use', 'x.two', community_column => 'cid');
+SELECT snapback.capture('a') IS NOT NULL;
+SELECT parts('{x.pages,x.auth,x.notes,x.moved}');
+SELECT option, rows FROM snapback.contents_of((SELECT id FROM snapback.snapshot ORDER BY captured_at DESC LIMIT 1)) WHERE option IN ('x.pages', 'x.auth', 'x.notes', 'x.moved');
+DELETE FROM "set ting" WHERE "k ey" IN ('page.1', 'page.2');
+UPDATE "set ting" SET "condition 0" = 'w' WHERE "k ey" = 'page.3' AND cid = 'a';
+UPDATE "set ting" SET note = 'm' WHERE "k ey" IN ('page.4', 'else.1') AND cid = 'a';
+INSERT INTO "set ting" VALUES ('a', 'page.6', 'v', 'n', NULL), ('a', 'auth.6', 'w', 'n', NULL), ('a', 'else.2', 'v', 'n', NULL);
+SELECT parts('{x.pages,x.auth,x.notes,x.moved}');
+SELECT parts('{x.auth}');
+SELECT parts('{x.notes}');
+SELECT parts('{x.auth,x.notes}', '{"rows": {"x.auth": [{"cid": "a", "k ey": "auth.6"}]}}');
+SELECT sum(inserts), sum(updates), sum(deletes), sum(leaves) FROM snapback.preview_restore('{x.pages,x.auth,x.notes,x.moved}');
+BEGIN;
+SELECT asked('{x.pages,x.auth,x.notes,x.moved}', NULL, true);
+SELECT * FROM described() AS d (line) WHERE line !~ '^strict';
+SAVEPOINT asked;
+-- What has changed is told of the options that it is about alone.
+UPDATE "set ting" SET note = 'o' WHERE "k ey" = 'auth.6';
+DELETE FROM "set ting" WHERE "k ey" = 'auth.1';
+SELECT * FROM approved();
+SELECT * FROM snapback.plan_changes((SELECT id FROM snapback.restore_run ORDER BY requested_at DESC LIMIT 1));
+ROLLBACK TO asked;
+SELECT * FROM approved();
+SELECT newest_parts();
+ROLLBACK;
+-- Rows that stay, that go with others, that lose a reference, that are left out, and that come back beyond the options.
+INSERT INTO use VALUES (2, 'a', 'page.6'), (3, 'a', 'auth.6');
+SELECT parts('{x.pages,x.auth}');
+SELECT parts('{x.pages,x.auth}', '{"held": "follow"}');
+DELETE FROM use; DELETE FROM "set ting" WHERE cid = 'a'; UPDATE member SET department = NULL; DELETE FROM department WHERE id = 3;
+SELECT parts('{x.pages,x.two}');
+SELECT relation, inserted, returned FROM snapback.restore('{x.pages,x.two}', NULL, 'a');
+SELECT newest_parts();
+SELECT snapback.unprotect('department');
+ALTER TABLE "set ting" ADD UNIQUE (department, "k ey");
+UPDATE "set ting" SET department = 1 WHERE "k ey" ~ '4|5$';
+SELECT snapback.capture('a') IS NOT NULL;
+DELETE FROM use; DELETE FROM "set ting" WHERE cid = 'a'; UPDATE member SET department = NULL; DELETE FROM department WHERE id = 3;
+INSERT INTO "set ting" VALUES ('b', 'page.4', 'v', 'n', 1), ('b', 'auth.5', 'v', 'n', 1);
+SELECT parts('{x.pages,x.auth,x.notes}', '{"conflicts": "leave"}');
+SELECT parts('{x.pages,x.notes}', '{"conflicts": "leave"}');
+
 DROP EXTENSION pg_snapback CASCADE;
 DROP SCHEMA app CASCADE;
 CREATE EXTENSION pg_snapback;

@@ -149,17 +149,17 @@ CREATE FUNCTION snapback.restored_parts(restore uuid)
 RETURNS TABLE (label text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint, taken bigint, left_out bigint)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT p.label, sum(t.inserted)::bigint, sum(t.updated)::bigint, sum(t.deleted)::bigint, sum(t.kept)::bigint, sum(t.returned)::bigint,
-           sum(t.unlinked)::bigint, sum(t.taken)::bigint, sum(t.left_out)::bigint
+    SELECT l.label, sum(p.inserts)::bigint, sum(p.updates)::bigint, sum(p.deletes)::bigint, sum(p.kept)::bigint, sum(p.returned)::bigint,
+           sum(p.unlinked)::bigint, sum(p.taken)::bigint, sum(p.left_out)::bigint
     FROM snapback.restore_run u
     JOIN snapback.restore_table t ON t.restore = u.id
-    CROSS JOIN LATERAL snapback.relation_options(t.relation) AS c (options)
-    CROSS JOIN LATERAL (SELECT place, snapback.option_label(o) FROM unnest(u.options) WITH ORDINALITY AS w (o, place) WHERE o = ANY (c.options)
-                        UNION ALL SELECT NULL, snapback.relation_label(t.relation) WHERE NOT c.options && u.options) AS p (place, label)
+    CROSS JOIN LATERAL jsonb_to_recordset(t.parts) AS p (option text, inserts bigint, updates bigint, deletes bigint, kept bigint, returned bigint, unlinked bigint,
+                                                         taken bigint, left_out bigint)
+    CROSS JOIN LATERAL (SELECT array_position(u.options, p.option) AS place, coalesce(snapback.option_label(p.option), snapback.relation_label(t.relation, u.options)) AS label) l
     WHERE u.id = restored_parts.restore
-    GROUP BY p.place, p.label
-    HAVING p.place IS NOT NULL OR sum(t.inserted + t.updated + t.deleted) > 0
-    ORDER BY p.place, p.label COLLATE "C";
+    GROUP BY l.place, l.label
+    HAVING l.place IS NOT NULL OR sum(p.inserts + p.updates + p.deletes) > 0
+    ORDER BY l.place, l.label COLLATE "C";
 END;
 COMMENT ON FUNCTION snapback.restored_parts(uuid) IS
     'What a restore changed, for its owner: the figures of restored_tables() for each chosen option, and after them for what else was touched';

@@ -3,7 +3,7 @@
 CREATE FUNCTION snapback.planned_tables(snapshot uuid, options text[], switches jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN (SELECT coalesce(jsonb_agg(to_jsonb(p) || jsonb_build_object('digest', encode(p.digest, 'hex')) ORDER BY p.relation COLLATE "C"), '[]')
+    RETURN (SELECT coalesce(jsonb_agg(to_jsonb(p) || jsonb_build_object('digest', encode(p.digest, 'hex'), 'parts', p.parts::jsonb) ORDER BY p.relation COLLATE "C"), '[]')
             FROM snapback.plan_restore(planned_tables.snapshot, planned_tables.options, planned_tables.switches) p);
 END $$;
 COMMENT ON FUNCTION snapback.planned_tables(uuid, text[], jsonb) IS
@@ -11,21 +11,21 @@ COMMENT ON FUNCTION snapback.planned_tables(uuid, text[], jsonb) IS
 
 CREATE FUNCTION snapback.preview_tables(preview jsonb)
 RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint, returned bigint,
-               unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[], digest text)
+               unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[], digest text, parts jsonb)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT * FROM jsonb_to_recordset(preview) AS t (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint,
-        kept bigint, returned bigint, unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[], digest text);
+        kept bigint, returned bigint, unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[], digest text, parts jsonb);
 END;
 COMMENT ON FUNCTION snapback.preview_tables(jsonb) IS 'The rows that planned_tables() was made of';
 
 CREATE FUNCTION snapback.shown_preview(preview jsonb) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT CASE WHEN preview IS NOT NULL THEN coalesce(jsonb_agg(t.value - 'digest' ORDER BY t.ordinality), '[]') END
+    SELECT CASE WHEN preview IS NOT NULL THEN coalesce(jsonb_agg(t.value - '{digest,parts}'::text[] ORDER BY t.ordinality), '[]') END
     FROM jsonb_array_elements(preview) WITH ORDINALITY t;
 END;
-COMMENT ON FUNCTION snapback.shown_preview(jsonb) IS 'What planned_tables() returned, without the digests; null for null';
+COMMENT ON FUNCTION snapback.shown_preview(jsonb) IS 'What planned_tables() returned, table by table: without the parts and digests; null for null';
 
 CREATE FUNCTION snapback.relation_options(relation text) RETURNS text[]
 LANGUAGE sql STABLE
@@ -41,13 +41,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION snapback.relation_options(text) IS 'The options that cover the table of this qualified name, in the order of the restore dialog';
 
-CREATE FUNCTION snapback.relation_label(relation text) RETURNS text
+CREATE FUNCTION snapback.relation_label(relation text, chosen text[]) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT coalesce(string_agg(o.label, ', ' ORDER BY c.place), relation_label.relation)
-    FROM unnest(snapback.relation_options(relation)) WITH ORDINALITY AS c (option, place) JOIN snapback.option o ON o.option = c.option;
+    FROM unnest(snapback.relation_options(relation)) WITH ORDINALITY AS c (option, place) JOIN snapback.option o ON o.option = c.option
+    WHERE o.option <> ALL (relation_label.chosen);
 END;
-COMMENT ON FUNCTION snapback.relation_label(text) IS 'What an owner calls a table: the labels of the options that cover it, or its name where none does';
+COMMENT ON FUNCTION snapback.relation_label(text, text[]) IS
+    'What an owner calls that of a table which is outside of the chosen options: the labels of the others that cover it, or its name where none does';
 
 CREATE FUNCTION snapback.option_label(option text) RETURNS text
 LANGUAGE sql STABLE
@@ -61,18 +63,20 @@ RETURNS TABLE (option text, label text, inserts bigint, updates bigint, deletes 
                unlinked bigint, taken bigint, left_out bigint, digests text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    -- A table under no chosen option is a part by itself: the restore touches it because rows refer to each other.
-    SELECT p.option, p.label, sum(t.inserts)::bigint, sum(t.updates)::bigint, sum(t.deletes)::bigint, sum(t.leaves)::bigint, sum(t.kept)::bigint,
-           sum(t.returned)::bigint, sum(t.unlinked)::bigint, sum(t.taken)::bigint, sum(t.left_out)::bigint,
-           string_agg(t.relation || ' ' || t.digest, ' ' ORDER BY t.relation COLLATE "C")
+    -- What is under no chosen option is a part by itself: the restore touches it because rows refer to each other.
+    SELECT p.option, l.label, sum(p.inserts)::bigint, sum(p.updates)::bigint, sum(p.deletes)::bigint, sum(p.leaves)::bigint, sum(p.kept)::bigint,
+           sum(p.returned)::bigint, sum(p.unlinked)::bigint, sum(p.taken)::bigint, sum(p.left_out)::bigint,
+           string_agg(t.relation || ' ' || p.digest, ' ' ORDER BY t.relation COLLATE "C")
     FROM snapback.preview_tables(preview) t
-    CROSS JOIN LATERAL (SELECT o, snapback.option_label(o) FROM unnest(t.options) o
-                        UNION ALL SELECT NULL, snapback.relation_label(t.relation) WHERE cardinality(t.options) = 0) AS p (option, label)
-    GROUP BY p.option, p.label
-    ORDER BY p.option COLLATE "C" NULLS LAST, p.label COLLATE "C";
+    CROSS JOIN LATERAL jsonb_to_recordset(t.parts) AS p (option text, inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint, returned bigint,
+                                                         unlinked bigint, taken bigint, left_out bigint, digest text)
+    CROSS JOIN LATERAL (SELECT coalesce(snapback.option_label(p.option), snapback.relation_label(t.relation, t.options)) AS label) l
+    WHERE p.option IS NOT NULL OR cardinality(t.options) = 0 OR p.inserts + p.updates + p.deletes + p.kept + p.unlinked + p.left_out > 0
+    GROUP BY p.option, l.label
+    ORDER BY p.option COLLATE "C" NULLS LAST, l.label COLLATE "C";
 END;
 COMMENT ON FUNCTION snapback.preview_parts(jsonb) IS
-    'The figures of planned_tables() for each option, all its tables together; a table under several options counts under each. option is null for what is touched outside '
+    'The figures of planned_tables() for each option, all its tables together; of a table under several options each row counts under those that cover it. option is null for what is touched outside '
     'the selection, by the labels of the options that cover it; digests: of its tables, all in one text';
 
 CREATE FUNCTION snapback.preview_notes(preview jsonb) RETURNS text[]

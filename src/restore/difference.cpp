@@ -5,27 +5,13 @@
 
 #include "core/row_merge.hpp"
 #include "postgres/as_owner.hpp"
-#include "postgres/free_prefix.hpp"
+#include "restore/plan_rows.hpp"
 #include "snapshot/row_decoder.hpp"
 #include "snapshot/row_encoder.hpp"
 
 namespace snapback {
 
 namespace {
-
-/// The column that tells whether a condition holds for a row.
-std::string condition_name(const TablePlan &plan, std::size_t i) {
-    return quote_name(free_prefix(plan.live.relation) + "condition " + std::to_string(i));
-}
-
-/// A store's rows beside what each condition says of them, computed where bare column names mean that store's.
-std::string with_conditions(const TablePlan &plan, const std::string &store, const std::vector<std::string> &conditions,
-                            const std::string &alias) {
-    std::string list;
-    for (std::size_t i = 0; i < conditions.size(); i++)
-        list += ", (" + conditions[i] + ") IS TRUE AS " + condition_name(plan, i);
-    return "(SELECT *" + list + " FROM " + store + ") " + alias;
-}
 
 /// "(w covered OR p covered)": a row is selected where the condition holds then or now.
 std::string covered(const TablePlan &plan, std::size_t i) {

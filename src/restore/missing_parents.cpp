@@ -7,6 +7,7 @@
 #include "restore/cleared_references.hpp"
 #include "restore/conflicts.hpp"
 #include "restore/notes.hpp"
+#include "restore/parts.hpp"
 #include "restore/plan_rows.hpp"
 
 namespace snapback {
@@ -114,6 +115,10 @@ void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std
     }
     tallies_.of(key).changed += count_changed(key, child);
     child.unlinked += orphans;
+    child.unlinked_by_option.resize(child.selection.shares.size() + 1);
+    std::vector<std::uint64_t> by_option = count_by_option(query_, child, "orphans");
+    for (std::size_t i = 0; i < by_option.size(); i++)
+        child.unlinked_by_option[i] += by_option[i];
     tallies_.of(key).unlinked += orphans;
 }
 

@@ -25,10 +25,15 @@ void add_rows(Query &query, const TablePlan &plan, char action, const std::strin
 } // namespace
 
 Digest digest_of(Query &query, const TablePlan &plan) {
+    return digest_of(query, plan, plan.see("insert"), plan.all_of({"update", "reinsert"}), plan.see("remove"));
+}
+
+Digest digest_of(Query &query, const TablePlan &plan, const std::string &inserted, const std::string &changed,
+                 const std::string &removed) {
     std::string sum(Digest::size, '\0');
-    add_rows(query, plan, 'i', plan.see("insert"), sum);
-    add_rows(query, plan, 'u', plan.all_of({"update", "reinsert"}), sum);
-    add_rows(query, plan, 'd', plan.see("remove"), sum);
+    add_rows(query, plan, 'i', inserted, sum);
+    add_rows(query, plan, 'u', changed, sum);
+    add_rows(query, plan, 'd', removed, sum);
     return sha256(plan.live.name + '\0' + sum);
 }
 

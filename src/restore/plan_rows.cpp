@@ -1,6 +1,20 @@
 #include "restore/plan_rows.hpp"
 
+#include "postgres/free_prefix.hpp"
+
 namespace snapback {
+
+std::string condition_name(const TablePlan &plan, std::size_t i) {
+    return quote_name(free_prefix(plan.live.relation) + "condition " + std::to_string(i));
+}
+
+std::string with_conditions(const TablePlan &plan, const std::string &store, const std::vector<std::string> &conditions,
+                            const std::string &alias) {
+    std::string list;
+    for (std::size_t i = 0; i < conditions.size(); i++)
+        list += ", (" + conditions[i] + ") IS TRUE AS " + condition_name(plan, i);
+    return "(SELECT *" + list + " FROM " + store + ") " + alias;
+}
 
 std::string all_rows(const TablePlan &plan, const char *kind) {
     return "SELECT " + plan.columns("") + " FROM " + plan.see(kind);

@@ -5,6 +5,11 @@ namespace snapback {
 
 // Queries and conditions on the rows of a table's plan, as SQL.
 
+/// The column that tells whether a condition holds for a row.
+std::string condition_name(const TablePlan &plan, std::size_t i);
+/// A store's rows beside what each condition says of them, computed where bare column names mean that store's.
+std::string with_conditions(const TablePlan &plan, const std::string &store, const std::vector<std::string> &conditions,
+                            const std::string &alias);
 /// "SELECT x, y, … FROM <kind>": a store's rows.
 std::string all_rows(const TablePlan &plan, const char *kind);
 /// The table's rows that the plan neither deletes nor changes, seen as alias `row`; without a plan, all.

@@ -2,6 +2,7 @@
 #include "postgres/arguments.hpp"
 #include "postgres/result_set.hpp"
 #include "restore/conflicts.hpp"
+#include "restore/parts.hpp"
 #include "restore/plan.hpp"
 #include "restore/plan_digest.hpp"
 #include "restore/row_differences.hpp"
@@ -18,20 +19,27 @@ Value obstacles_in_words(const TablePlan &plan) {
     return Value::text_array(texts);
 }
 
-void show(Query &query, const TablePlan &plan, ResultSet &result) {
+void show(Query &query, const TablePlan &plan, const std::string &community, ResultSet &result) {
+    std::vector<Part> parts = parts_of(query, plan);
+    complete_parts(query, plan, community, parts);
     result.add({Value::text(plan.live.name), Value::text_array(plan.selection.options),
                 Value::bigint(plan.insert.size()), Value::bigint(plan.changed()), Value::bigint(plan.remove.size()),
                 Value::bigint(plan.left()), Value::bigint(plan.kept.size()), Value::bigint(plan.returned),
                 Value::bigint(plan.unlinked), Value::bigint(plan.taken), Value::bigint(plan.left_out.size()),
-                obstacles_in_words(plan), Value::text_array(plan.notes), Value::bytea(digest_of(query, plan).view())});
+                obstacles_in_words(plan), Value::text_array(plan.notes), Value::bytea(digest_of(query, plan).view()),
+                Value::text(as_json(parts))});
 }
 
 /// A table that nothing can be planned for: what stands in the way of it, and no figures.
 void show(const UnusableTable &table, ResultSet &result) {
     Value none = Value::bigint(0);
+    std::vector<Part> parts;
+    for (const std::string &option : table.options)
+        parts.push_back({option, {}, ""});
     result.add({Value::text(table.name), Value::text_array(table.options), none, none, none, none, none, none, none,
                 none, none, Value::text_array(std::vector<std::string>{table.obstacle.what()}),
-                Value::text_array(std::vector<std::string>{}), Value::bytea(sha256("").view())});
+                Value::text_array(std::vector<std::string>{}), Value::bytea(sha256("").view()),
+                Value::text(as_json(parts))});
 }
 
 /// The order that a SQL function was given: snapshot, options, switches.
@@ -55,7 +63,7 @@ SNAPBACK_FUNCTION(snapback_plan_restore) {
         for (const auto &table : plan.tables())
             find_conflicts(query, *table);
     for (const TablePlan *table : plan.tables_by_name())
-        show(query, *table, result);
+        show(query, *table, order.manifest.community, result);
     for (const UnusableTable &table : plan.unusable())
         show(table, result);
     PG_RETURN_NULL();

@@ -10,6 +10,7 @@
 #include "restore/apply.hpp"
 #include "restore/checks.hpp"
 #include "restore/conflicts.hpp"
+#include "restore/parts.hpp"
 #include "restore/previewed_plan.hpp"
 #include "restore/remedy.hpp"
 #include "restore/sequences.hpp"
@@ -74,11 +75,13 @@ void report(Query &query, const Run &run, const Plan &plan, const std::string &b
     for (const auto &table : plan.tables()) {
         note_rows_outside(query, run, *table);
         query.run("INSERT INTO snapback.restore_table (restore, relation, inserted, updated, deleted, kept, returned,"
-                  " unlinked, taken, left_out) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                  " unlinked, taken, left_out, parts)"
+                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CAST($11 AS pg_catalog.jsonb))",
                   {Value::uuid(run.id), Value::text(table->live.name), Value::bigint(table->insert.size()),
                    Value::bigint(table->changed()), Value::bigint(table->remove.size()),
                    Value::bigint(table->kept.size()), Value::bigint(table->returned), Value::bigint(table->unlinked),
-                   Value::bigint(table->taken), Value::bigint(table->left_out.size())});
+                   Value::bigint(table->taken), Value::bigint(table->left_out.size()),
+                   Value::text(as_json(table->parts))});
     }
     query.run("UPDATE snapback.restore_run SET state = 'restored', before_snapshot = $2,"
               " started_at = coalesce(started_at, pg_catalog.now()), ended_at = pg_catalog.clock_timestamp()"
@@ -123,6 +126,8 @@ void perform(const Run &run) {
     require_previewed_plan(query, run.id, plan);
     require_no_obstacle(plan);
     require_guards(plan);
+    for (const auto &table : plan.tables())
+        table->parts = parts_of(query, *table);
     plan.forget_snapshot_rows();
     std::string before = current.finish();
     write(query, plan, progress);

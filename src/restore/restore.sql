@@ -35,13 +35,15 @@ CREATE TABLE snapback.restore_table (
     unlinked bigint  NOT NULL DEFAULT 0,
     taken    bigint  NOT NULL DEFAULT 0,
     left_out bigint  NOT NULL DEFAULT 0,
+    parts    jsonb   NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(parts) = 'array'),
     PRIMARY KEY (restore, relation)
 );
 COMMENT ON TABLE snapback.restore_table IS
     'What a restore changed, table by table; kept: rows added since the snapshot that stay, because rows outside the selection '
     'refer to them; returned: of the inserted, rows outside the selection that restored rows refer to; unlinked: references set to '
     'NULL, because the row they named is in no snapshot; taken: rows outside the selection that were deleted or set to NULL, as a foreign '
-    'key''s ON DELETE says; left_out: rows that were not restored, because another row holds their unique value, and rows that refer to those';
+    'key''s ON DELETE says; left_out: rows that were not restored, because another row holds their unique value, and rows that refer to those; parts: the same for each chosen option that covers the table, '
+    'and for what none of them covers, as plan_restore() writes them';
 
 CREATE TABLE snapback.restore_row (
     number   bigint  PRIMARY KEY GENERATED ALWAYS AS IDENTITY,

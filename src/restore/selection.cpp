@@ -24,6 +24,7 @@ struct Coverage {
 
 void cover(Selection &selection, const Coverage &coverage) {
     selection.options.push_back(coverage.option);
+    selection.shares.push_back({coverage.option, coverage.columns, coverage.filter});
     if (!coverage.columns.empty())
         selection.parts.push_back({coverage.columns, coverage.filter});
     else if (coverage.filter == "true" || selection.rows == "true")

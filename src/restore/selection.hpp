@@ -15,8 +15,15 @@ struct Selection {
     };
     std::vector<Part> parts;
     std::vector<std::string> options; // the chosen options that cover the table
-    std::string only;                 // a jsonb array of keys: of all this, only these rows
-    std::string also;                 // a jsonb array of keys: besides, these rows
+    /// What one of these covers.
+    struct Share {
+        std::string option;
+        std::vector<std::string> columns; // empty: whole rows
+        std::string filter;               // "true": all of them
+    };
+    std::vector<Share> shares;
+    std::string only; // a jsonb array of keys: of all this, only these rows
+    std::string also; // a jsonb array of keys: besides, these rows
 
     bool empty() const { return rows.empty() && parts.empty(); }
     /// Demand a further condition of every row.

@@ -18,6 +18,26 @@ std::string images_differ(const std::string &a, const std::string &b);
 /// Which rows of a table are looked at: those that differ, or all of them.
 enum class Extent { differing, all };
 
+/// How many rows of a table, or of a part of it, a plan speaks of.
+struct Figures {
+    std::uint64_t inserts = 0;
+    std::uint64_t updates = 0;
+    std::uint64_t deletes = 0;
+    std::uint64_t leaves = 0;   // rows that stay as they are
+    std::uint64_t kept = 0;     // added rows that stay, since others refer to them
+    std::uint64_t returned = 0; // of the inserted, rows outside the selection
+    std::uint64_t unlinked = 0; // references that are set to NULL
+    std::uint64_t taken = 0;    // rows outside the selection that are deleted or set to NULL
+    std::uint64_t left_out = 0; // rows that are not restored
+};
+
+/// What counts under one option, or outside of all of them.
+struct Part {
+    std::string option; // empty: none
+    Figures figures;
+    std::string digest; // of what is written, in hexadecimal
+};
+
 /// What a restore will do to one table. The stores hold rows of the live table's plain columns, and of those generated
 /// ones that foreign keys are made of; queries of the restore's connection see them as <kind>_<table id>.
 struct TablePlan {
@@ -81,6 +101,8 @@ struct TablePlan {
     std::uint64_t returned = 0;  // rows outside the selection that come back, since others refer to them
     std::uint64_t unlinked = 0;  // references set to NULL, since their row is in no snapshot
     std::uint64_t taken = 0;     // rows outside the selection that a foreign key's ON DELETE deletes or sets to NULL
+    std::vector<std::uint64_t> unlinked_by_option; // and last those of none; empty where all count under each
+    std::vector<Part> parts;                       // the figures by option, once the plan is made
 
 private:
     std::optional<std::string> with_defaults() const;

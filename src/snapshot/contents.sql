@@ -139,7 +139,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback.snapshot_contents(uuid) IS
-    'What a snapshot holds of each option: tables, rows that the option covers, and bytes of those tables before compression. '
+    'What a snapshot holds of each option: tables, rows that the option covers (of an option with a filter those that meet it), and bytes of those tables before compression, whole tables also where '
+    'the option covers some of their rows or columns. '
     'Tables under several options count under each; rows is null where a filter cannot be asked any more. No row for a snapshot of another community than the setting snapback.community names';
 
 CREATE FUNCTION snapback.verify(snapshot uuid DEFAULT NULL)
