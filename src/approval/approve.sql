@@ -26,10 +26,10 @@ BEGIN
     FROM snapback.token t JOIN snapback.request r ON r.id = t.request
     LEFT JOIN snapback.snapshot s ON s.id = r.snapshot
     CROSS JOIN snapback.approval_settings() settings
-    WHERE t.sha256 = snapback.token_hash(describe_request.token);
+    WHERE t.sha256 = snapback.token_hash(describe_request.token) AND snapback.is_own_request(r);
 END $$;
 COMMENT ON FUNCTION snapback.describe_request(text) IS
-    'What the approval page shows of the request that a mailed secret belongs to; no row where there is none (any more). Changes nothing. '
+    'What the approval page shows of the request that a mailed secret belongs to; no row where there is none (any more), or its community has left the directory. Changes nothing. '
     'options: for each option its label, its rows in the snapshot, and as figures what would have been done when it was asked for (the columns of preview_restore(), all tables '
     'together); name_required: whether approve_restore() wants the community''s name; skipped: option and label of what was chosen by category or *, but is not restored, and the reason: it is not in this snapshot, or covers no table; '
     'switches, strict: as requested; preview: the figures table by table, those outside of the options included; notes: what else an owner should know';
@@ -50,9 +50,12 @@ BEGIN
     IF request.expires_at <= clock_timestamp() THEN
         RETURN 'the link has expired';
     END IF;
-    SELECT e.name, e.owner, e.owner_email, e.restores_enabled INTO entry FROM snapback.directory_entry(request.community) e;
+    SELECT e.name, e.owner, e.owner_email, e.restores_enabled, e.identity INTO entry FROM snapback.directory_entry(request.community) e;
     IF NOT FOUND THEN
         RETURN 'the community no longer exists';
+    END IF;
+    IF NOT snapback.same_community(request.community, request.identity, request.requested_at, entry.identity) THEN
+        RETURN 'the community that the request was made for no longer exists';
     END IF;
     IF (entry.owner, entry.owner_email) IS DISTINCT FROM (request.requested_by, request.owner_email) THEN
         RETURN 'the community''s owner or the owner''s mail address has changed since the request';
@@ -64,6 +67,9 @@ BEGIN
         AND s.captured_at + settings.retention > clock_timestamp();
     IF NOT FOUND THEN
         RETURN 'the snapshot has expired';
+    END IF;
+    IF NOT EXISTS (SELECT FROM snapback.own_snapshots(request.community) s WHERE s.id = request.snapshot) THEN
+        RETURN 'the snapshot belongs to an earlier community';
     END IF;
     IF community_name IS NULL AND settings.require_community_name THEN
         RETURN 'the community''s name must be given';
@@ -91,8 +97,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     restore uuid;
 BEGIN
-    INSERT INTO snapback.restore_run AS r (community, snapshot, options, switches, request, state, started_at)
-    VALUES (community, snapshot, options, switches, request, state, CASE WHEN state = 'running' THEN clock_timestamp() END)
+    INSERT INTO snapback.restore_run AS r (community, identity, snapshot, options, switches, request, state, started_at)
+    VALUES (community, (SELECT e.identity FROM snapback.directory_entry(begin_restore.community) e), snapshot, options, switches, request, state, CASE WHEN state = 'running' THEN clock_timestamp() END)
     RETURNING r.id INTO restore;
     PERFORM snapback.announce('restore_' || state, community, request, restore, state,
         jsonb_build_object('snapshot', snapshot, 'options', options, 'switches', switches));
@@ -219,6 +225,7 @@ BEGIN
     ELSIF current_setting('transaction_read_only')::boolean THEN
         reason := 'a restore cannot be approved in a read-only transaction or on a standby server';
     ELSE
+        PERFORM snapback.note_departures();
         -- Of two approvals at once the later waits here, and then sees what the earlier has made of the request.
         SELECT r.* INTO wish FROM snapback.token t JOIN snapback.request r ON r.id = t.request
         WHERE t.sha256 = snapback.token_hash(approve_restore.token) FOR NO KEY UPDATE OF r;

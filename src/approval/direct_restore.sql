@@ -21,7 +21,7 @@ DECLARE
     run      uuid;
     note     text;
 BEGIN
-    PERFORM snapback.hold_extension();
+    PERFORM snapback.hold_extension(), snapback.note_departures();
     SELECT * INTO settings FROM snapback.approval_settings();
     PERFORM FROM snapback.directory_entry(restore.community);
     IF NOT FOUND THEN
@@ -58,7 +58,7 @@ DECLARE
     options  text[];
     run      uuid;
 BEGIN
-    PERFORM snapback.hold_extension();
+    PERFORM snapback.hold_extension(), snapback.note_departures();
     SELECT * INTO settings FROM snapback.approval_settings();
     SELECT r.* INTO done FROM snapback.restore_run r WHERE r.id = undo_restore.restore;
     IF NOT FOUND THEN
@@ -72,11 +72,12 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SB004', MESSAGE = format('the snapshot from before restore %s has expired', restore),
             HINT = 'A restore can be undone for as long as snapback.retention says.';
     END IF;
+    PERFORM snapback.own_snapshot(done.before_snapshot);
     options := snapback.check_options(done.options, done.before_snapshot);
     run := snapback.restore_at_once(done.community, done.before_snapshot, options, snapback.switches_to_undo(done.switches));
     RETURN QUERY SELECT t.* FROM snapback.restored_tables(run) t;
 END $$;
 COMMENT ON FUNCTION snapback.undo_restore(uuid) IS
     'For DBAs: put back what a restore replaced, from the before_restore snapshot it kept: the same options and, where it was of chosen rows only, the same rows; returns what was '
-    'changed, table by table. It is a restore itself, and can be undone. Errors: 42704 unknown restore, 55000 it has not restored anything, SB004 that snapshot has expired, SB005 a table of '
+    'changed, table by table. It is a restore itself, and can be undone. Errors: 42704 unknown restore, 55000 it has not restored anything, SB004 that snapshot has expired, SB008 it belongs to an earlier community with the same key, SB005 a table of '
     'these options is no longer protected, and whatever keeps a restore from being done';

@@ -51,9 +51,8 @@ COMMENT ON FUNCTION snapback.check_owner(text, text) IS
 CREATE FUNCTION snapback.check_snapshot(community text, snapshot uuid, retention interval, OUT id uuid, OUT captured_at timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    SELECT s.id, s.captured_at INTO id, captured_at FROM snapback.snapshot s
-    WHERE s.community = check_snapshot.community
-      AND CASE WHEN check_snapshot.snapshot IS NULL THEN s.kind <> 'before_restore' ELSE s.id = check_snapshot.snapshot END
+    SELECT s.id, s.captured_at INTO id, captured_at FROM snapback.own_snapshots(check_snapshot.community) s
+    WHERE CASE WHEN check_snapshot.snapshot IS NULL THEN s.kind <> 'before_restore' ELSE s.id = check_snapshot.snapshot END
     ORDER BY s.captured_at DESC LIMIT 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SB008',
@@ -238,6 +237,7 @@ DECLARE
 BEGIN
     SELECT * INTO settings FROM snapback.approval_settings();
     PERFORM snapback.check_mail_settings(settings.unusable), snapback.check_request_isolation();
+    PERFORM snapback.note_departures();
     community := snapback.acting_for('community', community, settings.community);
     requested_by := snapback.acting_for('account', requested_by, settings.account);
     mailbox := snapback.check_owner(community, requested_by);
@@ -249,8 +249,8 @@ BEGIN
     PERFORM snapback.supersede_request(community);
     status := 'pending';
     preview := snapback.preview_request(chosen.id, options, switches);
-    INSERT INTO snapback.request AS r (community, snapshot, options, coverage, skipped, switches, strict, preview, requested_by, owner_email, expires_at)
-    VALUES (request_restore.community, chosen.id, options, snapback.options_coverage(options), snapback.skipped_options(categories, chosen.id), request_restore.switches,
+    INSERT INTO snapback.request AS r (community, identity, snapshot, options, coverage, skipped, switches, strict, preview, requested_by, owner_email, expires_at)
+    VALUES (request_restore.community, (SELECT e.identity FROM snapback.directory_entry(request_restore.community) e), chosen.id, options, snapback.options_coverage(options), snapback.skipped_options(categories, chosen.id), request_restore.switches,
             request_restore.strict IS TRUE, preview, request_restore.requested_by, mailbox,
             least(clock_timestamp() + settings.request_ttl, chosen.captured_at + settings.retention))
     RETURNING r.id, r.expires_at INTO request, expires_at;

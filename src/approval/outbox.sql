@@ -131,7 +131,7 @@ CREATE FUNCTION snapback.mail_facts(mail uuid, OUT recipient text, OUT name text
     OUT expires_at text, OUT outcome text, OUT message text, OUT can_retry boolean, OUT is_strict boolean, OUT skipped text[], OUT notes text[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    SELECT r.owner_email, coalesce((SELECT e.name FROM snapback.directory_entry(r.community) e), r.community), r.requested_by,
+    SELECT r.owner_email, coalesce((SELECT e.name FROM snapback.directory_entry(r.community) e WHERE snapback.is_own_request(r)), r.community), r.requested_by,
            snapback.time_for_owners(s.captured_at), snapback.time_for_owners(r.expires_at), run.state, run.message,
            r.state = 'pending' AND r.expires_at > clock_timestamp() AND run.sqlstate IS DISTINCT FROM 'SB011', r.strict,
            ARRAY(SELECT snapback.option_label(o) || ': ' || snapback.skip_reason(o) FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place) ORDER BY k.place),

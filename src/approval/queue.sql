@@ -58,6 +58,7 @@ BEGIN
     IF mail_due > 0 THEN
         PERFORM snapback.start_worker('mail');
     END IF;
+    PERFORM snapback.note_departures();
 END $$;
 COMMENT ON FUNCTION snapback.process_queue() IS
-    'Run once a minute: ends requests whose time is up, marks restores whose worker is gone as interrupted, and starts workers for queued restores and due mail. Returns how many of each';
+    'Run once a minute: ends requests whose time is up, marks restores whose worker is gone as interrupted, starts workers for queued restores and due mail, and notes which communities have left the directory. Returns how many of each';

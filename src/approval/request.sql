@@ -3,6 +3,7 @@
 CREATE TABLE snapback.request (
     id           uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
     community    text        NOT NULL,
+    identity     text,
     snapshot     uuid        NOT NULL,
     options      text[]      NOT NULL CHECK (cardinality(options) > 0),
     coverage     jsonb,
@@ -23,7 +24,7 @@ CREATE TABLE snapback.request (
 CREATE UNIQUE INDEX request_pending ON snapback.request (community) WHERE state = 'pending';
 CREATE INDEX request_by_community ON snapback.request (community, requested_at);
 COMMENT ON TABLE snapback.request IS
-    'Wishes to restore, bound to community, snapshot, options, switches and the owner''s mailbox; states: docs/approval.md. coverage: what stood behind the options, as options_coverage() tells it; skipped: options that a category or * '
+    'Wishes to restore, bound to community, snapshot, options, switches and the owner''s mailbox; states: docs/approval.md. identity: the community''s, as in snapback.snapshot; coverage: what stood behind the options, as options_coverage() tells it; skipped: options that a category or * '
     'stood for and that the snapshot does not hold; preview: what would have been done when it was asked for, an object per table, as planned_tables() writes them; '
     'strict: whether a restore that would do anything else is refused';
 
@@ -140,6 +141,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION snapback.options_coverage(text[]) IS
     'What stands behind each of these options: the numbers of its tables, and which columns and rows of them. An option without any is left out';
+
+CREATE FUNCTION snapback.is_own_request(request snapback.request) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM snapback.directory_entry(request.community) e
+                   WHERE snapback.same_community(request.community, request.identity, request.requested_at, e.identity));
+END $$;
+COMMENT ON FUNCTION snapback.is_own_request(snapback.request) IS
+    'Whether the community that a request was made for is the one that the directory lists under its key now. Internal.';
 
 -- The state machine. Inserting is free, so that a dump can be loaded; changing is not.
 

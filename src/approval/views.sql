@@ -1,5 +1,6 @@
 -- Requests and restores as roles see them. Who may read the tables sees all of it; members of pg_monitor see all communities, but nothing
--- that names a person or quotes a row; a backend sees the community that the setting snapback.community names.
+-- that names a person or quotes a row; a backend sees the community that the setting snapback.community names,
+-- and nothing of an earlier one with the same key.
 
 CREATE VIEW snapback.requests WITH (security_barrier) AS
 SELECT r.id AS request, r.community, r.snapshot, r.options, CASE WHEN who.is_reader OR own THEN r.requested_by END AS requested_by,
@@ -7,10 +8,11 @@ SELECT r.id AS request, r.community, r.snapshot, r.options, CASE WHEN who.is_rea
        CASE WHEN r.state = 'pending' AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.state END AS state, r.ended_at,
        m.state AS mail, m.attempts AS mail_attempts, m.sent_at AS mailed_at, CASE WHEN who.is_reader THEN m.last_error END AS mail_error,
        r.skipped, CASE WHEN who.is_reader OR own THEN r.switches END AS switches, r.strict
-FROM (SELECT has_table_privilege('snapback.request'::regclass, 'SELECT') AS is_reader, pg_has_role('pg_monitor', 'USAGE') AS is_monitor,
-             nullif(current_setting('snapback.community', true), '') AS community OFFSET 0) who
+FROM (SELECT has_table_privilege('snapback.request'::regclass, 'SELECT') AS is_reader, pg_has_role('pg_monitor', 'USAGE') AS is_monitor OFFSET 0) who
+LEFT JOIN LATERAL snapback.acting_community(CASE WHEN NOT who.is_reader THEN nullif(current_setting('snapback.community', true), '') END) a ON true
 CROSS JOIN snapback.request r
-CROSS JOIN LATERAL (SELECT coalesce(r.community = who.community, false)) o (own)
+CROSS JOIN LATERAL (SELECT r.community IS NOT DISTINCT FROM a.community AND (r.identity IS NULL OR r.identity IS NOT DISTINCT FROM a.identity)
+                       AND (a.missed_at IS NULL OR r.requested_at > a.missed_at)) o (own)
 LEFT JOIN snapback.mail m ON m.request = r.id AND m.kind = 'approval'
 WHERE who.is_reader OR who.is_monitor OR own;
 COMMENT ON VIEW snapback.requests IS
@@ -22,10 +24,11 @@ CREATE VIEW snapback.restores WITH (security_barrier) AS
 SELECT r.id AS restore, r.community, r.snapshot, r.options, r.request, r.state, r.before_snapshot, r.requested_at, r.started_at, r.ended_at,
        r.sqlstate, CASE WHEN who.is_reader OR own THEN r.message END AS message, t.tables, t.inserted, t.updated, t.deleted, t.kept, t.returned, t.unlinked,
        t.taken, t.left_out, CASE WHEN who.is_reader OR own THEN r.switches END AS switches
-FROM (SELECT has_table_privilege('snapback.restore_run'::regclass, 'SELECT') AS is_reader, pg_has_role('pg_monitor', 'USAGE') AS is_monitor,
-             nullif(current_setting('snapback.community', true), '') AS community OFFSET 0) who
+FROM (SELECT has_table_privilege('snapback.restore_run'::regclass, 'SELECT') AS is_reader, pg_has_role('pg_monitor', 'USAGE') AS is_monitor OFFSET 0) who
+LEFT JOIN LATERAL snapback.acting_community(CASE WHEN NOT who.is_reader THEN nullif(current_setting('snapback.community', true), '') END) a ON true
 CROSS JOIN snapback.restore_run r
-CROSS JOIN LATERAL (SELECT coalesce(r.community = who.community, false)) o (own)
+CROSS JOIN LATERAL (SELECT r.community IS NOT DISTINCT FROM a.community AND (r.identity IS NULL OR r.identity IS NOT DISTINCT FROM a.identity)
+                       AND (a.missed_at IS NULL OR r.requested_at > a.missed_at)) o (own)
 CROSS JOIN LATERAL (SELECT count(*) AS tables, coalesce(sum(t.inserted), 0)::bigint AS inserted, coalesce(sum(t.updated), 0)::bigint AS updated,
                            coalesce(sum(t.deleted), 0)::bigint AS deleted, coalesce(sum(t.kept), 0)::bigint AS kept,
                            coalesce(sum(t.returned), 0)::bigint AS returned, coalesce(sum(t.unlinked), 0)::bigint AS unlinked,

@@ -1,5 +1,7 @@
 #include "catalog/directory.hpp"
 
+#include <unordered_map>
+
 #include "postgres/as_owner.hpp"
 #include "postgres/result_set.hpp"
 
@@ -12,6 +14,7 @@ struct Directory {
     Oid owner;
     std::string name; // qualified and quoted
     bool has_schema_name;
+    bool has_identity;
 };
 
 /// Find out which relation is the directory, and lock it so that its owner stays who it is.
@@ -25,8 +28,10 @@ Directory locked_directory(Query &query) {
         throw Error(sqlstate::object_not_in_state, "the directory of communities was dropped")
             .with_hint("Call snapback.set_directory() with the view that lists them now.");
     Oid owner = lock_and_get_owner(relation);
-    bool has_schema_name = call([&] { return get_attnum(relation, "schema_name") != InvalidAttrNumber; });
-    return {relation, owner, qualified_name(relation), has_schema_name};
+    auto has_column = [&](const char *name) {
+        return call([&] { return get_attnum(relation, name) != InvalidAttrNumber; });
+    };
+    return {relation, owner, qualified_name(relation), has_column("schema_name"), has_column("identity")};
 }
 
 /// Read a directory row; columns as `select_entries` names them.
@@ -39,13 +44,21 @@ DirectoryEntry entry_of(const Row &row, const Directory &directory) {
             row.optional_text(3),
             row.optional_text(4),
             !row.is_null(5) && row.boolean(5),
-            row.optional_text(6)};
+            row.optional_text(6),
+            row.optional_text(7)};
+}
+
+/// The expression for a row's identity. Where the column is NULL, that is an identity as well: only a directory without
+/// the column has none.
+std::string identity_of(const Directory &directory) {
+    return directory.has_identity ? "coalesce(d.identity::text, '')" : "NULL::text";
 }
 
 std::string select_entries(const Directory &directory) {
     return std::string("SELECT d.community::text, d.name::text, d.owner::text, d.owner_email::text,"
                        " d.restores_enabled::boolean, ") +
-           (directory.has_schema_name ? "d.schema_name::text" : "NULL::text") + " FROM " + directory.name + " d";
+           (directory.has_schema_name ? "d.schema_name::text" : "NULL::text") + ", " + identity_of(directory) +
+           " FROM " + directory.name + " d";
 }
 
 Error listed_twice(const std::string &community, const Directory &directory) {
@@ -61,7 +74,7 @@ Value text_or_null(const std::optional<std::string> &text) {
 void add_entry(ResultSet &result, const DirectoryEntry &entry) {
     result.add({Value::text(std::string_view(entry.community)), text_or_null(entry.name), text_or_null(entry.owner),
                 text_or_null(entry.owner_email), Value::boolean(entry.restores_enabled),
-                text_or_null(entry.schema_name)});
+                text_or_null(entry.schema_name), text_or_null(entry.identity)});
 }
 
 } // namespace
@@ -110,6 +123,53 @@ std::vector<std::string> communities() {
     return result;
 }
 
+namespace {
+
+std::vector<CommunityKey> read_keys(Query &query, const Directory &directory, std::span<const std::string> among) {
+    std::vector<Value> wanted;
+    if (!among.empty())
+        wanted.push_back(Value::text_array(among));
+    std::vector<CommunityKey> keys;
+    AsOwner as_owner(directory.owner);
+    query.stream("SELECT DISTINCT ON (1) d.community::text COLLATE \"C\", " + identity_of(directory) + " FROM " +
+                     directory.name + " d WHERE d.community::text IS NOT NULL" +
+                     (among.empty() ? "" : " AND d.community::text COLLATE \"C\" = ANY ($1)") + " ORDER BY 1, 2",
+                 wanted, [&](TupleTableSlot *slot) {
+                     call([&] { slot_getallattrs(slot); });
+                     std::optional<std::string> identity;
+                     if (!slot->tts_isnull[1])
+                         identity = string_from_varlena(slot->tts_values[1]);
+                     keys.push_back({string_from_varlena(slot->tts_values[0]), std::move(identity)});
+                 });
+    return keys;
+}
+
+} // namespace
+
+std::vector<CommunityKey> directory_keys(std::span<const std::string> among) {
+    Query query;
+    Directory directory = locked_directory(query);
+    return read_keys(query, directory, among);
+}
+
+std::vector<std::optional<std::string>> identities_of(std::span<const std::string> communities) {
+    Query query;
+    std::vector<std::optional<std::string>> result(communities.size());
+    if (query.run("SELECT FROM snapback.directory").empty())
+        return result;
+    Directory directory = locked_directory(query);
+    if (!directory.has_identity)
+        return result;
+    std::unordered_map<std::string, std::string> known;
+    for (CommunityKey &key : read_keys(query, directory, communities))
+        known.emplace(std::move(key.community), std::move(*key.identity));
+    for (std::size_t i = 0; i < communities.size(); i++) {
+        auto found = known.find(communities[i]);
+        result[i] = found == known.end() ? std::string() : found->second;
+    }
+    return result;
+}
+
 std::optional<TableColumn> community_key() {
     Query query;
     Directory directory = locked_directory(query);
@@ -132,6 +192,13 @@ SNAPBACK_FUNCTION(snapback_directory_entries) {
     ResultSet result(fcinfo);
     for (const DirectoryEntry &entry : directory_entries())
         add_entry(result, entry);
+    return Datum(0);
+}
+
+SNAPBACK_FUNCTION(snapback_directory_keys) {
+    ResultSet result(fcinfo);
+    for (const CommunityKey &key : directory_keys({}))
+        result.add({Value::text(std::string_view(key.community)), text_or_null(key.identity)});
     return Datum(0);
 }
 

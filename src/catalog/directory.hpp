@@ -12,6 +12,13 @@ struct DirectoryEntry {
     std::optional<std::string> owner_email;
     bool restores_enabled = false;
     std::optional<std::string> schema_name; // where each community has a schema of its own
+    std::optional<std::string> identity;    // where the directory has that column; its NULL reads as ''
+};
+
+/// What tells one community from another: its key, and where the directory has the column, its identity.
+struct CommunityKey {
+    std::string community;
+    std::optional<std::string> identity;
 };
 
 /// What the directory says of one community; nothing where it lists none of that name.
@@ -24,6 +31,14 @@ std::vector<DirectoryEntry> directory_entries();
 /// The communities alone, each once, in byte order. A row without a key costs a warning only, so that one bad row does
 /// not cost the others their snapshot.
 std::vector<std::string> communities();
+
+/// The keys and identities that the directory lists, as the active snapshot shows it: of these communities, or of all
+/// where none are named. A row without a key is skipped, and of a community that is listed twice one row counts.
+std::vector<CommunityKey> directory_keys(std::span<const std::string> among);
+
+/// The identity that each of these communities has in the directory, as the active snapshot shows it: '' for one that
+/// is not listed, and none for all where the directory has no such column.
+std::vector<std::optional<std::string>> identities_of(std::span<const std::string> communities);
 
 /// The table column that the directory's communities come from, and that foreign keys may refer to, if there is one.
 std::optional<TableColumn> community_key();

@@ -1,21 +1,28 @@
 -- The directory: a view of the DBA's that lists the communities. It is read as its owner, never with the extension's rights.
 
 CREATE FUNCTION snapback.directory_entry(key text)
-RETURNS TABLE (community text, name text, owner text, owner_email text, restores_enabled boolean, schema_name text)
+RETURNS TABLE (community text, name text, owner text, owner_email text, restores_enabled boolean, schema_name text, identity text)
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_directory_entry';
 COMMENT ON FUNCTION snapback.directory_entry(text) IS
     'What the directory says of one community; no row where it lists none of that name. restores_enabled is false where '
-    'the directory has NULL, schema_name NULL where it has no such column. 55000 where no directory is set, or the '
+    'the directory has NULL, schema_name and identity NULL where it has no such column; an identity that is NULL there is ''''. 55000 where no directory is set, or the '
     'community stands there twice';
 
 CREATE FUNCTION snapback.directory_entries()
-RETURNS TABLE (community text, name text, owner text, owner_email text, restores_enabled boolean, schema_name text)
+RETURNS TABLE (community text, name text, owner text, owner_email text, restores_enabled boolean, schema_name text, identity text)
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_directory_entries';
 COMMENT ON FUNCTION snapback.directory_entries() IS
     'The whole directory, in byte order of the communities. 55000 where none is set, where a community stands there twice, '
     'or where a row has no community';
+
+CREATE FUNCTION snapback.directory_keys() RETURNS TABLE (community text, identity text)
+LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'snapback_directory_keys';
+COMMENT ON FUNCTION snapback.directory_keys() IS
+    'What tells the communities of the directory apart: key and identity (null: it has no such column). A row without a community is skipped; of a '
+    'community that is listed twice one row is returned. 55000 where no directory is set. Internal.';
 
 CREATE FUNCTION snapback.communities() RETURNS SETOF text
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
@@ -57,7 +64,8 @@ BEGIN
                               ('owner',            NULL,                          true),
                               ('owner_email',      NULL,                          true),
                               ('restores_enabled', '{boolean}',                   true),
-                              ('schema_name',      '{name,text,"character varying"}', false)) v(column_name, types, required)
+                              ('schema_name',      '{name,text,"character varying"}', false),
+                              ('identity',         NULL,                          false)) v(column_name, types, required)
     LOOP
         SELECT CASE WHEN needed.types IS NULL
                       OR coalesce(nullif(t.typbasetype, 0), t.oid)::regtype = ANY (needed.types)
@@ -69,7 +77,7 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'undefined_column',
                 MESSAGE = format('the directory %s has no column "%s"', directory, needed.column_name),
                 HINT = 'A directory has the columns community, name, owner, owner_email and restores_enabled, '
-                       'and schema_name where each community has a schema of its own.';
+                       'and may have schema_name (the community''s own schema) and identity (what changes when a key is used again).';
         ELSIF found <> '' THEN
             RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
                 MESSAGE = format('column "%s" of the directory %s is of type %s', needed.column_name, directory, found),
@@ -79,6 +87,24 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback.check_directory_columns(regclass) IS
     'Refuses a directory that lacks a column (42703) or has one of the wrong type (42804), naming it';
+
+CREATE FUNCTION snapback.warn_of_disowned_snapshots() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found record;
+BEGIN
+    SELECT count(DISTINCT d.community) AS communities, min(d.community COLLATE "C") AS first INTO found
+    FROM snapback.disowned_snapshots() d WHERE d.noticed_at IS NULL;
+    IF found.communities > 0 THEN
+        RAISE WARNING USING MESSAGE = format('this directory does not list %s of the communities that have snapshots, or gives them another identity', found.communities),
+            DETAIL = format('The first of them is "%s".', found.first),
+            HINT = 'Their snapshots cannot be restored. If this is the wrong directory, set the right one, and call snapback.adopt_snapshots() for each community '
+                   'that health() names.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.warn_of_disowned_snapshots() IS
+    'A WARNING where snapshots belong to no community of the directory and that has not been noticed before. Internal.';
 
 CREATE FUNCTION snapback.set_directory(directory regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -110,9 +136,11 @@ BEGIN
     ON CONFLICT (single) DO UPDATE SET relation = EXCLUDED.relation;
     -- Read it once, so that what is wrong with its rows is said now and not at night.
     PERFORM FROM snapback.directory_entries();
+    PERFORM snapback.warn_of_disowned_snapshots();
 END $$;
 COMMENT ON FUNCTION snapback.set_directory(regclass) IS
     'Names the view or table with one row per community, in place of any named before. Its columns: community (any type), '
-    'name, owner, owner_email (any type that reads as text), restores_enabled boolean, and optionally schema_name. It is '
-    'read as its owner. 42703 or 42804 where a column is missing or of the wrong type, 42809 where it is no view or table, '
+    'name, owner, owner_email (any type that reads as text), restores_enabled boolean, and optionally schema_name and identity '
+    '(any type: what changes when another community gets the same key, such as its creation time). It is '
+    'read as its owner. A WARNING says which communities with snapshots it does not list. 42703 or 42804 where a column is missing or of the wrong type, 42809 where it is no view or table, '
     '55000 where a community stands there twice or a row has none';

@@ -9,7 +9,7 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA snapback FROM PUBLIC;
 GRANT USAGE ON SCHEMA snapback TO pg_monitor;
 GRANT SELECT ON snapback.protection, snapback.snapshots, snapback.requests, snapback.restores, snapback.restore_progress TO pg_monitor;
 GRANT EXECUTE ON FUNCTION snapback.health(), snapback.health_for_monitors(), snapback.retention(), snapback.protection_of_tables(),
-    snapback.own_restore_activity() TO pg_monitor;
+    snapback.own_restore_activity(), snapback.disowned_snapshots(), snapback.acting_community(text) TO pg_monitor;
 
 DO $$
 DECLARE

@@ -7,7 +7,7 @@ AS $$
     FROM pg_proc p
     WHERE p.pronamespace = 'snapback'::regnamespace
       AND p.proname IN ('list_snapshots', 'snapshot_contents', 'preview_restore', 'diff_rows', 'request_restore', 'describe_request',
-                        'approve_restore', 'cancel_request', 'is_locked', 'own_restore_activity')
+                        'approve_restore', 'cancel_request', 'is_locked', 'own_restore_activity', 'acting_community')
     ORDER BY p.proname, p.oid
 $$;
 COMMENT ON FUNCTION snapback.backend_functions() IS 'The functions that a backend may call';

@@ -52,6 +52,19 @@ std::uint64_t LiveRows::visit(const ProtectedTable &table, const RelationShape &
     return rows;
 }
 
+namespace {
+
+/// Begin the capture under a snapshot of now: the caller's is older than the wait for the community's lock.
+Capture begin_capture(const std::string &community, const std::string &restore) {
+    SnapshotScope snapshot;
+    return Capture({{community}, "before_restore", "before restore " + restore, GetCurrentTimestamp()});
+}
+
+} // namespace
+
+BeforeRestore::BeforeRestore(const std::string &community, const std::string &restore)
+    : capture_(begin_capture(community, restore)), chunks_(community) {}
+
 std::uint64_t BeforeRestore::visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) {
     hold_guard(live.relation);
     hold_rows(table, live.relation);

@@ -45,8 +45,7 @@ private:
 /// community's lock makes one instant of them.
 class BeforeRestore : public CurrentRows {
 public:
-    BeforeRestore(const std::string &community, const std::string &restore)
-        : capture_({{community}, "before_restore", "before restore " + restore}), chunks_(community) {}
+    BeforeRestore(const std::string &community, const std::string &restore);
     std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) override;
     bool are_to_be_written() const override { return true; }
     /// Store the snapshot; return its id.

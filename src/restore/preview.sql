@@ -21,6 +21,7 @@ DECLARE
     missing text[];
 BEGIN
     SELECT * INTO settings FROM snapback.approval_settings();
+    PERFORM snapback.note_departures();
     community := snapback.acting_for('community', community, settings.community);
     SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
     RETURN QUERY SELECT p.relation, p.options, p.inserts, p.updates, p.deletes, p.leaves, p.kept, p.returned, p.unlinked, p.taken, p.left_out,
@@ -59,6 +60,7 @@ DECLARE
     chosen record;
 BEGIN
     SELECT * INTO settings FROM snapback.approval_settings();
+    PERFORM snapback.note_departures();
     community := snapback.acting_for('community', community, settings.community);
     SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
     RETURN QUERY SELECT p.* FROM snapback.plan_rows(chosen.id, snapback.check_options(ARRAY[option], chosen.id), switches) p;

@@ -39,14 +39,24 @@ Run read_run(const std::string &id) {
     return {id, rows[0].text(1), rows[0].text(2), rows[0].text_array(3), read_terms(rows[0].value(4))};
 }
 
+/// Refuse a snapshot of another community, be it one that had the same key before.
+void require_own_snapshot(const Run &run) {
+    Query query;
+    if (query
+            .run("SELECT FROM snapback.own_snapshots($1) s WHERE s.id = $2",
+                 {Value::text(run.community), Value::uuid(run.snapshot)})
+            .empty())
+        throw Error(sqlstate::unknown_snapshot, "snapshot " + run.snapshot + " is not of community " + run.community)
+            .with_hint("snapback.list_snapshots() lists those that can be restored.");
+}
+
 /// Keep the snapshot from being swept while it is in use, and refuse one that is older than the retention.
 Manifest hold_snapshot(const Run &run) {
     hold_store();
     Query query;
     query.run("SELECT FROM snapback.snapshot WHERE id = $1 FOR KEY SHARE", {Value::uuid(run.snapshot)});
     Manifest manifest = read_manifest(run.snapshot);
-    if (manifest.community != run.community)
-        throw Error(sqlstate::unknown_snapshot, "snapshot " + run.snapshot + " is not of community " + run.community);
+    require_own_snapshot(run);
     if (manifest.captured_at + settings().retention_seconds * std::int64_t{1'000'000} <= GetCurrentTimestamp())
         throw Error(sqlstate::snapshot_expired, "snapshot " + run.snapshot + " has expired")
             .with_hint("snapback.list_snapshots() lists those that can be restored.");
@@ -133,6 +143,7 @@ void perform(const Run &run) {
     write(query, plan, progress);
     raise_sequences(query, plan);
     check_result(plan);
+    require_own_snapshot(run);
     report(query, run, plan, before);
     advance_restore_epoch(run.community);
 }

@@ -3,6 +3,7 @@
 CREATE TABLE snapback.restore_run (
     id              uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
     community       text        NOT NULL,
+    identity        text,
     snapshot        uuid        NOT NULL,
     options         text[]      NOT NULL CHECK (cardinality(options) > 0),
     switches        jsonb,
@@ -21,7 +22,7 @@ CREATE TABLE snapback.restore_run (
     CHECK ((state IN ('failed', 'interrupted')) = (message IS NOT NULL))
 );
 CREATE INDEX ON snapback.restore_run (community, requested_at);
-COMMENT ON TABLE snapback.restore_run IS 'One row per restore: asked for by an approved request, or by a DBA (request is null). changed: where a strict request '
+COMMENT ON TABLE snapback.restore_run IS 'One row per restore: asked for by an approved request, or by a DBA (request is null). identity: the community''s, as in snapback.snapshot; changed: where a strict request '
     'was refused (SB011), the plan as it was then';
 
 CREATE TABLE snapback.restore_table (

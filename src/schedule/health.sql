@@ -46,7 +46,8 @@ AS $$
     SELECT 'capture', c, CASE WHEN s.newest IS NULL THEN 'never captured' ELSE format('last captured %s ago', clock_timestamp() - s.newest) END,
            'run CALL snapback.capture_all(), and see whether snapback.schedule() is in force'
     FROM snapback.communities() AS c
-    CROSS JOIN LATERAL (SELECT max(n.captured_at) AS newest FROM snapback.snapshot n WHERE n.community = c AND n.kind <> 'before_restore') s
+    CROSS JOIN LATERAL (SELECT max(n.captured_at) AS newest FROM snapback.snapshot n WHERE n.community = c AND n.kind <> 'before_restore'
+                          AND n.id NOT IN (SELECT d.id FROM snapback.disowned_snapshots() d)) s
     WHERE s.newest IS NULL OR s.newest < clock_timestamp() - interval '26 hours'
 $$;
 COMMENT ON FUNCTION snapback.health_of_communities() IS 'What health() says of tables and communities. Fails where the directory cannot be read. Internal.';
@@ -89,6 +90,21 @@ $$;
 COMMENT ON FUNCTION snapback.settings_against_jobs() IS
     'Settings of this database, or of superusers, with which the jobs of pg_cron cannot work, and what takes each back. Workers of the extension are not concerned: they start with the server''s settings. Internal.';
 
+CREATE FUNCTION snapback.health_of_ownership() RETURNS TABLE (concern text, subject text, problem text, hint text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'disowned', d.community,
+           CASE WHEN count(*) = 1 THEN '1 snapshot ' ELSE format('%s snapshots ', count(*)) END
+           || CASE WHEN d.is_listed IS NOT TRUE THEN 'of a community that is not in the directory'
+                   WHEN count(d.noticed_at) = 0 THEN 'with another identity than the directory has for this key'
+                   ELSE 'of an earlier community with this key' END
+           || coalesce(' (noticed at ' || min(d.noticed_at) || ')', ''),
+           format('SELECT snapback.forget(%L%s) erases them; if it is the same community, %sSELECT snapback.adopt_snapshots(%L)', d.community,
+                  CASE WHEN d.is_listed THEN ', former_only => true' END, CASE WHEN d.is_listed IS NOT TRUE THEN 'put it back into the directory and run ' END, d.community)
+    FROM snapback.disowned_snapshots() d GROUP BY d.community, d.is_listed
+$$;
+COMMENT ON FUNCTION snapback.health_of_ownership() IS 'What health() says of snapshots that belong to no community. Internal.';
+
 CREATE FUNCTION snapback.health_checks(quote_rows boolean) RETURNS TABLE (concern text, subject text, problem text, hint text)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -96,6 +112,7 @@ DECLARE
     unreadable text := snapback.directory_problem(quote_rows);
     stuck constant text := 'run SELECT snapback.process_queue(); if that does not help, look for free background workers (max_worker_processes), snapback.schedule() and errors in the server''s log';
 BEGIN
+    PERFORM snapback.note_departures();
     IF unreadable IS NOT NULL THEN
         RETURN QUERY SELECT 'directory', coalesce((SELECT d.relation::text FROM snapback.directory d), 'none'), unreadable,
                             'restores are refused and captures may fail until SELECT snapback.set_directory() accepts it';
@@ -107,6 +124,7 @@ BEGIN
             RAISE;
         END IF;
     END;
+    RETURN QUERY SELECT * FROM snapback.health_of_ownership();
     RETURN QUERY
     SELECT 'capture', f.community, format('capture failed at %s: %s', f.failed_at, CASE WHEN shown THEN f.message ELSE 'SQLSTATE ' || f.sqlstate END),
            CASE WHEN shown THEN concat_ws(' ', f.hint, '(SQLSTATE ' || f.sqlstate || ')') ELSE 'see the table snapback.capture_failure' END
@@ -171,5 +189,5 @@ $$;
 COMMENT ON FUNCTION snapback.health() IS
     'One row for each thing that somebody should look at: a directory that cannot be read, guards that are missing, event triggers that are disabled, tables that nobody protects, options that cover no table, rows that belong to no community, communities whose newest snapshot '
     'is older than 26 hours, captures, mails and restores that failed or that nobody works on, settings with which scheduled jobs cannot work, '
-    'snapshots and records that were not swept. No row: all is well. Members of pg_monitor may call it; '
+    'snapshots that belong to no community, snapshots and records that were not swept. No row: all is well. Members of pg_monitor may call it; '
     'they get the SQLSTATE instead of a message that may quote a row or a mail address';

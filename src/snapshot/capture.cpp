@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "catalog/column_names.hpp"
+#include "catalog/directory.hpp"
 #include "core/chunk.hpp"
 #include "postgres/snapshot_scope.hpp"
 #include "postgres/spill_file.hpp"
@@ -49,9 +50,15 @@ Capture::Capture(CaptureOrder order)
       chunks_(order_.communities, [this](std::uint32_t community, std::uint32_t table, const Digest &digest) {
           manifests_[community].tables[table].chunks.append(digest.view());
       }) {
-    TimestampTz now = GetCurrentTimestamp();
-    for (const std::string &community : order_.communities)
-        manifests_.push_back({new_uuid(), community, now, order_.kind, order_.label, {}});
+    std::vector<std::optional<std::string>> identities = identities_of(order_.communities);
+    for (std::size_t i = 0; i < order_.communities.size(); i++)
+        manifests_.push_back({new_uuid(),
+                              order_.communities[i],
+                              std::move(identities[i]),
+                              order_.captured_at,
+                              order_.kind,
+                              order_.label,
+                              {}});
 }
 
 Digest Capture::remember(const Shape &shape) {
@@ -140,16 +147,30 @@ void hold_rows_of(std::span<const std::string> communities, const ProtectedTable
         hold_rows(table, relation_of(table, community));
 }
 
+/// A time that is not after that of the MVCC snapshot which will be taken next: whoever was missing from the directory
+/// later than this may be another community by now. One transaction gets no time twice.
+TimestampTz time_of_next_snapshot() {
+    if (!IsolationUsesXactSnapshot())
+        return GetCurrentTimestamp();
+    static TimestampTz begun = 0;
+    static TimestampTz given = 0;
+    TimestampTz start = GetCurrentTransactionStartTimestamp();
+    given = start == begun ? given + 1 : start;
+    begun = start;
+    return given;
+}
+
 } // namespace
 
-std::vector<Manifest> capture(const CaptureOrder &order) {
+std::vector<Manifest> capture(CaptureOrder order) {
     hold_store();
     note_pending_renames();
     std::vector<ProtectedTable> tables = protected_tables();
     for (const ProtectedTable &table : tables)
         hold_rows_of(order.communities, table);
+    order.captured_at = time_of_next_snapshot();
     SnapshotScope snapshot;
-    Capture capture(order);
+    Capture capture(std::move(order));
     for (const ProtectedTable &table : tables)
         capture.add(table);
     return capture.finish();

@@ -12,9 +12,11 @@ struct CaptureOrder {
     std::vector<std::string> communities;
     std::string kind; // scheduled, manual, before_restore
     std::optional<std::string> label;
+    TimestampTz captured_at = 0;
 };
 
-/// A capture under way, in the calling transaction: table by table, under the active snapshot.
+/// A capture under way, in the calling transaction: table by table, under the active snapshot. It is made under the
+/// active snapshot as well, which says whose the rows are.
 class Capture {
 public:
     explicit Capture(CaptureOrder order);
@@ -49,6 +51,6 @@ private:
 
 /// Capture every protected table of these communities under one MVCC snapshot, store what is new and return their
 /// manifests, in the same order. All of it is part of the calling transaction.
-std::vector<Manifest> capture(const CaptureOrder &order);
+std::vector<Manifest> capture(CaptureOrder order);
 
 } // namespace snapback

@@ -22,6 +22,8 @@ COMMENT ON FUNCTION snapback.check_protection() IS '55000 where no table is prot
 CREATE FUNCTION snapback.capture(community text, label text DEFAULT NULL) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    captured uuid;
 BEGIN
     PERFORM snapback.hold_extension();
     IF NOT EXISTS (SELECT FROM snapback.directory_entry(capture.community)) THEN
@@ -29,7 +31,9 @@ BEGIN
             HINT = 'It goes by what the directory has in its column community: SELECT * FROM snapback.communities().';
     END IF;
     PERFORM snapback.check_protection();
-    RETURN (snapback.capture_batch(ARRAY[capture.community], 'manual', coalesce(capture.label, '')))[1];
+    captured := (snapback.capture_batch(ARRAY[capture.community], 'manual', coalesce(capture.label, '')))[1];
+    PERFORM snapback.note_departures();
+    RETURN captured;
 END
 $$;
 COMMENT ON FUNCTION snapback.capture(text, text) IS
@@ -78,10 +82,12 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'batch must be at least 1 community';
     END IF;
     PERFORM snapback.check_protection();
+    PERFORM snapback.note_departures();
     everyone := ARRAY(SELECT c FROM snapback.communities() AS c ORDER BY c COLLATE "C");
     WHILE lowest <= cardinality(everyone) LOOP
         highest := least(lowest + batch - 1, cardinality(everyone));
         captured := captured + snapback.capture_some(everyone[lowest:highest]);
+        PERFORM snapback.note_departures();
         COMMIT;
         SET LOCAL search_path = pg_catalog, pg_temp;
         PERFORM snapback.hold_extension();
@@ -98,5 +104,6 @@ END
 $$;
 COMMENT ON PROCEDURE snapback.capture_all(integer) IS
     'Capture every community of the directory, so many at a time, and commit after each batch. A community that fails is '
-    'recorded in snapback.capture_failure and costs the others nothing. Progress is reported with INFO messages. Errors: SB013, at the end, where every community failed, so that pg_cron counts '
+    'recorded in snapback.capture_failure and costs the others nothing. Communities that have left the directory are noted: '
+    'their snapshots belong to nobody from then on. Progress is reported with INFO messages. Errors: SB013, at the end, where every community failed, so that pg_cron counts '
     'the job as failed; 55000 no table is protected; 22023 batch is less than 1.';

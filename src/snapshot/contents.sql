@@ -5,7 +5,7 @@ CREATE FUNCTION snapback.retention() RETURNS interval
     AS 'MODULE_PATHNAME', 'snapback_retention';
 COMMENT ON FUNCTION snapback.retention() IS 'How long a snapshot can be restored: the setting snapback.retention';
 
-CREATE VIEW snapback.snapshots AS
+CREATE VIEW snapback.kept_snapshots AS
 SELECT s.id, s.community, s.captured_at, s.captured_at + r.retention AS expires_at, s.kind, s.label,
        CASE WHEN s.captured_at + r.retention <= clock_timestamp() THEN 'expired' ELSE 'complete' END AS status,
        t.rows, t.size, d.restores
@@ -15,9 +15,16 @@ CROSS JOIN LATERAL (SELECT coalesce(sum(m.rows), 0)::bigint AS rows, coalesce(su
                     FROM snapback.snapshot_table m WHERE m.snapshot = s.id) t
 CROSS JOIN LATERAL (SELECT count(*) AS restores FROM snapback.restore_run u
                     WHERE u.snapshot = s.id AND u.community = s.community AND u.state = 'restored') d;
+COMMENT ON VIEW snapback.kept_snapshots IS 'The view snapback.snapshots, but that it does not ask whose they are. Internal.';
+
+CREATE VIEW snapback.snapshots AS
+SELECT k.id, k.community, k.captured_at, k.expires_at, k.kind, k.label,
+       CASE WHEN k.status = 'complete' AND d.id IS NOT NULL THEN 'disowned' ELSE k.status END AS status, k.rows, k.size, k.restores
+FROM snapback.kept_snapshots k LEFT JOIN snapback.disowned_snapshots() d ON d.id = k.id;
 COMMENT ON VIEW snapback.snapshots IS
     'Every snapshot that is kept: rows, size in bytes before compression, and how many restores were made from it. '
-    'An expired one can no longer be restored and goes with the next snapback.expire()';
+    'An expired one can no longer be restored and goes with the next snapback.expire(). A disowned one belongs to no community: its own is missing from the '
+    'directory, or was missing since, or the directory has another identity for it; snapback.adopt_snapshots() or snapback.forget() settles that';
 
 CREATE FUNCTION snapback.list_snapshots(community text DEFAULT NULL)
     RETURNS TABLE (id uuid, captured_at timestamptz, expires_at timestamptz, kind text, label text, status text,
@@ -29,12 +36,13 @@ DECLARE
 BEGIN
     SELECT * INTO settings FROM snapback.approval_settings();
     community := snapback.acting_for('community', community, settings.community);
-    RETURN QUERY SELECT s.id, s.captured_at, s.expires_at, s.kind, s.label, s.status, s.rows, s.size, s.restores
-                 FROM snapback.snapshots s WHERE s.community = list_snapshots.community ORDER BY s.captured_at DESC, s.id;
+    RETURN QUERY SELECT k.id, k.captured_at, k.expires_at, k.kind, k.label, k.status, k.rows, k.size, k.restores
+                 FROM snapback.own_snapshots(list_snapshots.community) s JOIN snapback.kept_snapshots k ON k.id = s.id
+                 ORDER BY k.captured_at DESC, k.id;
 END
 $$;
 COMMENT ON FUNCTION snapback.list_snapshots(text) IS
-    'A community''s snapshots, newest first; size is in bytes before compression. Null: the community of the setting snapback.community, '
+    'A community''s snapshots, newest first; size is in bytes before compression. Those of an earlier community with the same key are not among them. Null: the community of the setting snapback.community, '
     'which a backend sets with SET LOCAL (a pooler in transaction mode passes what plain SET sets on to the next client). '
     'Errors: 42501 the session acts for another, 22023 no community is given';
 
@@ -65,12 +73,12 @@ COMMENT ON FUNCTION snapback.protected_table_id(regclass) IS 'A protected table'
 CREATE FUNCTION snapback.snapshot_rows(snapshot uuid, relation regclass) RETURNS SETOF jsonb
     LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT snapback.stored_rows(snapshot_rows.snapshot, snapback.protected_table_id(snapshot_rows.relation))
+    SELECT snapback.stored_rows(snapback.own_snapshot(snapshot_rows.snapshot), snapback.protected_table_id(snapshot_rows.relation))
 $$;
 COMMENT ON FUNCTION snapback.snapshot_rows(uuid, regclass) IS
     'The rows of one table in a snapshot, in key order, as jsonb objects. A value that jsonb cannot hold is a string of its text. Of a row of more than 32 MB, '
     'each value that takes more than 32 MB divided by the number of columns is a string: the first 1000 bytes of its text, and then '
-    '"... [N bytes, SHA-256 H]", N and H being those of the whole text, of a bytea those of its bytes. Errors: SB008 unknown snapshot, 42704 not a protected table, XX001 damaged';
+    '"... [N bytes, SHA-256 H]", N and H being those of the whole text, of a bytea those of its bytes. Errors: SB008 unknown snapshot, or one that belongs to no community, 42704 not a protected table, XX001 damaged';
 
 CREATE FUNCTION snapback.covered_rows(snapshot uuid, table_id integer, filter text) RETURNS bigint
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
@@ -129,11 +137,12 @@ CREATE FUNCTION snapback.snapshot_contents(snapshot uuid)
 AS $$
 DECLARE
     settings record;
+    owner    text := (SELECT s.community FROM snapback.snapshot s WHERE s.id = snapshot_contents.snapshot);
 BEGIN
     SELECT * INTO settings FROM snapback.approval_settings();
-    -- A snapshot of a community that the session does not act for is as good as none.
-    IF settings.community = '' OR EXISTS (SELECT FROM snapback.snapshot s WHERE s.id = snapshot_contents.snapshot AND s.community = settings.community)
-       OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user) THEN
+    -- A snapshot of a community that the session does not act for is as good as none, and so is one of an earlier community.
+    IF (settings.community IN ('', owner) OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user))
+       AND EXISTS (SELECT FROM snapback.own_snapshots(owner) o WHERE o.id = snapshot_contents.snapshot) THEN
         RETURN QUERY SELECT c.* FROM snapback.contents_of(snapshot) c;
     END IF;
 END
@@ -141,7 +150,7 @@ $$;
 COMMENT ON FUNCTION snapback.snapshot_contents(uuid) IS
     'What a snapshot holds of each option: tables, rows that the option covers (of an option with a filter those that meet it), and bytes of those tables before compression, whole tables also where '
     'the option covers some of their rows or columns. '
-    'Tables under several options count under each; rows is null where a filter cannot be asked any more. No row for a snapshot of another community than the setting snapback.community names';
+    'Tables under several options count under each; rows is null where a filter cannot be asked any more. No row for a snapshot of another community than the setting snapback.community names, or of an earlier community with the same key';
 
 CREATE FUNCTION snapback.verify(snapshot uuid DEFAULT NULL)
     RETURNS TABLE (faulty uuid, relation text, fault text)

@@ -75,10 +75,12 @@ BEGIN
     DELETE FROM snapback.known_labels k WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = k.type);
     DELETE FROM snapback.label_rename r WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = r.type);
     DELETE FROM snapback.capture_failure f WHERE f.failed_at + snapback.retention() <= clock_timestamp();
+    DELETE FROM snapback.departure d
+    WHERE NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.community = d.community AND s.captured_at <= d.noticed_at);
     PERFORM snapback.prune_record();
 END
 $$;
-COMMENT ON FUNCTION snapback.prune() IS 'Delete what is remembered of tables and types that are gone, failed captures after snapback.retention, and the record as prune_record() does. Internal.';
+COMMENT ON FUNCTION snapback.prune() IS 'Delete what is remembered of tables and types that are gone, failed captures after snapback.retention, departures that no snapshot is older than, and the record as prune_record() does. Internal.';
 
 CREATE FUNCTION snapback.expire(OUT snapshots bigint, OUT chunks bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -149,30 +151,52 @@ COMMENT ON PROCEDURE snapback.expire_all(interval) IS
     'patience: how long to wait for a capture or a restore that is under way, before what is left is left to the next call, with a WARNING. Progress is reported with INFO messages. '
     'Errors: 22023 patience is null or negative, 2D000 in a transaction block';
 
-CREATE FUNCTION snapback.forget(community text, OUT snapshots bigint, OUT chunks bigint)
+CREATE FUNCTION snapback.forget(community text, OUT snapshots bigint, OUT chunks bigint, former_only boolean DEFAULT false)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    everything   boolean := former_only IS NOT TRUE;
+    left_at      timestamptz; -- when a community with this key was last missing from the directory
+    identity_now text;       -- of the community that has the key
+    of_former    uuid[];      -- snapshots
+    wishes       uuid[];
+    runs         uuid[];
 BEGIN
     IF forget.community IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'name the community to forget';
     END IF;
+    PERFORM snapback.note_departures();
     -- Whoever is at work for the community has one of these rows, and may come to wait for the store.
     PERFORM FROM snapback.restore_run r WHERE r.community = forget.community FOR UPDATE;
     PERFORM FROM snapback.request r WHERE r.community = forget.community FOR UPDATE;
     PERFORM snapback.lock_store(true);
-    DELETE FROM snapback.mail m USING snapback.request r WHERE r.id = m.request AND r.community = forget.community;
-    DELETE FROM snapback.request r WHERE r.community = forget.community;
-    DELETE FROM snapback.restore_run r WHERE r.community = forget.community;
-    DELETE FROM snapback.audit a WHERE a.community = forget.community;
-    DELETE FROM snapback.capture_failure f WHERE f.community = forget.community;
-    DELETE FROM snapback.restore_epoch e WHERE e.community = forget.community;
+    left_at := (SELECT max(d.noticed_at) FROM snapback.departure d WHERE d.community = forget.community);
+    IF former_only THEN
+        identity_now := (SELECT e.identity FROM snapback.directory_entry(forget.community) e);
+    END IF;
+    of_former := ARRAY(SELECT d.id FROM snapback.disowned_snapshots() d WHERE d.community = forget.community);
+    wishes := ARRAY(SELECT r.id FROM snapback.request r WHERE r.community = forget.community
+                    AND (everything OR r.snapshot = ANY (of_former) OR NOT snapback.is_own_request(r)));
+    runs := ARRAY(SELECT r.id FROM snapback.restore_run r WHERE r.community = forget.community
+                  AND (everything OR r.snapshot = ANY (of_former) OR r.request = ANY (wishes)
+                       OR NOT snapback.same_community(r.community, r.identity, r.requested_at, identity_now)));
+    DELETE FROM snapback.audit a
+    WHERE a.community = forget.community AND (everything OR a.request = ANY (wishes) OR a.restore = ANY (runs) OR a.at <= left_at);
+    DELETE FROM snapback.capture_failure f WHERE f.community = forget.community AND (everything OR f.failed_at <= left_at);
+    DELETE FROM snapback.mail m WHERE m.request = ANY (wishes);
+    DELETE FROM snapback.request r WHERE r.id = ANY (wishes);
+    DELETE FROM snapback.restore_run r WHERE r.id = ANY (runs);
+    DELETE FROM snapback.restore_epoch e WHERE e.community = forget.community AND everything;
+    DELETE FROM snapback.departure d WHERE d.community = forget.community;
     SELECT d.snapshots, d.chunks INTO snapshots, chunks
-    FROM snapback.delete_snapshots(ARRAY(SELECT s.id FROM snapback.snapshot s WHERE s.community = forget.community)) d;
+    FROM snapback.delete_snapshots(ARRAY(SELECT s.id FROM snapback.snapshot s
+                                         WHERE s.community = forget.community AND (everything OR s.id = ANY (of_former)))) d;
     chunks := chunks + snapback.sweep(ARRAY[forget.community]);
 END
 $$;
-COMMENT ON FUNCTION snapback.forget(text) IS
-    'Erase all that is kept of a community: snapshots, requests, restores, mail and the record of them. Waits for captures and restores to end. '
+COMMENT ON FUNCTION snapback.forget(text, boolean) IS
+    'Erase all that is kept of a community: snapshots, requests, restores, mail and the record of them. To be called when a community is deleted. Waits for captures and restores to end. '
+    'former_only: leave what belongs to the community that the directory lists under this key now, and erase what was kept of earlier ones. '
     'Returns how many snapshots and chunks went; zero for a community that nothing is kept of';
 
 CREATE FUNCTION snapback.strike(community text, table_id integer, keys text) RETURNS bigint

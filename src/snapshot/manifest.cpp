@@ -140,26 +140,33 @@ private:
 };
 
 void write_heads(std::span<const Manifest> manifests) {
-    std::vector<std::string> ids, communities, kinds, labels, digests;
+    std::vector<std::string> ids, communities, kinds, labels, digests, identities;
+    std::vector<std::int32_t> identified; // 1 where the snapshot has an identity, which may be empty
     std::vector<std::int64_t> instants;
     for (const Manifest &manifest : manifests) {
         call([] { CHECK_FOR_INTERRUPTS(); });
         ids.push_back(manifest.id);
         communities.push_back(manifest.community);
+        identities.push_back(manifest.identity.value_or(""));
+        identified.push_back(manifest.identity ? 1 : 0);
         kinds.push_back(manifest.kind);
         labels.push_back(manifest.label.value_or(""));
         instants.push_back(manifest.captured_at);
         digests.emplace_back(manifest.digest().view());
     }
     Query query;
-    query.run("INSERT INTO snapback.snapshot (id, community, captured_at, kind, label, manifest_sha256, table_set)"
-              " SELECT id::uuid, community, at, kind, NULLIF(label, ''), digest, table_set::uuid"
-              " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
-              "pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7))"
-              " AS s(id, community, at, kind, label, digest, table_set)",
-              {Value::text_array(ids), Value::text_array(communities), Value::timestamptz_array(instants),
-               Value::text_array(kinds), Value::text_array(labels), Value::bytea_array(digests),
-               Value::text_array(TableSets(manifests).ids())});
+    query.run(
+        "INSERT INTO snapback.snapshot (id, community, identity, captured_at, kind, label, manifest_sha256, table_set)"
+        " SELECT id::uuid, community, CASE identified WHEN 1 THEN identity END, at, kind, NULLIF(label, ''), digest,"
+        " table_set::uuid"
+        " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
+        "pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7), "
+        "pg_catalog.unnest($8), pg_catalog.unnest($9))"
+        " AS s(id, community, at, kind, label, digest, table_set, identity, identified)",
+        {Value::text_array(ids), Value::text_array(communities), Value::timestamptz_array(instants),
+         Value::text_array(kinds), Value::text_array(labels), Value::bytea_array(digests),
+         Value::text_array(TableSets(manifests).ids()), Value::text_array(identities),
+         Value::integer_array(identified)});
 }
 
 /// Store what the tables hold. Those without rows are in the table set alone.
@@ -218,14 +225,20 @@ void write_manifests(std::span<const Manifest> manifests, const std::map<Digest,
 
 Manifest read_manifest(const std::string &snapshot) {
     Query query;
-    Rows head = query.run_kept("SELECT id, community, captured_at, kind, label, manifest_sha256 FROM snapback.snapshot"
-                               " WHERE id = $1",
-                               {Value::uuid(snapshot)});
+    Rows head = query.run_kept(
+        "SELECT id, community, captured_at, kind, label, manifest_sha256, identity FROM snapback.snapshot"
+        " WHERE id = $1",
+        {Value::uuid(snapshot)});
     if (head.empty())
         throw Error(sqlstate::unknown_snapshot, "snapshot " + snapshot + " does not exist")
             .with_hint("snapback.list_snapshots() lists the snapshots of a community.");
-    Manifest manifest{head[0].text(1), head[0].text(2),          head[0].timestamptz(3),
-                      head[0].text(4), head[0].optional_text(5), {}};
+    Manifest manifest{head[0].text(1),
+                      head[0].text(2),
+                      head[0].optional_text(7),
+                      head[0].timestamptz(3),
+                      head[0].text(4),
+                      head[0].optional_text(5),
+                      {}};
     Digest expected = Digest::from_bytes(head[0].bytes(6));
     for (Row row : query.run_kept("SELECT table_id, shape, rows, bytes, chunks FROM snapback.manifest"
                                   " WHERE snapshot = $1 ORDER BY table_id",

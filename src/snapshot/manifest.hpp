@@ -31,7 +31,8 @@ struct ManifestTable {
 struct Manifest {
     std::string id{};
     std::string community{};
-    TimestampTz captured_at = 0; // microseconds since 2000-01-01 00:00 UTC
+    std::optional<std::string> identity{}; // that the directory had; not hashed, since adopt_snapshots() changes it
+    TimestampTz captured_at = 0;           // microseconds since 2000-01-01 00:00 UTC
     std::string kind{};
     std::optional<std::string> label{};
     std::vector<ManifestTable> tables{}; // by table_id

@@ -27,6 +27,7 @@ COMMENT ON TABLE snapback.table_set_member IS 'The tables of a set, and what the
 CREATE TABLE snapback.snapshot (
     id              uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
     community       text        NOT NULL,
+    identity        text,
     captured_at     timestamptz NOT NULL,
     kind            text        NOT NULL CHECK (kind IN ('scheduled', 'manual', 'before_restore')),
     label           text,
@@ -37,7 +38,8 @@ CREATE INDEX ON snapback.snapshot (community, captured_at);
 CREATE INDEX ON snapback.snapshot (table_set);
 COMMENT ON TABLE snapback.snapshot IS
     'One row per complete snapshot; it is written by the transaction that wrote the snapshot''s chunks, so an incomplete one is never seen. '
-    'table_set: the tables that it holds, those without rows included; null where it holds those of snapback.snapshot_table alone';
+    'table_set: the tables that it holds, those without rows included; null where it holds those of snapback.snapshot_table alone; '
+    'identity: what the directory''s column of that name was then, its NULL as ''''; null where it had no such column';
 
 CREATE TABLE snapback.snapshot_table (
     snapshot uuid    NOT NULL REFERENCES snapback.snapshot ON DELETE CASCADE,

@@ -30,6 +30,8 @@ INSERT INTO contract VALUES
     ('verify', 'snapshot uuid DEFAULT NULL::uuid', 'TABLE(faulty uuid, relation text, fault text)', 'volatile', false),
     ('expire', 'OUT snapshots bigint, OUT chunks bigint', 'record', 'volatile', false),
     ('forget', 'community text, OUT snapshots bigint, OUT chunks bigint', 'record', 'volatile', false),
+    ('adopt_snapshots', 'community text, since timestamp with time zone DEFAULT NULL::timestamp with time zone', 'bigint', 'volatile', false),
+    ('note_departures', '', 'bigint', 'volatile', false),
     ('health', '', 'TABLE(concern text, subject text, problem text, hint text)', 'volatile', false),
     ('request_restore', 'categories text[], snapshot uuid DEFAULT NULL::uuid, community text DEFAULT NULL::text, requested_by text DEFAULT NULL::text', NULL, 'volatile', true),
     ('describe_request', 'token text', NULL, 'volatile', true),
@@ -41,9 +43,9 @@ INSERT INTO contract VALUES
 
 -- A trigger, an event trigger: Postgres calls them, so nobody else has to run them with the extension's rights.
 CREATE TEMP TABLE definers AS SELECT name FROM contract WHERE definer
-    UNION ALL VALUES ('diff_rows'), ('undo_restore'), ('health_for_monitors'), ('own_restore_activity'), ('protection_of_tables'), ('guard_new_partition'), ('note_renamed_columns');
+    UNION ALL VALUES ('diff_rows'), ('undo_restore'), ('health_for_monitors'), ('own_restore_activity'), ('disowned_snapshots'), ('acting_community'), ('protection_of_tables'), ('guard_new_partition'), ('note_renamed_columns');
 
-SELECT plan(31 * 4 + 69);
+SELECT plan(33 * 4 + 69);
 
 -- ---- signatures
 
@@ -101,7 +103,8 @@ SELECT is_empty($$ SELECT f.signature FROM pg_temp.functions f WHERE f.prokind =
 SELECT set_eq('SELECT name FROM pg_temp.functions WHERE prosecdef', 'SELECT name FROM definers', 'these functions run with their owner''s rights, and no other');
 SELECT set_eq($$ SELECT f.signature, a.grantee::regrole::text, a.privilege_type, a.is_grantable
                  FROM pg_temp.functions f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee <> f.proowner $$,
-              $$ SELECT format('snapback.%s()', f), 'pg_monitor' AS grantee, 'EXECUTE' AS privilege, false AS grantable FROM unnest('{health,health_for_monitors,own_restore_activity,protection_of_tables,retention}'::text[]) f $$,
+              $$ SELECT format('snapback.%s', f), 'pg_monitor' AS grantee, 'EXECUTE' AS privilege, false AS grantable
+                 FROM unnest('{health(),health_for_monitors(),own_restore_activity(),protection_of_tables(),retention(),disowned_snapshots(),acting_community(text)}'::text[]) f $$,
               'no function is granted to anybody, but to pg_monitor what it watches with');
 SELECT set_eq($$ SELECT c.oid::regclass::text, a.grantee::regrole::text, a.privilege_type, a.is_grantable
                  FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'snapback'::regnamespace AND a.grantee <> c.relowner $$,

@@ -26,7 +26,10 @@ def set_up(dropped_table):
     if dropped_table:
         # Only its OID is left, which may be another table's elsewhere.
         sql(connection, "CREATE TABLE app.gone (id int PRIMARY KEY, cid text REFERENCES app.community); SELECT snapback.protect('app.gone', 'x.pages')")
+    # A community that is no more, but whose key is another's by now.
+    sql(connection, "INSERT INTO app.community VALUES ('c'); CREATE VIEW app.dated AS SELECT d.*, 'first'::text AS identity FROM app.directory d; SELECT snapback.set_directory('app.dated')")
     sql(connection, "CALL snapback.capture_all()")
+    sql(connection, "DELETE FROM app.community WHERE id = 'c'; SELECT snapback.note_departures(); INSERT INTO app.community VALUES ('c')")
     sql(connection, "DROP TABLE IF EXISTS app.gone")
     # Columns that were renamed since are known by that wherever the snapshots go.
     sql(connection, "ALTER TABLE app.page RENAME mood TO temper; ALTER TABLE app.page RENAME made TO t; ALTER TABLE app.page RENAME t TO since; ALTER TABLE app.page RENAME list TO spans;"
@@ -37,7 +40,7 @@ def set_up(dropped_table):
 def facts(connection):
     """What is to arrive: the application's rows, the snapshots, what is stored of them, and how tables are protected."""
     return (sql(connection, STATE), sql(connection, SNAPSHOTS), sql(connection, STORED),
-            sql(connection, "SELECT array_agg(relation::text || ' ' || guard || ' ' || status ORDER BY relation::text) FROM snapback.protection WHERE status <> 'relation gone'"))
+            sql(connection, "SELECT array_agg(concat_ws(' ', relation, guard, status, note) ORDER BY relation::text) FROM snapback.protection WHERE status <> 'relation gone'"))
 
 
 def check_arrival(before, connection, name):
@@ -45,6 +48,8 @@ def check_arrival(before, connection, name):
     for what, was, is_now in zip(("the application's rows are", "the snapshots are", "their bytes are", "the tables are protected"), before, facts(connection)):
         equal(is_now, was, f"{name}: {what} as they were")
     equal(sql(connection, "SELECT count(*) FROM snapback.verify()"), 0, f"{name}: no snapshot is damaged")
+    equal(sql(connection, "SELECT array_agg(DISTINCT concat_ws(' ', community, identity, status) ORDER BY concat_ws(' ', community, identity, status)) FROM snapback.snapshots JOIN snapback.snapshot USING (id, community)"),
+          ["a first complete", "b first complete", "c first disowned"], f"{name}: they are those of the same communities")
 
 
 def check_use(new, name):
