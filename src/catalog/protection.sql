@@ -40,8 +40,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT c.relation FROM snapback.community_tables() c
     WHERE (snapback.protected_as(c.relation)).id IS NULL
+      AND c.relation NOT IN (SELECT x.relation FROM snapback.excluded_relations() x)
 $$;
-COMMENT ON FUNCTION snapback.unprotected_tables() IS 'The tables that belong to communities and stand under no option';
+COMMENT ON FUNCTION snapback.unprotected_tables() IS 'The tables that belong to communities, stand under no option and are not excluded';
 
 CREATE FUNCTION snapback.filter_problem(relation regclass, filter text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -175,6 +176,9 @@ AS $$
     SELECT snapback.qualified_name(u.relation), '{}', NULL, snapback.key_columns(u.relation), snapback.guard_state(u.relation), 'unprotected',
            coalesce((snapback.table_refusal(u.relation)).problem, 'it stands under no option: its rows are not kept'), NULL, u.relation
     FROM snapback.unprotected_tables() u
+    UNION ALL
+    SELECT snapback.qualified_name(x.relation), '{}', NULL, snapback.key_columns(x.relation), NULL, 'excluded', NULL, x.reason, x.relation
+    FROM snapback.excluded_relations() x WHERE (snapback.protected_as(x.relation)).id IS NULL
 $$;
 COMMENT ON FUNCTION snapback.protection_of_tables() IS
     'The rows of the view snapback.protection, for roles that may not read what it is made of. Internal: read the view';
@@ -184,5 +188,6 @@ COMMENT ON VIEW snapback.protection IS
     'Every table whose rows belong to communities, protected or not: its name with its schema, its options, its path to the community, the columns of '
     'its key, the state of its guard, and a status: protected; guard missing, disabled or overtaken; option broken (a column or '
     'a filter no longer fits); not capturable (the table changed its kind or lost its key); path broken; relation gone; '
-    'unprotected. problem says what is wrong, note what there is to know: which rows fall out of their community. relid is the table itself, to '
+    'unprotected; excluded (left out on purpose by snapback.exclude()). problem says what is wrong, note what there is to know: which rows fall out of their '
+    'community, or why a table is excluded. relid is the table itself, to '
     'compare with others and to hand to snapback.unprotect()';

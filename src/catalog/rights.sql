@@ -25,7 +25,7 @@ BEGIN
                 THEN 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)'
             WHEN kept = 'snapback.label_rename'::regclass
                 THEN 'WHERE EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = type)'
-            WHEN kept = 'snapback.protected_table'::regclass
+            WHEN kept IN ('snapback.protected_table'::regclass, 'snapback.excluded_table'::regclass)
                 THEN 'WHERE relation IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)'
             WHEN kept = 'snapback.coverage'::regclass
                 THEN 'WHERE EXISTS (SELECT FROM snapback.protected_table t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.relation'

@@ -24,7 +24,7 @@ CREATE FUNCTION snapback.health_of_communities() RETURNS TABLE (concern text, su
     LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT 'guard', p.relation, 'status: ' || p.status, coalesce(p.problem, 'see the view snapback.protection')
-    FROM snapback.protection p WHERE p.status NOT IN ('protected', 'unprotected')
+    FROM snapback.protection p WHERE p.status NOT IN ('protected', 'unprotected', 'excluded')
     UNION ALL
     SELECT 'schema', e.evtname, 'this event trigger of the extension does not fire',
            format('run ALTER EVENT TRIGGER %I ENABLE; until then %s', e.evtname,

@@ -32,7 +32,7 @@ BEGIN
     END IF;
     PERFORM snapback.check_protection();
     captured := (snapback.capture_batch(ARRAY[capture.community], 'manual', coalesce(capture.label, '')))[1];
-    PERFORM snapback.note_departures();
+    PERFORM snapback.note_departures(), snapback.follow_excluded_tables();
     RETURN captured;
 END
 $$;
@@ -82,7 +82,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'batch must be at least 1 community';
     END IF;
     PERFORM snapback.check_protection();
-    PERFORM snapback.note_departures();
+    PERFORM snapback.note_departures(), snapback.follow_excluded_tables();
     everyone := ARRAY(SELECT c FROM snapback.communities() AS c ORDER BY c COLLATE "C");
     WHILE lowest <= cardinality(everyone) LOOP
         highest := least(lowest + batch - 1, cardinality(everyone));

@@ -32,6 +32,8 @@ INSERT INTO contract VALUES
     ('forget', 'community text, OUT snapshots bigint, OUT chunks bigint', 'record', 'volatile', false),
     ('adopt_snapshots', 'community text, since timestamp with time zone DEFAULT NULL::timestamp with time zone', 'bigint', 'volatile', false),
     ('note_departures', '', 'bigint', 'volatile', false),
+    ('exclude', 'relation regclass, reason text', 'void', 'volatile', false),
+    ('unexclude', 'relation regclass', 'void', 'volatile', false),
     ('health', '', 'TABLE(concern text, subject text, problem text, hint text)', 'volatile', false),
     ('request_restore', 'categories text[], snapshot uuid DEFAULT NULL::uuid, community text DEFAULT NULL::text, requested_by text DEFAULT NULL::text', NULL, 'volatile', true),
     ('describe_request', 'token text', NULL, 'volatile', true),
@@ -45,7 +47,7 @@ INSERT INTO contract VALUES
 CREATE TEMP TABLE definers AS SELECT name FROM contract WHERE definer
     UNION ALL VALUES ('diff_rows'), ('undo_restore'), ('health_for_monitors'), ('own_restore_activity'), ('disowned_snapshots'), ('acting_community'), ('protection_of_tables'), ('guard_new_partition'), ('note_renamed_columns');
 
-SELECT plan(33 * 4 + 69);
+SELECT plan(35 * 4 + 69);
 
 -- ---- signatures
 

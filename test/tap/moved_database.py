@@ -26,7 +26,8 @@ def set_up(dropped_table):
     if dropped_table:
         # Only its OID is left, which may be another table's elsewhere.
         sql(connection, "CREATE TABLE app.gone (id int PRIMARY KEY, cid text REFERENCES app.community); SELECT snapback.protect('app.gone', 'x.pages')")
-    # A community that is no more, but whose key is another's by now.
+    # A table that is left out on purpose, and a community that is no more, but whose key is another's by now.
+    sql(connection, "CREATE TABLE app.\"Log's\" (cid text REFERENCES app.community); SELECT snapback.exclude('app.\"Log''s\"', 'it has no key')")
     sql(connection, "INSERT INTO app.community VALUES ('c'); CREATE VIEW app.dated AS SELECT d.*, 'first'::text AS identity FROM app.directory d; SELECT snapback.set_directory('app.dated')")
     sql(connection, "CALL snapback.capture_all()")
     sql(connection, "DELETE FROM app.community WHERE id = 'c'; SELECT snapback.note_departures(); INSERT INTO app.community VALUES ('c')")
@@ -50,6 +51,7 @@ def check_arrival(before, connection, name):
     equal(sql(connection, "SELECT count(*) FROM snapback.verify()"), 0, f"{name}: no snapshot is damaged")
     equal(sql(connection, "SELECT array_agg(DISTINCT concat_ws(' ', community, identity, status) ORDER BY concat_ws(' ', community, identity, status)) FROM snapback.snapshots JOIN snapback.snapshot USING (id, community)"),
           ["a first complete", "b first complete", "c first disowned"], f"{name}: they are those of the same communities")
+    equal(sql(connection, "SELECT relation::text || ': ' || note FROM snapback.protection WHERE status = 'excluded'"), "app.\"Log's\": it has no key", f"{name}: a table is left out as before")
 
 
 def check_use(new, name):
