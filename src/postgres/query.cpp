@@ -1,5 +1,6 @@
 #include "postgres/query.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 
 extern "C" {
@@ -79,6 +80,26 @@ SPIPlanPtr kept_plan(const char *sql, const Parameters &parameters) {
     return plans.emplace(sql, keep_plan(sql, parameters.types, CURSOR_OPT_GENERIC_PLAN)).first->second;
 }
 
+bool may_begin_name(char c) {
+    return (c >= 'a' && c <= 'z') || c == '_';
+}
+bool may_be_in_name(char c) {
+    return may_begin_name(c) || (c >= '0' && c <= '9');
+}
+
+/// Hand every lower-case identifier in a statement to the visitor; some may be parts of literals or quoted names.
+template <class Visit> void for_each_name(std::string_view sql, const Visit &visit) {
+    for (std::size_t i = 0; i < sql.size();) {
+        std::size_t begin = i;
+        while (i < sql.size() && may_be_in_name(sql[i]))
+            i++;
+        if (i > begin && may_begin_name(sql[begin]))
+            visit(sql.substr(begin, i - begin));
+        if (i == begin)
+            i++;
+    }
+}
+
 } // namespace
 
 SPIPlanPtr keep_plan(const std::string &sql, std::span<const Oid> types, int options) {
@@ -104,11 +125,49 @@ Query::~Query() {
         call_noexcept([] { SPI_finish(); });
 }
 
+void Query::show(EphemeralNamedRelation rows) {
+    make_invisible(rows->md.name);
+    shown_.insert_or_assign(rows->md.name, rows);
+}
+
+void Query::hide(const std::string &name) {
+    make_invisible(name);
+    shown_.erase(name);
+}
+
+/// Tell Postgres of what a statement names, and of nothing else: it looks for every name in a list of all that it was
+/// told of, and a restore shows a dozen for each table.
+void Query::make_visible(const std::string &sql) {
+    std::vector<EphemeralNamedRelation> named;
+    for_each_name(sql, [&](std::string_view name) {
+        if (auto shown = shown_.find(name); shown != shown_.end())
+            named.push_back(shown->second);
+    });
+    auto is_named = [&](const std::string &name) {
+        return std::ranges::any_of(named, [&](EphemeralNamedRelation rows) { return name == rows->md.name; });
+    };
+    for (const std::string &name : std::vector(visible_))
+        if (!is_named(name))
+            make_invisible(name);
+    for (EphemeralNamedRelation rows : named) {
+        if (std::ranges::find(visible_, rows->md.name) != visible_.end())
+            continue;
+        require_success(call([&] { return SPI_register_relation(rows); }), sql);
+        visible_.emplace_back(rows->md.name);
+    }
+}
+
+void Query::make_invisible(const std::string &name) {
+    if (std::erase(visible_, name) > 0)
+        call([&] { SPI_unregister_relation(name.c_str()); });
+}
+
 Rows Query::run(const std::string &sql, std::initializer_list<Value> parameters) {
     return run(sql, std::span<const Value>(parameters.begin(), parameters.size()));
 }
 
 Rows Query::run(const std::string &sql, std::span<const Value> values) {
+    make_visible(sql);
     Parameters parameters(values);
     int code = call([&] {
         return SPI_execute_with_args(sql.c_str(), parameters.count(), parameters.types.data(), parameters.datums.data(),
@@ -130,18 +189,21 @@ Rows Query::run_kept(const char *sql, std::initializer_list<Value> values) {
 }
 
 void Query::stream(const std::string &sql, std::span<const Value> values, const SlotVisitor &visit) {
+    make_visible(sql);
     Parameters parameters(values);
     VisitingReceiver receiver(visit);
     execute_into(&receiver.base, sql, parameters, true);
 }
 
 void Query::write(const std::string &sql, const SlotVisitor &visit) {
+    make_visible(sql);
     VisitingReceiver receiver(visit);
     execute_into(&receiver.base, sql, Parameters({}), false);
     affected_ = SPI_processed;
 }
 
 std::uint64_t Query::into(DestReceiver *receiver, const std::string &sql, std::span<const Value> values) {
+    make_visible(sql);
     execute_into(receiver, sql, Parameters(values), false);
     return affected_ = SPI_processed;
 }

@@ -2,8 +2,13 @@
 // SQL from C++: a connection to SPI, its results as C++ values, and row streams.
 #include <functional>
 #include <initializer_list>
+#include <map>
 
 #include "postgres/value.hpp"
+
+extern "C" {
+#include "utils/queryenvironment.h"
+}
 
 namespace snapback {
 
@@ -84,8 +89,18 @@ public:
     /// Number of rows that the last `run` or `write` processed.
     std::uint64_t affected() const { return affected_; }
 
+    /// Let statements of this connection, but for kept ones, see rows in memory under a name: a lower-case identifier.
+    void show(EphemeralNamedRelation rows);
+    /// Take the name back.
+    void hide(const std::string &name);
+
 private:
+    void make_visible(const std::string &sql);
+    void make_invisible(const std::string &name);
+
     std::uint64_t affected_ = 0;
+    std::map<std::string, EphemeralNamedRelation, std::less<>> shown_;
+    std::vector<std::string> visible_; // of the shown ones, those that Postgres has been told of
     int exceptions_;
 };
 

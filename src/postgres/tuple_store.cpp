@@ -37,22 +37,23 @@ TupleStore::TupleStore(std::string name, TupleDesc shape)
     : name_(std::move(name)), home_(CurrentMemoryContext), shape_(call([&] { return CreateTupleDescCopy(shape); })),
       rows_(begin_rows(home_)) {}
 
-void TupleStore::show_to(Query &) {
-    int code = call([&] {
+void TupleStore::show_to(Query &query) {
+    call([&] {
         relation_ = static_cast<EphemeralNamedRelation>(palloc0(sizeof(EphemeralNamedRelationData)));
         relation_->md.name = pstrdup(name_.c_str());
         relation_->md.tupdesc = shape_;
         relation_->md.enrtype = ENR_NAMED_TUPLESTORE;
         relation_->md.enrtuples = static_cast<double>(tuplestore_tuple_count(rows_.get()));
         relation_->reldata = rows_.get();
-        return SPI_register_relation(relation_);
     });
-    if (code < 0)
-        throw Error(sqlstate::internal_error, "cannot show " + name_ + ": " + SPI_result_code_string(code));
+    query.show(relation_);
+    shown_to_ = &query;
 }
 
 void TupleStore::hide() {
-    call([&] { SPI_unregister_relation(name_.c_str()); });
+    if (shown_to_)
+        shown_to_->hide(name_);
+    shown_to_ = nullptr;
 }
 
 void TupleStore::add(Datum *values, bool *nulls) {

@@ -5,7 +5,6 @@
 #include "postgres/query.hpp"
 
 extern "C" {
-#include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 }
 
@@ -25,7 +24,7 @@ public:
 
     /// Let this connection's queries see the rows under the store's name.
     void show_to(Query &query);
-    /// Take the name back.
+    /// Take the name back, if any connection has been shown it; that connection must be open still.
     void hide();
     void add(Datum *values, bool *nulls);
     /// Replace the rows by a query's, which may read the store itself; return how many there are now.
@@ -48,6 +47,7 @@ private:
     TupleDesc shape_;
     std::shared_ptr<Tuplestorestate> rows_;
     EphemeralNamedRelation relation_ = nullptr;
+    Query *shown_to_ = nullptr;
 };
 
 } // namespace snapback

@@ -105,6 +105,7 @@ TablePlan &Plan::add_table(const ProtectedTable &table, RelationShape live, cons
                            Selection selection, Extent extent) {
     tables_.push_back(std::make_unique<TablePlan>(query_, table, std::move(live), stored));
     TablePlan &plan = *tables_.back();
+    by_relation_.emplace(plan.live.relation, &plan);
     plan.selection = std::move(selection);
     order_.look_at(plan.live.name, static_cast<std::uint64_t>(stored.rows));
     look_into(plan, [&] {
@@ -124,10 +125,8 @@ const TablePlan *Plan::path_parent(const TablePlan &plan) const {
 }
 
 TablePlan *Plan::table(Oid relation) const {
-    for (const auto &plan : tables_)
-        if (plan->live.relation == relation)
-            return plan.get();
-    return nullptr;
+    auto found = by_relation_.find(relation);
+    return found == by_relation_.end() ? nullptr : found->second;
 }
 
 TablePlan *Plan::join(Oid relation, Extent extent) {

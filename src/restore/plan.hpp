@@ -1,4 +1,6 @@
 #pragma once
+#include <unordered_map>
+
 #include "catalog/foreign_keys.hpp"
 #include "restore/current_rows.hpp"
 #include "restore/progress.hpp"
@@ -69,6 +71,7 @@ private:
     CurrentRows &current_;
     std::vector<ProtectedTable> protected_;
     std::vector<std::unique_ptr<TablePlan>> tables_;
+    std::unordered_map<Oid, TablePlan *> by_relation_;
     std::vector<UnusableTable> unusable_;
     std::vector<ForeignKey> foreign_keys_;
 };
