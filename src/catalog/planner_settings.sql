@@ -1,0 +1,55 @@
+-- The planner settings under which the extension's queries run, whoever calls it. Those of a session may be made for
+-- queries of other kinds: with nested loops off, a capture took 70 times as long. Only what a session begins with has them,
+-- and what procedures, which commit and so cannot have SET clauses, and workers call; the rest runs within. The write
+-- guard has none: it runs for every row.
+-- Costs and memory (random_page_cost, work_mem, ...) tell of the machine, and stay as they are.
+
+DO $$
+DECLARE
+    name     text;
+    entry    regprocedure;
+    settings CONSTANT text := (
+        SELECT string_agg(format('SET %I = %L', s.name, s.value), ' ')
+        FROM (VALUES ('jit', 'off'),
+                     ('max_parallel_workers_per_gather', '0'),
+                     ('plan_cache_mode', 'auto'),
+                     ('constraint_exclusion', 'partition'),
+                     ('from_collapse_limit', '8'),
+                     ('join_collapse_limit', '8'),
+                     ('geqo', 'on'),
+                     ('geqo_threshold', '12'),
+                     ('enable_partitionwise_aggregate', 'off'),
+                     ('enable_partitionwise_join', 'off'),
+                     ('enable_bitmapscan', 'on'),
+                     ('enable_hashagg', 'on'),
+                     ('enable_hashjoin', 'on'),
+                     ('enable_incremental_sort', 'on'),
+                     ('enable_indexonlyscan', 'on'),
+                     ('enable_indexscan', 'on'),
+                     ('enable_material', 'on'),
+                     ('enable_memoize', 'on'),
+                     ('enable_mergejoin', 'on'),
+                     ('enable_nestloop', 'on'),
+                     ('enable_partition_pruning', 'on'),
+                     ('enable_seqscan', 'on'),
+                     ('enable_sort', 'on'),
+                     ('enable_tidscan', 'on')) s(name, value));
+BEGIN
+    FOREACH name IN ARRAY ARRAY[
+        'set_directory', 'protect', 'unprotect', 'suggest', 'install_guards', 'check_protection', 'note_renamed_columns', 'health',
+        'communities', 'capture', 'capture_some', 'list_snapshots', 'snapshot_contents', 'snapshot_rows', 'schema_changes',
+        'verify', 'expire', 'expired_snapshots', 'delete_snapshots', 'prune', 'forget', 'strike_rows',
+        'preview_restore', 'diff_rows', 'restore', 'undo_restore', 'carry_out', 'note_restore_failure', 'own_restore_activity',
+        'request_restore', 'describe_request', 'approve_restore', 'cancel_request', 'process_queue',
+        'claim_mail', 'request_contents', 'request_side_effects', 'restored_parts', 'plan_changes', 'note_mail_sent', 'note_mail_failure',
+        'next_mail_in', 'reclaim_mail']
+    LOOP
+        FOR entry IN SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'snapback'::regnamespace AND p.proname = name LOOP
+            EXECUTE format('ALTER FUNCTION %s %s', entry, settings);
+        END LOOP;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'there is no function snapback.%', name;
+        END IF;
+    END LOOP;
+END
+$$;
