@@ -34,9 +34,12 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT k.type, array_agg(l.label ORDER BY e.oid), array_agg(e.enumlabel ORDER BY e.oid)
     FROM snapback.known_labels k
+    CROSS JOIN LATERAL (SELECT array_agg(n.oid ORDER BY n.oid) AS numbers, array_agg(n.enumlabel ORDER BY n.oid) AS labels
+                        FROM pg_enum n WHERE n.enumtypid = k.type) now
     CROSS JOIN LATERAL unnest(k.numbers, k.labels) l(number, label)
-    JOIN pg_enum e ON e.oid = l.number AND e.enumtypid = k.type AND e.enumlabel <> l.label
-    WHERE k.type = ANY (differing_labels.types)
+    -- The labels are looked up one by one, by their OIDs, and only where some differ: there may be thousands.
+    JOIN pg_enum e ON e.oid = l.number AND (e.enumtypid = k.type) IS TRUE AND e.enumlabel <> l.label
+    WHERE k.type = ANY (differing_labels.types) AND (k.numbers <> now.numbers OR k.labels <> now.labels)
     GROUP BY k.type;
 END;
 COMMENT ON FUNCTION snapback.differing_labels(oid[]) IS
