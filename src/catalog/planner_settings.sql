@@ -36,7 +36,7 @@ DECLARE
                      ('enable_tidscan', 'on')) s(name, value));
 BEGIN
     FOREACH name IN ARRAY ARRAY[
-        'set_directory', 'protect', 'unprotect', 'suggest', 'install_guards', 'check_protection', 'note_renamed_columns', 'health',
+        'set_directory', 'protect', 'unprotect', 'exclude', 'unexclude', 'suggest', 'install_guards', 'check_protection', 'note_renamed_columns', 'health',
         'communities', 'capture', 'capture_some', 'list_snapshots', 'snapshot_contents', 'snapshot_rows', 'schema_changes',
         'verify', 'expire', 'expired_snapshots', 'delete_snapshots', 'prune', 'forget', 'strike_rows',
         'preview_restore', 'diff_rows', 'restore', 'undo_restore', 'carry_out', 'note_restore_failure', 'own_restore_activity',

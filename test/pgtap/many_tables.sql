@@ -1,4 +1,5 @@
--- What a preview and a restore cost by the number of tables and columns, where there is nothing to do: processor time, in sessions of their own.
+-- What a preview and a restore cost by the number of tables, columns and enum labels, where there is nothing to do: processor time, in sessions of their
+-- own; and that what they cost for each table that differs does not grow with the number of tables.
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET client_min_messages = warning;
 CREATE SCHEMA app;
@@ -15,19 +16,34 @@ SELECT format('CREATE TABLE app.t%s (id int PRIMARY KEY, cid text NOT NULL REFER
 FROM generate_series(1, :tables) n \gexec
 SELECT 'CREATE TABLE app.wide (id int PRIMARY KEY, cid text NOT NULL REFERENCES app.community, ' || string_agg(format('c%s int', n), ', ') || ')'
 FROM generate_series(1, 1598) n \gexec
+SELECT format('CREATE TYPE app.large AS ENUM (%s)', string_agg(quote_literal('label ' || n), ', ')) FROM generate_series(1, 3000) n \gexec
+CREATE TABLE app.labelled (id int PRIMARY KEY, cid text NOT NULL REFERENCES app.community, a app.large, b app.large, c app.large[]);
+INSERT INTO app.labelled SELECT n, CASE n % 2 WHEN 0 THEN 'a' ELSE 'b' END, 'label 1', 'label 2', '{label 3}' FROM generate_series(1, 10) n;
 INSERT INTO app.wide SELECT n, CASE n % 2 WHEN 0 THEN 'a' ELSE 'b' END FROM generate_series(1, 10) n;
 DO $$
 DECLARE
     tables int := (SELECT count(*) FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relname ~ '^t\d+$');
 BEGIN
     PERFORM snapback.set_directory('app.directory');
-    PERFORM snapback.add_category('x', '', ''), snapback.add_option('x.many', '', ''), snapback.add_option('x.wide', '', '');
+    PERFORM snapback.add_category('x', '', ''), snapback.add_option('x.many', '', ''), snapback.add_option('x.wide', '', ''),
+            snapback.add_option('x.labelled', '', ''), snapback.add_option('x.few', '', ''), snapback.add_option('x.more', '', '');
     FOR i IN 1..tables LOOP
         EXECUTE format('INSERT INTO app.t%s SELECT n, CASE n %% 2 WHEN 0 THEN ''a'' ELSE ''b'' END, n, n, ''open'', ''x'' FROM generate_series(1, 10) n', i);
         PERFORM snapback.protect(format('app.t%s', i)::regclass, 'x.many');
     END LOOP;
-    PERFORM snapback.protect('app.wide', 'x.wide');
+    PERFORM snapback.protect('app.wide', 'x.wide'), snapback.protect('app.labelled', 'x.labelled');
+    -- Those that are only looked at need no guard.
+    FOR i IN 1..300 LOOP
+        EXECUTE format('CREATE TABLE app.seen%s (id int PRIMARY KEY, cid text NOT NULL, body text)', i);
+        EXECUTE format('INSERT INTO app.seen%s VALUES (1, ''a'', ''x'')', i);
+        INSERT INTO snapback.protected_table (relation, community_column, registered_column) VALUES (format('app.seen%s', i)::regclass, 'cid', 'cid');
+        INSERT INTO snapback.coverage (table_id, option) SELECT max(t.id), o FROM snapback.protected_table t, unnest(ARRAY['x.more', CASE WHEN i <= 20 THEN 'x.few' END]) o
+        WHERE o IS NOT NULL GROUP BY o;
+    END LOOP;
     PERFORM snapback.capture('a');
+    FOR i IN 1..300 LOOP
+        EXECUTE format('UPDATE app.seen%s SET body = ''y''', i);
+    END LOOP;
 END $$;
 
 CREATE FUNCTION app.processor_ms() RETURNS numeric LANGUAGE sql VOLATILE AS $$
@@ -49,12 +65,20 @@ SELECT app.cost($$SELECT snapback.restore('{x.many}', NULL, 'a')$$) AS restore_n
 \c
 SELECT app.cost($$SELECT snapback.preview_restore('{x.wide}', NULL, 'a')$$) AS preview_wide \gset
 SELECT app.cost($$SELECT snapback.restore('{x.wide}', NULL, 'a')$$) AS restore_wide \gset
+\c
+SELECT app.cost($$SELECT snapback.preview_restore('{x.labelled}', NULL, 'a')$$) AS preview_labelled \gset
+\c
+SELECT app.cost($$SELECT snapback.preview_restore('{x.few}', NULL, 'a')$$) AS _, app.cost($$SELECT snapback.preview_restore('{x.more}', NULL, 'a')$$) AS more \gset
+SELECT app.cost($$SELECT snapback.preview_restore('{x.few}', NULL, 'a')$$) AS few \gset
 
-SELECT plan(6);
+SELECT plan(8);
 SELECT cmp_ok(:preview_first / :tables, '<', 5.0, 'the first preview of a session costs less than 5 ms a table');
 SELECT cmp_ok(:preview_next / :tables, '<', 5.0, 'so does the next');
 SELECT cmp_ok(:restore_first / :tables, '<', 10.0, 'the first restore costs less than 10 ms a table');
 SELECT cmp_ok(:restore_next / :tables, '<', 10.0, 'so does the next');
 SELECT cmp_ok(:preview_wide, '<', 1000.0, 'a preview of a table of 1,600 columns costs less than a second');
 SELECT cmp_ok(:restore_wide, '<', 1000.0, 'so does a restore');
+SELECT cmp_ok(:preview_labelled, '<', 500.0, 'a preview of a table with an enum of 3,000 labels costs less than half a second');
+SELECT cmp_ok(:more / 300, '<', 1.5 * :few / 20, 'a table that differs costs the same among 300 as among 20');
+\echo # :preview_first :preview_next :restore_first :restore_next :preview_wide :restore_wide :preview_labelled :more :few
 SELECT * FROM finish();
