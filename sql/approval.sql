@@ -182,6 +182,36 @@ ROLLBACK TO a;
 UPDATE cms.community SET name = NULL WHERE id = '42';
 SELECT status, reason FROM snapback.approve_restore(:'token', '42');
 ROLLBACK TO a;
+-- The name that the directory has now may be part of the damage: that of the snapshot is shown, and either confirms.
+UPDATE cms.community SET name = E'owned\r\nby nobody' WHERE id = '42';
+SELECT name, current_name FROM snapback.describe_request(:'token');
+SELECT name, current_name FROM snapback.mail_facts((SELECT id FROM snapback.mail));
+SELECT status, reason FROM snapback.approve_restore(:'token', 'nobody');
+SELECT status, reason FROM snapback.approve_restore(:'token', E'owned\r\nby nobody');
+ROLLBACK TO a;
+UPDATE cms.community SET name = NULL WHERE id = '42';
+SELECT name, current_name FROM snapback.describe_request(:'token');
+SELECT status, reason FROM snapback.approve_restore(:'token', 'Blue Harbour RP');
+ROLLBACK TO a;
+UPDATE snapback.snapshot SET community_name = NULL;
+SELECT name, current_name FROM snapback.describe_request(:'token');
+SELECT status, reason FROM snapback.approve_restore(:'token', 'blue harbour rp');
+SELECT status, reason FROM snapback.approve_restore(:'token', 'Blue Harbour RP');
+ROLLBACK TO a;
+-- A snapshot does without the name where the directory has none, a long one, or one that cannot be read.
+SELECT community_name FROM snapback.snapshot WHERE community = '42';
+UPDATE cms.community SET name = repeat('x', 1001) WHERE id = '42';
+SELECT snapback.capture('42') AS nameless \gset
+SELECT community_name FROM snapback.snapshot WHERE id = :'nameless';
+UPDATE cms.community SET name = '' WHERE id = '42';
+SELECT snapback.capture('42') AS nameless \gset
+SELECT community_name FROM snapback.snapshot WHERE id = :'nameless';
+ALTER VIEW cms.directory RENAME TO directory_away;
+CREATE VIEW cms.directory AS SELECT community, (1 / (community::int - 42))::text AS name, owner, owner_email, restores_enabled FROM cms.directory_away WHERE community IN ('42', '43');
+UPDATE snapback.directory SET relation = 'cms.directory';
+SELECT snapback.capture_batch('{42,43}', 'manual', '') AS nameless \gset
+SELECT community, community_name FROM snapback.snapshot WHERE id = ANY (:'nameless') ORDER BY community;
+ROLLBACK TO a;
 SET LOCAL transaction_read_only = on;
 SELECT state FROM snapback.describe_request(:'token');
 SELECT status, reason FROM snapback.approve_restore(:'token');

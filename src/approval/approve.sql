@@ -10,20 +10,21 @@ COMMENT ON FUNCTION snapback.token_hash(text) IS 'What is kept of a secret: its 
 CREATE FUNCTION snapback.describe_request(token text)
 RETURNS TABLE (request uuid, community text, name text, requested_by text, requested_at timestamptz, expires_at timestamptz,
                snapshot uuid, captured_at timestamptz, options jsonb, state text, name_required boolean, skipped jsonb, switches jsonb,
-               strict boolean, preview jsonb, notes text[])
+               strict boolean, preview jsonb, notes text[], current_name text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM snapback.hide_statement();
     RETURN QUERY
-    SELECT r.id, r.community, coalesce((SELECT e.name FROM snapback.directory_entry(r.community) e), r.community),
+    SELECT r.id, r.community, called.name,
            r.requested_by, r.requested_at, r.expires_at, r.snapshot, s.captured_at,
            (SELECT jsonb_agg(c) FROM snapback.request_contents(r.id) c),
            CASE WHEN r.state = 'pending' AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.state END,
            settings.require_community_name,
            (SELECT coalesce(jsonb_agg(jsonb_build_object('option', k.o, 'label', snapback.option_label(k.o), 'reason', snapback.skip_reason(k.o)) ORDER BY k.place), '[]')
             FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place)),
-           r.switches, r.strict, snapback.shown_preview(r.preview), snapback.preview_notes(r.preview)
+           r.switches, r.strict, snapback.shown_preview(r.preview), snapback.preview_notes(r.preview), called.current_name
     FROM snapback.token t JOIN snapback.request r ON r.id = t.request
+    CROSS JOIN LATERAL snapback.community_called(r) called
     LEFT JOIN snapback.snapshot s ON s.id = r.snapshot
     CROSS JOIN snapback.approval_settings() settings
     WHERE t.sha256 = snapback.token_hash(describe_request.token) AND snapback.is_own_request(r);
@@ -31,7 +32,7 @@ END $$;
 COMMENT ON FUNCTION snapback.describe_request(text) IS
     'What the approval page shows of the request that a mailed secret belongs to; no row where there is none (any more), or its community has left the directory. Changes nothing. '
     'options: for each option its label, its rows in the snapshot, and as figures what would have been done when it was asked for (the columns of preview_restore(), all tables '
-    'together); name_required: whether approve_restore() wants the community''s name; skipped: option and label of what was chosen by category or *, but is not restored, and the reason: it is not in this snapshot, or covers no table; '
+    'together); name: the community''s name when the snapshot was taken, current_name: the one that it has now, where that is another; name_required: whether approve_restore() wants the community''s name; skipped: option and label of what was chosen by category or *, but is not restored, and the reason: it is not in this snapshot, or covers no table; '
     'switches, strict: as requested; preview: the figures table by table, those outside of the options included; notes: what else an owner should know';
 
 CREATE FUNCTION snapback.refusal(request snapback.request, community_name text) RETURNS text
@@ -39,6 +40,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     settings record;
     entry    record;
+    former   text; -- name of the community, from when the snapshot was taken
 BEGIN
     SELECT * INTO settings FROM snapback.approval_settings();
     IF request.state IS DISTINCT FROM 'pending' THEN
@@ -63,7 +65,7 @@ BEGIN
     IF entry.restores_enabled IS NOT TRUE THEN
         RETURN 'restores are no longer enabled for the community';
     END IF;
-    PERFORM FROM snapback.snapshot s WHERE s.id = request.snapshot AND s.community = request.community
+    SELECT s.community_name INTO former FROM snapback.snapshot s WHERE s.id = request.snapshot AND s.community = request.community
         AND s.captured_at + settings.retention > clock_timestamp();
     IF NOT FOUND THEN
         RETURN 'the snapshot has expired';
@@ -74,7 +76,8 @@ BEGIN
     IF community_name IS NULL AND settings.require_community_name THEN
         RETURN 'the community''s name must be given';
     END IF;
-    IF community_name COLLATE "C" <> entry.name COLLATE "C" OR (community_name IS NOT NULL AND entry.name IS NULL) THEN
+    -- Or its name when the snapshot was taken: the one that it has now may be part of the damage.
+    IF community_name IS NOT NULL AND (community_name COLLATE "C" IN (entry.name, former)) IS NOT TRUE THEN
         RETURN 'the name is not the community''s name';
     END IF;
     RETURN NULL;
@@ -250,4 +253,4 @@ COMMENT ON FUNCTION snapback.approve_restore(text, text, boolean) IS
     'Restore what the request that this mailed secret belongs to asks for, with its switches. status: restored, started (in the background), refused (reason says why) or '
     'failed (nothing was changed; the link stays valid until it expires); tables: per table inserted, updated, deleted, kept, returned, unlinked, taken, left_out; where a strict '
     'request is refused because its plan has changed, the preview as it is now. community_name, where given or demanded by snapback.require_community_name, must '
-    'be the community''s name. Raises nothing but what cancels the statement, since an error would write the secret into the log';
+    'be the community''s name, as the directory has it or as it was when the snapshot was taken. Raises nothing but what cancels the statement, since an error would write the secret into the log';

@@ -114,21 +114,22 @@ ComposedMail compose_mail(const ClaimedMail &mail) {
         Query query;
         Row facts =
             query.run("SELECT recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry,"
-                      " is_strict, skipped, notes FROM snapback.mail_facts($1)",
+                      " is_strict, skipped, notes, current_name FROM snapback.mail_facts($1)",
                       {Value::uuid(mail.id)})[0];
         auto fact = [&](int column) { return to_utf8(facts.optional_text(column).value_or("")); };
         composed.to = fact(1);
         MailHead head{settings().mail_from, composed.to, mail.id, std::time(nullptr)};
         if (mail.restore)
-            composed.message =
-                compose(head, ResultMail{fact(2), fact(4), fact(6), fact(7),
-                                         facts.boolean(8) ? std::optional(fact(5)) : std::nullopt,
-                                         read_parts(query, *mail.restore), read_changes(query, *mail.restore)});
+            composed.message = compose(head, ResultMail{fact(2), fact(4), fact(6), fact(7),
+                                                        facts.boolean(8) ? std::optional(fact(5)) : std::nullopt,
+                                                        read_parts(query, *mail.restore),
+                                                        read_changes(query, *mail.restore), fact(12)});
         else
-            composed.message = compose(
-                head, ApprovalMail{fact(2), fact(3), fact(4), fact(5), settings().approve_url, mail.token,
-                                   read_options(query, mail.request), read_side_effects(query, mail.request),
-                                   in_utf8(facts.text_array(10)), in_utf8(facts.text_array(11)), facts.boolean(9)});
+            composed.message =
+                compose(head, ApprovalMail{fact(2), fact(3), fact(4), fact(5), settings().approve_url, mail.token,
+                                           read_options(query, mail.request), read_side_effects(query, mail.request),
+                                           in_utf8(facts.text_array(10)), in_utf8(facts.text_array(11)),
+                                           facts.boolean(9), fact(12)});
     }
     transaction.commit();
     return composed;

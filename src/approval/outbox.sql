@@ -127,18 +127,33 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION snapback.time_for_owners(timestamptz) IS 'A time as mail shows it: to the minute, in UTC';
 
-CREATE FUNCTION snapback.mail_facts(mail uuid, OUT recipient text, OUT name text, OUT requested_by text, OUT snapshot_at text,
-    OUT expires_at text, OUT outcome text, OUT message text, OUT can_retry boolean, OUT is_strict boolean, OUT skipped text[], OUT notes text[])
+CREATE FUNCTION snapback.community_called(request snapback.request, OUT name text, OUT current_name text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    SELECT r.owner_email, coalesce((SELECT e.name FROM snapback.directory_entry(r.community) e WHERE snapback.is_own_request(r)), r.community), r.requested_by,
+    SELECT s.community_name INTO name FROM snapback.snapshot s WHERE s.id = request.snapshot;
+    SELECT e.name INTO current_name FROM snapback.directory_entry(request.community) e WHERE snapback.is_own_request(request);
+    name := coalesce(name, current_name, request.community);
+    IF current_name COLLATE "C" = name COLLATE "C" THEN
+        current_name := NULL;
+    END IF;
+END $$;
+COMMENT ON FUNCTION snapback.community_called(snapback.request) IS
+    'What people know a request''s community by: its name when the snapshot was taken, since the name that the directory has now may be part of the damage; current_name: that one, where it is '
+    'another, and none where the key is another community''s by now. Without a name, its key';
+
+CREATE FUNCTION snapback.mail_facts(mail uuid, OUT recipient text, OUT name text, OUT requested_by text, OUT snapshot_at text,
+    OUT expires_at text, OUT outcome text, OUT message text, OUT can_retry boolean, OUT is_strict boolean, OUT skipped text[], OUT notes text[], OUT current_name text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT r.owner_email, called.name, r.requested_by,
            snapback.time_for_owners(s.captured_at), snapback.time_for_owners(r.expires_at), run.state, run.message,
            r.state = 'pending' AND r.expires_at > clock_timestamp() AND run.sqlstate IS DISTINCT FROM 'SB011', r.strict,
            ARRAY(SELECT snapback.option_label(o) || ': ' || snapback.skip_reason(o) FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place) ORDER BY k.place),
-           snapback.preview_notes(r.preview)
-    INTO recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry, is_strict, skipped, notes
+           snapback.preview_notes(r.preview), called.current_name
+    INTO recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry, is_strict, skipped, notes, current_name
     FROM snapback.mail m
     JOIN snapback.request r ON r.id = m.request
+    CROSS JOIN LATERAL snapback.community_called(r) called
     LEFT JOIN snapback.snapshot s ON s.id = r.snapshot
     LEFT JOIN snapback.restore_run run ON run.id = m.restore
     WHERE m.id = mail_facts.mail;

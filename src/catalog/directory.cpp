@@ -170,6 +170,21 @@ std::vector<std::optional<std::string>> identities_of(std::span<const std::strin
     return result;
 }
 
+std::map<std::string, std::string> community_names(const std::vector<std::string> &communities) {
+    Query query;
+    Directory directory = locked_directory(query);
+    AsOwner as_owner(directory.owner);
+    std::map<std::string, std::string> names;
+    for (Row row :
+         query.run("SELECT d.community::text COLLATE \"C\", pg_catalog.min(d.name::text COLLATE \"C\") FROM " +
+                       directory.name + " d WHERE d.community::text COLLATE \"C\" = ANY ($1) GROUP BY 1" +
+                       " HAVING pg_catalog.count(*) = 1"
+                       " AND pg_catalog.length(pg_catalog.min(d.name::text COLLATE \"C\")) BETWEEN 1 AND 1000",
+                   {Value::text_array(communities)}))
+        names.emplace(row.text(1), row.text(2));
+    return names;
+}
+
 std::optional<TableColumn> community_key() {
     Query query;
     Directory directory = locked_directory(query);

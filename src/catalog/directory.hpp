@@ -1,5 +1,7 @@
 #pragma once
 // The directory: the DBA's view (or table) with one row per community. Its code is its owner's, and runs as its owner.
+#include <map>
+
 #include "postgres/query.hpp"
 #include "postgres/view_column.hpp"
 
@@ -39,6 +41,9 @@ std::vector<CommunityKey> directory_keys(std::span<const std::string> among);
 /// The identity that each of these communities has in the directory, as the active snapshot shows it: '' for one that
 /// is not listed, and none for all where the directory has no such column.
 std::vector<std::optional<std::string>> identities_of(std::span<const std::string> communities);
+
+/// What the directory calls these communities: those that have one name of up to 1000 characters.
+std::map<std::string, std::string> community_names(const std::vector<std::string> &communities);
 
 /// The table column that the directory's communities come from, and that foreign keys may refer to, if there is one.
 std::optional<TableColumn> community_key();

@@ -191,6 +191,12 @@ void tell_particulars(Letter &letter, const ApprovalMail &mail) {
             "If anything else would be done by the time you approve, nothing is changed, and you are told what.");
 }
 
+/// A community's name, and the one that it has now where that is another.
+template <class Mail> std::string name_of_community(const Mail &mail) {
+    return one_line(mail.community) +
+           (mail.community_now.empty() ? "" : " (now called " + one_line(mail.community_now) + ")");
+}
+
 /// Say how the restore ended, and what that leaves the owner with.
 void tell_outcome(Letter &letter, const ResultMail &mail, const std::string &community) {
     if (mail.outcome == "restored") {
@@ -220,7 +226,7 @@ void tell_outcome(Letter &letter, const ResultMail &mail, const std::string &com
 
 std::string compose(const MailHead &head, const ApprovalMail &mail) {
     Letter letter;
-    std::string community = one_line(mail.community);
+    std::string community = name_of_community(mail);
     letter.subject = "Approve the restore of " + community;
     letter.say("A restore of \"" + community + "\" was requested by account " + one_line(mail.requested_by) + ".");
     letter.say("If you approve it, these parts will be put back as they were at " + one_line(mail.snapshot_at) + ":");
@@ -235,7 +241,7 @@ std::string compose(const MailHead &head, const ApprovalMail &mail) {
 
 std::string compose(const MailHead &head, const ResultMail &mail) {
     Letter letter;
-    tell_outcome(letter, mail, one_line(mail.community));
+    tell_outcome(letter, mail, name_of_community(mail));
     return write(head, letter);
 }
 

@@ -30,7 +30,7 @@ struct OptionInMail {
 };
 
 struct ApprovalMail {
-    std::string community; ///< its name
+    std::string community; ///< its name when the snapshot was taken
     std::string requested_by;
     std::string snapshot_at;
     std::string expires_at;
@@ -40,7 +40,8 @@ struct ApprovalMail {
     std::vector<OptionInMail> touched = {}; ///< what the restore would touch besides the options
     std::vector<std::string> skipped = {};  ///< options that were meant, but are not restored: label and reason
     std::vector<std::string> notes = {};
-    bool strict = false; ///< nothing is restored if anything else would be done than the figures say
+    bool strict = false;            ///< nothing is restored if anything else would be done than the figures say
+    std::string community_now = {}; ///< its name now, where that is another
 };
 
 /// What a restore did to an option, or to what it touched besides.
@@ -71,6 +72,7 @@ struct ResultMail {
     std::optional<std::string> retry_until; ///< until when the link still approves the request
     std::vector<PartInMail> parts;
     std::vector<ChangeInMail> changes = {}; ///< where it was refused for them
+    std::string community_now = {};
 };
 
 /// Write the whole mail, headers and body, its lines ended by CRLF. Throws Error (22023) where an address is none.

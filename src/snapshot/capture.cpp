@@ -43,6 +43,23 @@ void require_presence(const ProtectedTable &table) {
                    "::regclass).");
 }
 
+/// What the directory calls the communities. They are for people to read: where they cannot be had, none the less is
+/// captured.
+std::map<std::string, std::string> names_if_known(const std::vector<std::string> &communities) {
+    Subtransaction attempt;
+    try {
+        std::map<std::string, std::string> names = community_names(communities);
+        attempt.commit();
+        return names;
+    } catch (const Error &) {
+        return {};
+    } catch (const PostgresError &error) {
+        if (!error.is_refusal())
+            throw;
+        return {};
+    }
+}
+
 } // namespace
 
 Capture::Capture(CaptureOrder order)
@@ -51,6 +68,7 @@ Capture::Capture(CaptureOrder order)
           manifests_[community].tables[table].chunks.append(digest.view());
       }) {
     std::vector<std::optional<std::string>> identities = identities_of(order_.communities);
+    std::map<std::string, std::string> names = names_if_known(order_.communities);
     for (std::size_t i = 0; i < order_.communities.size(); i++)
         manifests_.push_back({new_uuid(),
                               order_.communities[i],
@@ -58,7 +76,8 @@ Capture::Capture(CaptureOrder order)
                               order_.captured_at,
                               order_.kind,
                               order_.label,
-                              {}});
+                              {},
+                              names[order_.communities[i]]});
 }
 
 Digest Capture::remember(const Shape &shape) {

@@ -140,7 +140,7 @@ private:
 };
 
 void write_heads(std::span<const Manifest> manifests) {
-    std::vector<std::string> ids, communities, kinds, labels, digests, identities;
+    std::vector<std::string> ids, communities, kinds, labels, digests, identities, names;
     std::vector<std::int32_t> identified; // 1 where the snapshot has an identity, which may be empty
     std::vector<std::int64_t> instants;
     for (const Manifest &manifest : manifests) {
@@ -153,20 +153,22 @@ void write_heads(std::span<const Manifest> manifests) {
         labels.push_back(manifest.label.value_or(""));
         instants.push_back(manifest.captured_at);
         digests.emplace_back(manifest.digest().view());
+        names.push_back(manifest.community_name);
     }
     Query query;
     query.run(
-        "INSERT INTO snapback.snapshot (id, community, identity, captured_at, kind, label, manifest_sha256, table_set)"
+        "INSERT INTO snapback.snapshot (id, community, identity, captured_at, kind, label, manifest_sha256, table_set,"
+        " community_name)"
         " SELECT id::uuid, community, CASE identified WHEN 1 THEN identity END, at, kind, NULLIF(label, ''), digest,"
-        " table_set::uuid"
+        " table_set::uuid, NULLIF(name, '')"
         " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
         "pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7), "
-        "pg_catalog.unnest($8), pg_catalog.unnest($9))"
-        " AS s(id, community, at, kind, label, digest, table_set, identity, identified)",
+        "pg_catalog.unnest($8), pg_catalog.unnest($9), pg_catalog.unnest($10))"
+        " AS s(id, community, at, kind, label, digest, table_set, identity, identified, name)",
         {Value::text_array(ids), Value::text_array(communities), Value::timestamptz_array(instants),
          Value::text_array(kinds), Value::text_array(labels), Value::bytea_array(digests),
-         Value::text_array(TableSets(manifests).ids()), Value::text_array(identities),
-         Value::integer_array(identified)});
+         Value::text_array(TableSets(manifests).ids()), Value::text_array(identities), Value::integer_array(identified),
+         Value::text_array(names)});
 }
 
 /// Store what the tables hold. Those without rows are in the table set alone.

@@ -36,6 +36,7 @@ struct Manifest {
     std::string kind{};
     std::optional<std::string> label{};
     std::vector<ManifestTable> tables{}; // by table_id
+    std::string community_name{}; // as the directory had it; empty where none is known. Not hashed: it is shown only
 
     const ManifestTable *table(std::int32_t id) const;
     /// Hash all of it, in the canonical form of docs/format.md.

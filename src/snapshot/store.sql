@@ -32,14 +32,16 @@ CREATE TABLE snapback.snapshot (
     kind            text        NOT NULL CHECK (kind IN ('scheduled', 'manual', 'before_restore')),
     label           text,
     manifest_sha256 bytea       NOT NULL CHECK (length(manifest_sha256) = 32),
-    table_set       uuid        REFERENCES snapback.table_set
+    table_set       uuid        REFERENCES snapback.table_set,
+    community_name  text
 );
 CREATE INDEX ON snapback.snapshot (community, captured_at);
 CREATE INDEX ON snapback.snapshot (table_set);
 COMMENT ON TABLE snapback.snapshot IS
     'One row per complete snapshot; it is written by the transaction that wrote the snapshot''s chunks, so an incomplete one is never seen. '
     'table_set: the tables that it holds, those without rows included; null where it holds those of snapback.snapshot_table alone; '
-    'identity: what the directory''s column of that name was then, its NULL as ''''; null where it had no such column';
+    'identity: what the directory''s column of that name was then, its NULL as ''''; null where it had no such column; '
+    'community_name: what the directory called the community then, for people to read; null where it had no name, or none that could be read';
 
 CREATE TABLE snapback.snapshot_table (
     snapshot uuid    NOT NULL REFERENCES snapback.snapshot ON DELETE CASCADE,

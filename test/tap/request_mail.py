@@ -160,9 +160,20 @@ def test_encoding(encoding, byte, shown):
     odd.close()
 
 
+def test_damaged_name():
+    sql(database, "UPDATE cms.community SET name = 'nobody'")
+    asked = request("{staff.members}", None, None, False)
+    mail = mail_of(asked, "approval")
+    equal(mail.message["Subject"], "Approve the restore of Blue Harbour RP (now called nobody)", "the subject has the name of the snapshot's time, and that of now")
+    equal(sql(database, "SELECT name, current_name FROM snapback.describe_request(%s)", mail.token()), [("Blue Harbour RP", "nobody")], "so has the approval page")
+    approve_in_background(mail.token())
+    equal(mail_of(asked, "result").message["Subject"], "Restored: Blue Harbour RP (now called nobody)", "and the mail about the result")
+
+
 test_encoding("SQL_ASCII", "\\xe9", "\ufffd")
 test_encoding("LATIN1", "\\xe9", "é")
 test_encoding("WIN1252", "\\x81", "\ufffd")
 test_figures_and_notes()
 test_way_back(*test_strict_in_background())
+test_damaged_name()
 end()

@@ -80,6 +80,10 @@ TEST(Mail, TellsWhatARestoreWouldDo) {
         EXPECT_TRUE(holds(text, said)) << said;
     for (const char *unsaid : {"other parts", "not restored", "Please note", "anything else"})
         EXPECT_FALSE(holds(text, unsaid)) << unsaid;
+    mail.community_now = "x\r\ny";
+    text = compose(head, mail);
+    EXPECT_TRUE(holds(text, "\r\nSubject: Approve the restore of Blue Harbour (now called x  y)\r\n"));
+    EXPECT_TRUE(holds(text, "A restore of \"Blue Harbour (now called x  y)\" was requested"));
     mail.touched = {{"Forms", std::nullopt, FiguresInMail{1, 0, 0}}};
     mail.skipped = {"Events", "<b>Rosters</b>"};
     mail.strict = true;
@@ -140,7 +144,8 @@ TEST(Mail, LetsNothingIn) {
     const std::string evil =
         "\r\n\r\n.\r\nMAIL FROM:<eve@example.org>\r\nBcc: eve@example.org\r\n--=_snapback--\r\n<script>\xFF\xC3";
     ApprovalMail mail = approval();
-    mail.community = mail.requested_by = mail.snapshot_at = mail.expires_at = mail.options[0].label = evil;
+    mail.community = mail.community_now = mail.requested_by = mail.snapshot_at = mail.expires_at =
+        mail.options[0].label = evil;
     mail.touched = {{evil, std::nullopt, FiguresInMail{1, 0, 0}}};
     mail.skipped = mail.notes = {evil, evil};
     mail.approve_url = evil + "{token}";
