@@ -9,7 +9,7 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT 'unprotected', snapback.qualified_name(s.relation), 'belongs to communities, and ' || coalesce('cannot be protected: ' || r.problem, 'no option restores it'),
-           CASE WHEN r.problem IS NOT NULL THEN r.hint
+           CASE WHEN r.problem IS NOT NULL THEN format('%s Or leave the table out on purpose: SELECT snapback.exclude(%L, reason).', r.hint, s.relation)
                 WHEN NOT bool_or(s.is_call) THEN 'no path to a community is known: call snapback.protect() with community_column or via'
                 WHEN count(*) > 1 THEN 'snapback.suggest() prints calls to choose from'
                 ELSE 'snapback.suggest() prints the call' END
