@@ -69,7 +69,7 @@ void find_always_rules(Query &query, TablePlan &plan) {
     for (Row row : query.run_kept("SELECT r.rulename::text FROM pg_catalog.pg_rewrite r WHERE r.ev_class = $1"
                                   " AND r.ev_type <> '1' AND r.ev_enabled IN ('A', 'R') ORDER BY r.rulename",
                                   {Value::regclass(plan.live.relation)}))
-        plan.obstacles.push_back(
+        plan.obstacles.emplace_back(
             Error(sqlstate::restore_conflict, plan.live.name + " cannot be restored: rule " + quote_name(row.text(1)) +
                                                   " is ENABLE ALWAYS or REPLICA")
                 .with_hint("Its statements would run with triggers and foreign keys off. Call ALTER TABLE " +

@@ -34,7 +34,7 @@ public:
         : query_(query), plan_(plan), prefix_(free_prefix(plan.live.relation) + "share ") {
         for (const Share &share : plan.selection.shares)
             filters_.push_back(share.filter);
-        filters_.push_back("true"); // whether there is a row
+        filters_.emplace_back("true"); // whether there is a row
     }
 
     /// The rows of stores, with a column for each option. Options with columns count where the rows are changes.

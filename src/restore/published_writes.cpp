@@ -23,7 +23,7 @@ void find_refusing_publications(Query &query, TablePlan &plan) {
              " ORDER BY g.depth, c.relname, p.pubname LIMIT 1",
              {Value::regclass(plan.live.relation), Value::boolean(updates), Value::boolean(deletes)})) {
         std::string name = qualified_name(row.oid(1));
-        plan.obstacles.push_back(
+        plan.obstacles.emplace_back(
             Error(sqlstate::restore_conflict, plan.live.name + " cannot be restored: publication " +
                                                   quote_name(row.text(2)) + " publishes " + row.text(3) + " of " +
                                                   name + ", which has no replica identity")
