@@ -153,16 +153,14 @@ void breathe() {
 /// Make one try. Whatever fails before the server has judged the mail can be put right, so it is tried again; what
 /// failed in a transaction has been undone with it.
 Delivery try_to_send(const ClaimedMail &mail) {
-    try {
-        if (auto problem = unusable_mail_setting())
-            return {Delivery::Outcome::try_later, std::string(*problem)};
+    if (auto problem = unusable_mail_setting())
+        return {Delivery::Outcome::try_later, std::string(*problem)};
+    Delivery delivery;
+    std::optional<UndoneError> error = attempt_transactions([&] {
         ComposedMail composed = compose_mail(mail);
-        return send_mail(mail_server(), settings().mail_from, composed.to, composed.message, breathe);
-    } catch (const PostgresError &error) {
-        return {Delivery::Outcome::try_later, error.what()};
-    } catch (const Error &error) {
-        return {Delivery::Outcome::try_later, error.what()};
-    }
+        delivery = send_mail(mail_server(), settings().mail_from, composed.to, composed.message, breathe);
+    });
+    return error ? Delivery{Delivery::Outcome::try_later, error->message} : delivery;
 }
 
 void record(const ClaimedMail &mail, const Delivery &delivery) {

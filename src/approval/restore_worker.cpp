@@ -48,15 +48,10 @@ void note_failure(const std::string &restore, std::string_view sqlstate, std::st
     transaction.commit();
 }
 
-/// Carry out one restore. What fails it has been undone with its transaction by the time the catch blocks run.
+/// Carry out one restore.
 void work_on(const std::string &restore) {
-    try {
-        carry_out(restore);
-    } catch (const PostgresError &error) {
-        note_failure(restore, error.sqlstate(), error.what());
-    } catch (const Error &error) {
-        note_failure(restore, error.sqlstate, error.what());
-    }
+    if (std::optional<UndoneError> error = attempt_transactions([&] { carry_out(restore); }))
+        note_failure(restore, error->sqlstate, error->message);
     release_session_lock(LockSpace::restore_at_work, lock_key(restore));
 }
 

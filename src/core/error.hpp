@@ -28,6 +28,7 @@ public:
 
 /// SQLSTATEs the extension raises: Postgres's own where one fits, class SB for what only a restore can mean.
 namespace sqlstate {
+inline constexpr const char *out_of_memory = "53200";
 inline constexpr const char *invalid_parameter = "22023";
 inline constexpr const char *text_too_long = "22001";
 inline constexpr const char *data_corrupted = "XX001";

@@ -3,12 +3,34 @@
 #include <new>
 
 extern "C" {
+#include "access/xact.h"
 #include "utils/resowner.h"
 }
 
 namespace snapback {
 
 namespace {
+
+/// A Postgres error in flight through C++. Owns a copy of the whole ErrorData in a memory context of its own. Known
+/// here alone, and no std::exception: who cannot name it cannot catch it.
+class PostgresError {
+public:
+    PostgresError(ErrorData *error, MemoryContext home) noexcept : error_(error), home_(home) {}
+    PostgresError(PostgresError &&other) noexcept
+        : error_(std::exchange(other.error_, nullptr)), home_(std::exchange(other.home_, nullptr)) {}
+    PostgresError(const PostgresError &) = delete; // a copy could fail for want of memory: catch by reference
+    PostgresError &operator=(const PostgresError &) = delete;
+    PostgresError &operator=(PostgresError &&) = delete;
+    ~PostgresError() {
+        if (home_)
+            MemoryContextDelete(home_);
+    }
+    const ErrorData &data() const noexcept { return *error_; }
+
+private:
+    ErrorData *error_;
+    MemoryContext home_;
+};
 
 /// Keep errors apart from the context that failed, which may be reset before they are reported.
 MemoryContext new_error_home() {
@@ -48,11 +70,6 @@ void take_error(boundary::Outcome *outcome) {
 }
 
 } // namespace
-
-PostgresError::~PostgresError() {
-    if (home_)
-        MemoryContextDelete(home_);
-}
 
 namespace boundary {
 
@@ -120,6 +137,61 @@ Failure describe_current_exception() noexcept {
     return failure;
 }
 
+namespace {
+
+std::string text_or_nothing(const char *text) {
+    return text ? text : "";
+}
+
+ErrorReport report_of(const ErrorData &data) {
+    ErrorReport report;
+    report.sqlstate = unpack_sql_state(data.sqlerrcode);
+    report.message = data.message ? data.message : "unknown error";
+    report.detail = text_or_nothing(data.detail);
+    report.hint = text_or_nothing(data.hint);
+    report.constraint = text_or_nothing(data.constraint_name);
+    report.raised_by_postgres = true;
+    report.is_lock_timeout = data.sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE &&
+                             text_or_nothing(data.message_id) == "canceling statement due to lock timeout";
+    return report;
+}
+
+ErrorReport report_of(const Error &error) {
+    ErrorReport report;
+    report.sqlstate = error.sqlstate;
+    report.message = error.what();
+    report.detail = error.detail;
+    report.hint = error.hint;
+    return report;
+}
+
+/// Report the exception being handled; nothing where it is neither Postgres's nor ours.
+std::optional<ErrorReport> report_any_error() {
+    try {
+        throw;
+    } catch (const PostgresError &error) {
+        return report_of(error.data());
+    } catch (const Error &error) {
+        return report_of(error);
+    } catch (...) {
+        return std::nullopt;
+    }
+}
+
+/// Whether an error must end the transaction although its subtransaction could be undone: somebody wants it to end, or
+/// the server cannot go on with it.
+bool ends_the_transaction(const std::string &sqlstate) {
+    std::string state_class = sqlstate.substr(0, 2);
+    return state_class == "57" || state_class == "53" || state_class == "58" || state_class == "40";
+}
+
+} // namespace
+
+std::optional<ErrorReport> report_current_error() {
+    std::optional<ErrorReport> report = report_any_error();
+    return report && !ends_the_transaction(report->sqlstate) ? report : std::nullopt;
+}
+
 void raise(const Failure &failure, ErrorContextCallback *callbacks) {
     error_context_stack = callbacks;
     if (!failure.error) // there was no memory to describe it in
@@ -132,26 +204,80 @@ void raise(const Failure &failure, ErrorContextCallback *callbacks) {
 
 } // namespace boundary
 
-Subtransaction::Subtransaction() : context_(CurrentMemoryContext), owner_(CurrentResourceOwner) {
-    call([&] {
-        BeginInternalSubTransaction(nullptr);
+namespace {
+
+/// A subtransaction: rolled back unless committed.
+class Subtransaction {
+public:
+    Subtransaction() : context_(CurrentMemoryContext), owner_(CurrentResourceOwner) {
+        call([&] {
+            BeginInternalSubTransaction(nullptr);
+            MemoryContextSwitchTo(context_);
+        });
+    }
+    ~Subtransaction() {
+        if (open_) {
+            call_noexcept([] { RollbackAndReleaseCurrentSubTransaction(); });
+            return_to_caller();
+        }
+    }
+    Subtransaction(const Subtransaction &) = delete;
+    Subtransaction &operator=(const Subtransaction &) = delete;
+    void commit() {
+        call([] { ReleaseCurrentSubTransaction(); });
+        open_ = false;
+        return_to_caller();
+    }
+
+private:
+    void return_to_caller() {
         MemoryContextSwitchTo(context_);
-    });
+        CurrentResourceOwner = owner_;
+    }
+
+    MemoryContext context_;
+    ResourceOwner owner_;
+    bool open_ = true;
+};
+
+} // namespace
+
+std::optional<UndoneError> attempt(const std::function<void()> &body, const char *only) {
+    try {
+        Subtransaction subtransaction;
+        body();
+        subtransaction.commit();
+        return std::nullopt;
+    } catch (...) {
+        std::optional<ErrorReport> report = only ? boundary::report_any_error() : boundary::report_current_error();
+        if (report && (!only || report->sqlstate == only))
+            return UndoneError(std::move(*report), std::current_exception());
+        throw;
+    }
 }
 
-void Subtransaction::commit() {
-    call([&] { ReleaseCurrentSubTransaction(); });
-    open_ = false;
-    MemoryContextSwitchTo(context_);
-    CurrentResourceOwner = owner_;
+std::optional<UndoneError> try_out(const std::function<void()> &body) {
+    try {
+        Subtransaction rolled_back;
+        body();
+        return std::nullopt;
+    } catch (...) {
+        if (std::optional<ErrorReport> report = boundary::report_current_error())
+            return UndoneError(std::move(*report), std::current_exception());
+        throw;
+    }
 }
 
-Subtransaction::~Subtransaction() {
-    if (!open_)
-        return;
-    call_noexcept([] { RollbackAndReleaseCurrentSubTransaction(); });
-    MemoryContextSwitchTo(context_);
-    CurrentResourceOwner = owner_;
+std::optional<UndoneError> attempt_transactions(const std::function<void()> &body) {
+    try {
+        body();
+        return std::nullopt;
+    } catch (...) {
+        std::optional<ErrorReport> report = boundary::report_any_error();
+        if (!report || IsTransactionState())
+            throw;
+        return UndoneError(std::move(*report), std::current_exception());
+    }
 }
 
 } // namespace snapback

@@ -3,9 +3,11 @@
 // exceptions, which abort the server when they reach C. `call` leads from the first to the second, `entry` back.
 //
 // Rules: nothing that owns memory lives inside the function given to `call`; everything the server calls (SQL
-// functions, triggers, worker mains, callbacks) is an `entry`; a PostgresError that was caught must be rethrown unless
-// a Subtransaction has undone what failed.
+// functions, triggers, worker mains, callbacks) is an `entry`. What Postgres raised has no type that others could
+// catch: an error is survived only as the UndoneError of an `attempt`, which has rolled back what failed.
 #include <exception>
+#include <functional>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -15,33 +17,34 @@
 
 namespace snapback {
 
-/// A Postgres error in flight through C++. Owns a copy of the whole ErrorData in a memory context of its own.
-class PostgresError : public std::exception {
-public:
-    PostgresError(ErrorData *error, MemoryContext home) noexcept : error_(error), home_(home) {}
-    PostgresError(PostgresError &&other) noexcept
-        : error_(std::exchange(other.error_, nullptr)), home_(std::exchange(other.home_, nullptr)) {}
-    PostgresError(const PostgresError &) = delete; // a copy could fail for want of memory: catch by reference
-    PostgresError &operator=(const PostgresError &) = delete;
-    ~PostgresError() override;
+/// What an error says, as plain values.
+struct ErrorReport {
+    std::string sqlstate;
+    std::string message;
+    std::string detail;
+    std::string hint;
+    std::string constraint;          // the constraint's name, where there is one
+    bool raised_by_postgres = false; // rather than by us, as Error
+    bool is_lock_timeout = false;    // a lock was waited for longer than lock_timeout allows, not refused at once
 
-    const char *what() const noexcept override { return error_->message ? error_->message : "unknown error"; }
-    const ErrorData &data() const noexcept { return *error_; }
-    std::string sqlstate() const { return unpack_sql_state(error_->sqlerrcode); }
     /// Whether a value or a definition is at fault, rather than the server's state or a user's wish to stop.
     bool is_refusal() const {
-        std::string state_class = sqlstate().substr(0, 2);
+        std::string state_class = sqlstate.substr(0, 2);
         return state_class == "22" || state_class == "23" || state_class == "42" || state_class == "P0";
     }
-    /// Whether a lock was waited for longer than lock_timeout allows, rather than refused at once.
-    bool is_lock_timeout() const {
-        return sqlstate() == sqlstate::lock_not_available && error_->message_id &&
-               std::string_view(error_->message_id) == "canceling statement due to lock timeout";
-    }
+};
+
+/// An error that has been survived: whatever had been done before it was raised has been rolled back.
+class UndoneError : public ErrorReport {
+public:
+    UndoneError(ErrorReport report, std::exception_ptr original)
+        : ErrorReport(std::move(report)), original_(std::move(original)) {}
+    /// Raise it again, as it was.
+    [[noreturn]] void raise() const { std::rethrow_exception(original_); }
+    Error as_error() const { return Error(sqlstate, message).with_detail(detail).with_hint(hint); }
 
 private:
-    ErrorData *error_;
-    MemoryContext home_;
+    std::exception_ptr original_;
 };
 
 namespace boundary {
@@ -63,6 +66,8 @@ struct Failure {
 };
 /// Describe the exception being handled as a Postgres error; called inside a catch block only.
 Failure describe_current_exception() noexcept;
+/// Report the exception being handled, where it is an error that may be survived once it is undone; likewise.
+std::optional<ErrorReport> report_current_error();
 /// Raise the failure as a Postgres ERROR, with context lines by these callbacks: the body may have left others, of
 /// frames that are gone.
 [[noreturn]] void raise(const Failure &failure, ErrorContextCallback *callbacks);
@@ -118,21 +123,31 @@ template <class Body> auto entry(Body &&body) -> std::invoke_result_t<Body &> {
     boundary::raise(failure, callbacks);
 }
 
-/// A subtransaction: rolled back unless committed. The only place where a PostgresError may be swallowed; not even
-/// there one that says the user wants to stop (57014).
-class Subtransaction {
-public:
-    Subtransaction();
-    ~Subtransaction();
-    Subtransaction(const Subtransaction &) = delete;
-    Subtransaction &operator=(const Subtransaction &) = delete;
-    void commit();
+/// Run a body in a subtransaction; where it fails, roll that back and return the error. Errors that no caller may
+/// survive go on as they were: a cancelled query, a shutdown, a lack of memory or disk, a deadlock. `only`: every error
+/// goes on but this one, whatever it is (not 57014).
+[[nodiscard]] std::optional<UndoneError> attempt(const std::function<void()> &body, const char *only = nullptr);
 
-private:
-    MemoryContext context_;
-    ResourceOwner owner_;
-    bool open_ = true;
-};
+/// The same, but what was done is rolled back in any case.
+[[nodiscard]] std::optional<UndoneError> try_out(const std::function<void()> &body);
+
+/// `attempt` for a worker between its transactions: the body begins and ends transactions of its own. Every error that
+/// Postgres or we raise is returned; none is while a transaction is still open.
+[[nodiscard]] std::optional<UndoneError> attempt_transactions(const std::function<void()> &body);
+
+/// Run a body; what Postgres raises in it goes on as the Error that `explain` makes of its ErrorReport, or as it was
+/// where that makes none (std::optional<Error>). Errors that no caller may survive always go on as they were.
+template <class Body, class Explain> auto explaining(Body &&body, Explain &&explain) -> std::invoke_result_t<Body &> {
+    try {
+        return body();
+    } catch (...) {
+        std::optional<ErrorReport> report = boundary::report_current_error();
+        if (report && report->raised_by_postgres)
+            if (std::optional<Error> explained = explain(*report))
+                throw Error(std::move(*explained));
+        throw;
+    }
+}
 
 } // namespace snapback
 

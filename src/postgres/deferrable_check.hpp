@@ -4,7 +4,7 @@
 namespace snapback {
 
 /// Checks rows against a deferrable unique or exclusion constraint, as the constraint's own trigger would: whoever is
-/// about to commit such a value is waited for, which no query can do. A violation raises PostgresError (23505, 23P01).
+/// about to commit such a value is waited for, which no query can do. A violation has Postgres raise 23505 or 23P01.
 /// Check as the table's owner: expressions of the constraint may be his.
 class DeferrableCheck {
 public:

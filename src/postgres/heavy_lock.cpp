@@ -31,16 +31,8 @@ Grant try_lock(const LOCKTAG &tag, LOCKMODE mode) {
 
 bool wait_for_lock(const LOCKTAG &tag, LOCKMODE mode, int timeout_ms) {
     set_for_transaction("lock_timeout", std::to_string(timeout_ms).c_str());
-    Subtransaction attempt; // undoes the place in the queue where the wait fails
-    try {
-        call([&] { LockAcquire(&tag, mode, false, false); });
-    } catch (const PostgresError &error) {
-        if (error.sqlstate() != sqlstate::lock_not_available)
-            throw;
-        return false;
-    }
-    attempt.commit();
-    return true;
+    // What is undone where the wait fails is the place in the queue.
+    return !attempt([&] { call([&] { LockAcquire(&tag, mode, false, false); }); }, sqlstate::lock_not_available);
 }
 
 bool holds_lock(const LOCKTAG &tag, LOCKMODE mode) {

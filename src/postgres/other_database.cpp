@@ -33,11 +33,11 @@ struct Exchange {
 };
 
 /// Copy as much of a text as fits, whole characters only.
-template <std::size_t size> void put(char (&place)[size], const char *text) {
-    std::size_t length = std::strlen(text ? text : "");
+template <std::size_t size> void put(char (&place)[size], const std::string &text) {
+    std::size_t length = text.size();
     if (length >= size)
-        length = pg_mbcliplen(text, static_cast<int>(length), size - 1);
-    std::copy_n(text, length, place);
+        length = pg_mbcliplen(text.c_str(), static_cast<int>(length), size - 1);
+    std::copy_n(text.data(), length, place);
     place[length] = '\0';
 }
 
@@ -90,12 +90,11 @@ private:
     BackgroundWorkerHandle *handle_ = nullptr;
 };
 
-void report_failure(Exchange *exchange, const char *sqlstate, const char *message, const char *detail,
-                    const char *hint) {
-    put(exchange->sqlstate, sqlstate);
-    put(exchange->result, message);
-    put(exchange->detail, detail);
-    put(exchange->hint, hint);
+void report_failure(Exchange *exchange, const ErrorReport &error) {
+    put(exchange->sqlstate, error.sqlstate);
+    put(exchange->result, error.message);
+    put(exchange->detail, error.detail);
+    put(exchange->hint, error.hint);
     exchange->outcome = Exchange::failed;
 }
 
@@ -112,7 +111,7 @@ void answer(Exchange *exchange) {
     if (value && value->size() >= sizeof exchange->result)
         throw Error("54000", "a result from another database is too long: " + std::to_string(value->size()) + " bytes");
     transaction.commit();
-    put(exchange->result, value ? value->c_str() : "");
+    put(exchange->result, value.value_or(""));
     exchange->outcome = value ? Exchange::value : Exchange::nothing;
 }
 
@@ -128,14 +127,9 @@ void work(dsm_handle handle) {
     if (!exchange)
         return;
     connect_worker(exchange->database, exchange->user);
-    try {
-        answer(exchange);
-    } catch (const PostgresError &error) {
-        const ErrorData &data = error.data();
-        report_failure(exchange, error.sqlstate().c_str(), error.what(), data.detail, data.hint);
-    } catch (const Error &error) {
-        report_failure(exchange, error.sqlstate.c_str(), error.what(), error.detail.c_str(), error.hint.c_str());
-    }
+    std::optional<UndoneError> error = attempt_transactions([&] { answer(exchange); });
+    if (error)
+        report_failure(exchange, *error);
 }
 
 } // namespace

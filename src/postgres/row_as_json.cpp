@@ -21,11 +21,9 @@ constexpr std::size_t bytes_of_long_values = 1000;
 constexpr char digits[] = "0123456789abcdef";
 
 /// Whether the server or the user, and not the value, is at fault.
-bool is_beyond_value(const PostgresError &error) {
-    std::string state = error.sqlstate();
-    std::string state_class = state.substr(0, 2);
-    return state_class == "57" || state_class == "53" || state_class == "58" || state_class == "40" ||
-           state_class == "55" || state == sqlstate::data_corrupted || state == "XX002";
+bool is_beyond_value(const ErrorReport &error) {
+    return error.sqlstate.substr(0, 2) == "55" || error.sqlstate == sqlstate::data_corrupted ||
+           error.sqlstate == "XX002";
 }
 
 /// A jsonb string; in the current context.
@@ -164,24 +162,22 @@ Datum RowAsJson::show_text(Field &field, Datum value, std::size_t most) {
         return json_string(2 * bytes.size() <= most ? hex(bytes)
                                                     : cut(hex(bytes.substr(0, bytes_of_long_values / 2)), bytes));
     }
-    try {
-        Subtransaction attempt;
-        std::string_view text = call([&] { return OutputFunctionCall(&field.output, value); });
-        bool is_valid = call([&] {
+    std::string_view text;
+    bool is_valid = false;
+    std::optional<UndoneError> error = attempt([&] {
+        text = call([&] { return OutputFunctionCall(&field.output, value); });
+        is_valid = call([&] {
             return text.size() <= MaxAllocSize && pg_verifymbstr(text.data(), static_cast<int>(text.size()), true);
         });
-        attempt.commit();
-        if (text.size() > most) {
-            std::string start(is_valid ? first_bytes(text, bytes_of_long_values)
-                                       : text.substr(0, bytes_of_long_values));
-            return json_string(cut(is_valid ? start : escaped(start), text));
-        }
+    });
+    if (error && is_beyond_value(*error))
+        error->raise();
+    if (error)
+        return json_string("[cannot be shown: " + error->message + "]");
+    if (text.size() <= most)
         return json_string(is_valid ? std::string(text) : escaped(text));
-    } catch (const PostgresError &error) {
-        if (is_beyond_value(error))
-            throw;
-        return json_string("[cannot be shown: " + std::string(error.what()) + "]");
-    }
+    std::string start(is_valid ? first_bytes(text, bytes_of_long_values) : text.substr(0, bytes_of_long_values));
+    return json_string(cut(is_valid ? start : escaped(start), text));
 }
 
 /// What to_jsonb() makes of a value; of one that jsonb cannot hold, its text.
@@ -189,16 +185,11 @@ Datum RowAsJson::as_it_is(Field &field, Datum value) {
     auto convert = [&] { return call([&] { return FunctionCall1(&field.to_jsonb, value); }); };
     if (field.kind == Field::Kind::plain)
         return convert();
-    try {
-        Subtransaction attempt;
-        Datum converted = convert();
-        attempt.commit();
-        return converted;
-    } catch (const PostgresError &error) {
-        if (is_beyond_value(error))
-            throw;
-    }
-    return show_text(field, value, room_);
+    Datum converted = 0;
+    std::optional<UndoneError> error = attempt([&] { converted = convert(); });
+    if (error && is_beyond_value(*error))
+        error->raise();
+    return error ? show_text(field, value, room_) : converted;
 }
 
 /// How many bytes a value's text takes, about.

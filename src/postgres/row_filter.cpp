@@ -120,16 +120,16 @@ void check_row_filter(Oid relation, const std::string &filter) {
     std::string name = qualified_name(relation);
     AsOwner as_owner(owner);
     Verdict verdict = Verdict::usable;
-    try {
-        verdict = call([&] { return judge_text(relation, filter.c_str(), parenthesised.c_str()); });
-        if (verdict == Verdict::usable) {
-            // Starting the query asks whether the owner may call what the filter calls.
-            Query query;
-            query.run("SELECT FROM ONLY " + name + " WHERE (" + filter + ") LIMIT 0");
-        }
-    } catch (const PostgresError &error) {
-        throw unusable(name, filter, error.sqlstate(), error.what());
-    }
+    explaining(
+        [&] {
+            verdict = call([&] { return judge_text(relation, filter.c_str(), parenthesised.c_str()); });
+            if (verdict == Verdict::usable) {
+                // Starting the query asks whether the owner may call what the filter calls.
+                Query query;
+                query.run("SELECT FROM ONLY " + name + " WHERE (" + filter + ") LIMIT 0");
+            }
+        },
+        [&](const ErrorReport &error) { return std::optional(unusable(name, filter, error.sqlstate, error.message)); });
     if (verdict != Verdict::usable)
         throw unusable(name, filter, sqlstate::feature_not_supported, describe(verdict));
 }

@@ -60,16 +60,7 @@ void attach() {
 bool attached() {
     if (list)
         return true;
-    Subtransaction attempt;
-    try {
-        call(attach);
-    } catch (const PostgresError &error) {
-        if (error.sqlstate() != "53200")
-            throw;
-        return false;
-    }
-    attempt.commit();
-    return true;
+    return !attempt([] { call(attach); }, sqlstate::out_of_memory);
 }
 
 std::int64_t place_of(const volatile PGPROC &process) {

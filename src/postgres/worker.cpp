@@ -191,12 +191,8 @@ void run_worker(Datum database, void (*work)()) {
         BackgroundWorkerUnblockSignals();
     });
     connect_worker(DatumGetObjectId(database), owner);
-    try {
-        work();
-    } catch (const PostgresError &) { // has undone its transaction
-        if (!extension_is_gone())
-            throw;
-    }
+    if (std::optional<UndoneError> error = attempt_transactions(work); error && !extension_is_gone())
+        error->raise();
 }
 
 bool database_is_wanted() {
@@ -238,18 +234,14 @@ void sleep_in_worker(std::int64_t milliseconds) {
     serve_interrupts();
 }
 
-WorkerTransaction::WorkerTransaction() {
-    try {
-        call([] {
-            SetCurrentStatementStartTimestamp();
-            StartTransactionCommand();
-            PushActiveSnapshot(GetTransactionSnapshot());
-        });
-        hold_extension();
-    } catch (...) {
-        call_noexcept([] { AbortCurrentTransaction(); });
-        throw;
-    }
+// By delegation the object exists before anything can fail, so that its destructor runs if something does.
+WorkerTransaction::WorkerTransaction() : WorkerTransaction(true) {
+    call([] {
+        SetCurrentStatementStartTimestamp();
+        StartTransactionCommand();
+        PushActiveSnapshot(GetTransactionSnapshot());
+    });
+    hold_extension();
 }
 
 WorkerTransaction::~WorkerTransaction() {

@@ -47,7 +47,9 @@ public:
     void commit();
 
 private:
-    bool open_ = true;
+    explicit WorkerTransaction(bool open) : open_(open) {}
+
+    bool open_;
 };
 
 } // namespace snapback

@@ -12,12 +12,12 @@ namespace snapback {
 namespace {
 
 /// Say which value is taken: the rows that a restore writes may meet rows that it does not touch.
-[[noreturn]] void fail_conflict(const TablePlan &plan, const PostgresError &error) {
-    const ErrorData &data = error.data();
-    throw Error(error.sqlstate(), "a row of " + plan.live.name +
-                                      " cannot be restored: another row holds its value of " +
-                                      (data.constraint_name ? data.constraint_name : "a unique index") + " now")
-        .with_detail(data.detail ? data.detail : "")
+std::optional<Error> explain_conflict(const TablePlan &plan, const ErrorReport &error) {
+    if (error.sqlstate != sqlstate::unique_violation && error.sqlstate != sqlstate::exclusion_violation)
+        return std::nullopt;
+    return Error(error.sqlstate, "a row of " + plan.live.name + " cannot be restored: another row holds its value of " +
+                                     (error.constraint.empty() ? "a unique index" : error.constraint) + " now")
+        .with_detail(error.detail)
         .with_hint("Change that other row, or restore other options.");
 }
 
@@ -72,16 +72,14 @@ private:
             return;
         bool counted = !has_rules(query_, plan.live.relation);
         AsOwner owner(plan.live.owner);
-        try {
-            if (counted)
-                run_counted(plan, sql, planned);
-            else
-                run_uncounted(plan, sql, planned);
-        } catch (const PostgresError &error) {
-            if (error.sqlstate() == sqlstate::unique_violation || error.sqlstate() == sqlstate::exclusion_violation)
-                fail_conflict(plan, error);
-            throw;
-        }
+        explaining(
+            [&] {
+                if (counted)
+                    run_counted(plan, sql, planned);
+                else
+                    run_uncounted(plan, sql, planned);
+            },
+            [&](const ErrorReport &error) { return explain_conflict(plan, error); });
         if (query_.affected() != planned)
             throw Error(sqlstate::restore_conflict, "restoring " + plan.live.name + " touched " +
                                                         std::to_string(query_.affected()) + " rows instead of " +

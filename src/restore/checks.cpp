@@ -207,17 +207,16 @@ void check_deferrable_constraints(Query &query, const TablePlan &plan) {
     if (plan.written() == 0)
         return;
     AsOwner owner(plan.live.owner);
-    for (const Deferrable &constraint : deferrable_constraints(query, plan.live.relation)) {
-        try {
-            check_deferrable_constraint(query, plan, constraint);
-        } catch (const PostgresError &error) {
-            if (error.sqlstate() != sqlstate::unique_violation && error.sqlstate() != sqlstate::exclusion_violation)
-                throw;
-            throw Error(error.sqlstate(),
-                        "the restore would break constraint " + constraint.name + " of " + plan.live.name)
-                .with_hint("Another row holds the same value now: change it, or restore other options.");
-        }
-    }
+    for (const Deferrable &constraint : deferrable_constraints(query, plan.live.relation))
+        explaining([&] { check_deferrable_constraint(query, plan, constraint); },
+                   [&](const ErrorReport &error) -> std::optional<Error> {
+                       if (error.sqlstate != sqlstate::unique_violation &&
+                           error.sqlstate != sqlstate::exclusion_violation)
+                           return std::nullopt;
+                       return Error(error.sqlstate,
+                                    "the restore would break constraint " + constraint.name + " of " + plan.live.name)
+                           .with_hint("Another row holds the same value now: change it, or restore other options.");
+                   });
 }
 
 /// Whether the planner takes a table, by its pages and what VACUUM last found in one, for smaller than what has just

@@ -105,13 +105,15 @@ void find_missing(Query &query, TablePlan &plan) {
         plan.insert.fill(query, rows_only_in(plan, "wanted", "present"));
 }
 
-/// Throw Error (SB009) unless the snapshot has the columns that name a row today.
-void require_key(const TablePlan &plan) {
+/// Find a column that names a row today and is not in the snapshot (SB009).
+std::optional<Error> find_changed_key(const TablePlan &plan) {
     for (const KeyColumn &part : plan.live.key)
         if (!plan.mapped[part.column])
-            throw Error(sqlstate::schema_changed, "the key of " + plan.live.name + " has changed: column \"" +
-                                                      plan.live.columns[part.column].name + "\" is not in the snapshot")
+            return Error(sqlstate::schema_changed, "the key of " + plan.live.name + " has changed: column \"" +
+                                                       plan.live.columns[part.column].name +
+                                                       "\" is not in the snapshot")
                 .with_hint("Choose a snapshot that was taken since, or other options.");
+    return std::nullopt;
 }
 
 /// Reads both sides of one table into its plan's stores.
@@ -154,29 +156,25 @@ public:
         present.finish();
     }
 
-    /// Throw Error (SB009) where a row of the snapshot could not be decoded.
-    void require_fit() const {
-        if (refusal_)
-            throw Error(*refusal_);
-    }
+    /// Why a row could not be decoded (SB009), if one could not.
+    const std::optional<Error> &refusal() const { return refusal_; }
 
 private:
-    /// Decode rows of the snapshot. A type or domain may refuse a value, and its owner's code fail in any way: what
-    /// that leaves behind goes with the subtransaction. The live rows are gone through to their end nevertheless.
-    void add_wanted(std::string_view rows) {
+    void add_wanted(std::string_view rows) { add(rows, from_snapshot_, plan_.wanted); }
+    void add_present(std::string_view rows) { add(rows, from_live_, plan_.present); }
+
+    /// Decode rows. A type may refuse a value, and its owner's code fail in any way. The live rows are gone through to
+    /// their end nevertheless: they may be captured on the way.
+    void add(std::string_view rows, RowDecoder &decoder, TupleStore &store) {
         if (refusal_)
             return;
-        try {
-            Subtransaction attempt;
-            decode_chunk(rows, from_snapshot_, plan_.live.owner, plan_.wanted);
-            attempt.commit();
-        } catch (const Error &error) {
-            if (error.sqlstate != sqlstate::schema_changed)
-                throw;
-            refusal_ = error;
-        }
+        std::optional<UndoneError> error = attempt([&] { decode_chunk(rows, decoder, plan_.live.owner, store); });
+        if (!error)
+            return;
+        if (error->sqlstate != sqlstate::schema_changed)
+            error->raise();
+        refusal_ = error->as_error();
     }
-    void add_present(std::string_view rows) { decode_chunk(rows, from_live_, plan_.live.owner, plan_.present); }
 
     TablePlan &plan_;
     CurrentRows &current_;
@@ -189,7 +187,8 @@ private:
 
 } // namespace
 
-void load_difference(TablePlan &plan, const std::string &community, CurrentRows &current, Extent extent) {
+std::optional<Error> load_difference(TablePlan &plan, const std::string &community, CurrentRows &current,
+                                     Extent extent) {
     Sides sides(plan, community, current);
     if (extent == Extent::differing && sides.are_comparable())
         sides.load_differing();
@@ -197,8 +196,8 @@ void load_difference(TablePlan &plan, const std::string &community, CurrentRows 
         sides.load_all();
     plan.wanted.recount();
     plan.present.recount();
-    require_key(plan);
-    sides.require_fit();
+    std::optional<Error> obstacle = find_changed_key(plan);
+    return obstacle ? obstacle : sides.refusal();
 }
 
 void work_out_changes(Query &query, TablePlan &plan, const Terms &terms) {

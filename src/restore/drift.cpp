@@ -176,7 +176,8 @@ RelationShape shape_to_restore(const ProtectedTable &table, const Manifest &mani
     return relation_shape(relation);
 }
 
-void require_usable_options(Query &query, const TablePlan &plan, const std::vector<std::string> &options) {
+std::optional<Error> find_unusable_option(Query &query, const TablePlan &plan,
+                                          const std::vector<std::string> &options) {
     Rows broken = query.run_kept(
         "SELECT CASE WHEN EXISTS (SELECT FROM snapback.coverage c WHERE c.table_id = t.id AND c.option = ANY ($3)"
         "                         AND pg_catalog.num_nonnulls(c.columns, c.filter) > 0)"
@@ -187,7 +188,7 @@ void require_usable_options(Query &query, const TablePlan &plan, const std::vect
         throw Error(sqlstate::undefined_object, plan.live.name + " was just taken out of protection")
             .with_hint("Restore other options, or protect it anew: what is captured from then on can be restored.");
     if (!broken[0].is_null(1))
-        throw Error(sqlstate::schema_changed, broken[0].text(1))
+        return Error(sqlstate::schema_changed, broken[0].text(1))
             .with_hint("Call snapback.protect() again with columns and a filter that fit the table now.");
     for (Row row : query.run_kept("SELECT option, filter FROM snapback.coverage"
                                   " WHERE table_id = $1 AND option = ANY ($2) AND filter IS NOT NULL ORDER BY option",
@@ -195,10 +196,11 @@ void require_usable_options(Query &query, const TablePlan &plan, const std::vect
         for (AttrNumber number : columns_of_filter(plan.live.relation, row.text(2)))
             for (std::size_t i = 0; i < plan.live.columns.size(); i++)
                 if (plan.live.columns[i].number == number && !plan.mapped[i])
-                    throw Error(sqlstate::schema_changed,
-                                "option " + row.text(1) + " picks rows of " + plan.live.name + " by (" + row.text(2) +
-                                    "), and the snapshot has no column \"" + plan.live.columns[i].name + "\"")
+                    return Error(sqlstate::schema_changed,
+                                 "option " + row.text(1) + " picks rows of " + plan.live.name + " by (" + row.text(2) +
+                                     "), and the snapshot has no column \"" + plan.live.columns[i].name + "\"")
                         .with_hint("Choose a snapshot that was taken since, or other options.");
+    return std::nullopt;
 }
 
 SNAPBACK_FUNCTION(snapback_schema_changes) {

@@ -17,8 +17,9 @@ std::string name_then(const ManifestTable &stored);
 /// it has taken the place of the one that the snapshot holds.
 RelationShape shape_to_restore(const ProtectedTable &table, const Manifest &manifest, const ManifestTable &stored);
 
-/// Throw Error (SB009) where one of these options names columns that the table does not have any more, or picks rows by
-/// a filter that cannot be used any more, or not on the snapshot's rows.
-void require_usable_options(Query &query, const TablePlan &plan, const std::vector<std::string> &options);
+/// Return Error (SB009) where one of these options names columns that the table does not have any more, or picks rows
+/// by a filter that cannot be used any more, or not on the snapshot's rows.
+[[nodiscard]] std::optional<Error> find_unusable_option(Query &query, const TablePlan &plan,
+                                                        const std::vector<std::string> &options);
 
 } // namespace snapback

@@ -114,8 +114,7 @@ private:
     }
 
     void find_refused(const std::string &constraint, const std::string &condition, bool changed_only) {
-        try {
-            Subtransaction attempt;
+        std::optional<UndoneError> error = attempt([&] {
             std::string refused = quote_name(free_prefix(plan_.live.relation) + "refused");
             Rows rows = query_.run("SELECT pg_catalog.min(k), pg_catalog.count(*) FROM (SELECT " +
                                    key_text(plan_, "w") + " AS k FROM (SELECT *, (" + condition + ") IS FALSE AS " +
@@ -124,13 +123,12 @@ private:
                 found_.push_back("constraint \"" + constraint + "\" refuses " +
                                  counted(rows[0].bigint(2), rows[0].text(1)) +
                                  " of the snapshot: change the constraint, or restore other options");
-            attempt.commit();
-        } catch (const PostgresError &error) {
-            if (!error.is_refusal())
-                throw;
+        });
+        if (error && !error->is_refusal())
+            error->raise();
+        if (error)
             found_.push_back("constraint \"" + constraint + "\" cannot be tried on rows of the snapshot (" +
-                             error.what() + "): change the constraint, or restore other options");
-        }
+                             error->message + "): change the constraint, or restore other options");
     }
 
     /// Rows that no partition takes. Where there are very many, it would take longer to ask than to find out.
@@ -183,9 +181,9 @@ private:
 
 } // namespace
 
-void require_distinct_keys(Query &query, const TablePlan &plan) {
+std::optional<Error> find_indistinct_keys(Query &query, const TablePlan &plan) {
     if (has_same_key(plan))
-        return;
+        return std::nullopt;
     AsOwner owner(plan.live.owner);
     std::string names;
     for (const KeyColumn &part : plan.live.key) {
@@ -195,12 +193,13 @@ void require_distinct_keys(Query &query, const TablePlan &plan) {
                  .run("SELECT FROM " + plan.see("wanted") + " w WHERE w." + quote_name(name) +
                       " IS NOT DISTINCT FROM NULL LIMIT 1")
                  .empty())
-            throw key_has_changed(plan, "NULL in its column \"" + name + "\"");
+            return key_has_changed(plan, "NULL in its column \"" + name + "\"");
     }
     Rows twice = query.run("SELECT ROW(" + names + ")::pg_catalog.text FROM " + plan.see("wanted") + " GROUP BY " +
                            names + " HAVING pg_catalog.count(*) > 1 LIMIT 1");
     if (!twice.empty())
-        throw key_has_changed(plan, "more than one row with the key " + twice[0].text(1));
+        return key_has_changed(plan, "more than one row with the key " + twice[0].text(1));
+    return std::nullopt;
 }
 
 void find_misfits(Query &query, TablePlan &plan, const std::vector<ForeignKey> &keys) {

@@ -66,39 +66,34 @@ void Plan::add_selected_tables() {
                                     by_key ? Extent::all : Extent::differing);
         if (!plan.obstacles.empty())
             continue;
-        look_into(plan, [&] { require_usable_options(query_, plan, order_.options); });
+        note_obstacle(plan, find_unusable_option(query_, plan, order_.options));
         // Going back, a row that was named may be one that came and went.
         choose_rows(query_, plan, order_.rows_must_exist && order_.manifest.kind != "before_restore");
     }
     find_foreign_keys();
 }
 
-/// Take a step of a table's plan. Where the schema has changed too much for it, that is an obstacle, and nothing is
-/// planned for the table: the others can be planned without it, and shown.
-void Plan::look_into(TablePlan &plan, const std::function<void()> &step) {
-    try {
-        step();
-    } catch (const Error &error) {
-        if (error.sqlstate != sqlstate::schema_changed)
-            throw;
-        plan.obstacles.emplace_back(error);
-        plan.select_nothing();
-    }
+/// Where a table's schema has changed too much, that is an obstacle, and nothing is planned for the table: the others
+/// can be planned without it, and shown.
+void Plan::note_obstacle(TablePlan &plan, std::optional<Error> obstacle) {
+    if (!obstacle)
+        return;
+    plan.obstacles.emplace_back(std::move(*obstacle));
+    plan.select_nothing();
 }
 
 /// The live table that a chosen one is restored into. Where there is none, or none that can be restored, that is an
 /// obstacle; the others can be planned without it, and shown.
 std::optional<RelationShape> Plan::look_up(const ProtectedTable &table, const ManifestTable &stored,
                                            const Selection &selection) {
-    try {
-        Subtransaction attempt;
-        RelationShape live = shape_to_restore(table, order_.manifest, stored);
-        attempt.commit();
-        return live;
-    } catch (const Error &error) {
-        unusable_.push_back({name_then(stored), selection.options, error});
-        return std::nullopt;
+    std::optional<RelationShape> live;
+    if (std::optional<UndoneError> error = attempt([&] { live = shape_to_restore(table, order_.manifest, stored); })) {
+        if (error->raised_by_postgres)
+            error->raise();
+        unusable_.push_back({name_then(stored), selection.options, error->as_error()});
+        live.reset();
     }
+    return live;
 }
 
 TablePlan &Plan::add_table(const ProtectedTable &table, RelationShape live, const ManifestTable &stored,
@@ -108,13 +103,20 @@ TablePlan &Plan::add_table(const ProtectedTable &table, RelationShape live, cons
     by_relation_.emplace(plan.live.relation, &plan);
     plan.selection = std::move(selection);
     order_.look_at(plan.live.name, static_cast<std::uint64_t>(stored.rows));
-    look_into(plan, [&] {
-        load_difference(plan, community(), current_, extent);
-        take_strays_along(query_, plan, path_parent(plan), community(), current_, extent);
-        require_distinct_keys(query_, plan);
-        plan.complete(query_);
-    });
+    note_obstacle(plan, load(plan, extent));
     return plan;
+}
+
+/// Read both sides of a table; return what keeps it from being planned, if anything does.
+std::optional<Error> Plan::load(TablePlan &plan, Extent extent) {
+    std::optional<Error> obstacle = load_difference(plan, community(), current_, extent);
+    if (!obstacle)
+        obstacle = take_strays_along(query_, plan, path_parent(plan), community(), current_, extent);
+    if (!obstacle)
+        obstacle = find_indistinct_keys(query_, plan);
+    if (!obstacle)
+        plan.complete(query_);
+    return obstacle;
 }
 
 /// The plan of the table through which the path of this one leads.

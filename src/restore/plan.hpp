@@ -58,7 +58,8 @@ public:
 
 private:
     void add_selected_tables();
-    void look_into(TablePlan &plan, const std::function<void()> &step);
+    static void note_obstacle(TablePlan &plan, std::optional<Error> obstacle);
+    std::optional<Error> load(TablePlan &plan, Extent extent);
     std::optional<RelationShape> look_up(const ProtectedTable &table, const ManifestTable &stored,
                                          const Selection &selection);
     TablePlan &add_table(const ProtectedTable &table, RelationShape live, const ManifestTable &stored,

@@ -74,17 +74,12 @@ Outcome plan_by(const RestoreOrder &order, const Found &found) {
 }
 
 /// The same; what cannot be planned does not help.
-Outcome attempt(const RestoreOrder &order, const Found &found) {
-    Subtransaction rolled_back;
-    try {
-        return plan_by(order, found);
-    } catch (const Error &) {
-        return {};
-    } catch (const PostgresError &error) {
-        if (!error.is_refusal())
-            throw;
-        return {};
-    }
+Outcome outcome_of(const RestoreOrder &order, const Found &found) {
+    Outcome outcome;
+    std::optional<UndoneError> error = try_out([&] { outcome = plan_by(order, found); });
+    if (error && error->raised_by_postgres && !error->is_refusal())
+        error->raise();
+    return error ? Outcome{} : outcome;
 }
 
 /// The order with more options.
@@ -97,7 +92,7 @@ RestoreOrder with(const Plan &plan, const Names &more) {
 
 /// Of options that help together, as few as help.
 Names fewest(const Found &found, const Names &options) {
-    auto help = [&](const Names &some) { return attempt(with(found.plan, some), found).helps; };
+    auto help = [&](const Names &some) { return outcome_of(with(found.plan, some), found).helps; };
     if (options.size() < 2)
         return options;
     auto middle = options.begin() + static_cast<std::ptrdiff_t>(options.size() / 2);
@@ -119,7 +114,7 @@ Names fewest(const Found &found, const Names &options) {
 Names helping_options(const Found &found) {
     Names options = options_in_reach(found.plan, found.obstacle.in_the_way);
     while (!options.empty()) {
-        Outcome outcome = attempt(with(found.plan, options), found);
+        Outcome outcome = outcome_of(with(found.plan, options), found);
         if (outcome.helps)
             return fewest(found, options);
         if (outcome.in_reach.empty())
@@ -148,7 +143,7 @@ std::string remedy(const Found &found) {
     whole.terms.rows.clear();
     whole.terms.children = false;
     whole.terms.inserts = whole.terms.updates = whole.terms.deletes = true;
-    if (switches.empty() || !attempt(whole, found).helps)
+    if (switches.empty() || !outcome_of(whole, found).helps)
         return "";
     return "restore without the " + std::string(switches.size() == 1 ? "switch " : "switches ") + in_words(switches);
 }

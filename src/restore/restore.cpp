@@ -102,20 +102,19 @@ void report(Query &query, const Run &run, const Plan &plan, const std::string &b
 /// Write what the plan says, and check the constraints. Where rows meet values that others hold, tell of all those
 /// values, and not of the first.
 void write(Query &query, const Plan &plan, Progress &progress) {
-    try {
-        Subtransaction attempt;
+    std::optional<UndoneError> error = attempt([&] {
         apply(query, plan, progress);
         progress.at("checking");
         check_constraints(query, plan);
-        attempt.commit();
-    } catch (const Error &error) {
-        if (error.sqlstate != sqlstate::unique_violation && error.sqlstate != sqlstate::exclusion_violation)
-            throw;
+    });
+    if (!error)
+        return;
+    if (error->sqlstate == sqlstate::unique_violation || error->sqlstate == sqlstate::exclusion_violation) {
         for (const auto &table : plan.tables())
             find_conflicts(query, *table);
         require_no_obstacle(plan);
-        throw;
     }
+    error->raise();
 }
 
 /// Lock, keep what is there, plan, write, prove.
@@ -167,14 +166,10 @@ void perform(const Run &run) {
 
 SNAPBACK_FUNCTION(snapback_perform_restore) {
     Run run = read_run(uuid_argument(fcinfo, 0));
-    try {
-        Subtransaction attempt; // so that who is in the way can be asked for after a failure
-        perform(run);
-        attempt.commit();
-    } catch (const PostgresError &error) {
-        if (!error.is_lock_timeout())
-            throw;
-        name_blockers(run);
+    if (std::optional<UndoneError> error = attempt([&] { perform(run); })) {
+        if (error->is_lock_timeout)
+            name_blockers(run);
+        error->raise();
     }
     PG_RETURN_VOID();
 }

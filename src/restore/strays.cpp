@@ -40,14 +40,14 @@ std::uint64_t find_strays(Query &query, TablePlan &plan, const TablePlan *parent
 
 } // namespace
 
-void take_strays_along(Query &query, TablePlan &plan, const TablePlan *parent, const std::string &community,
-                       CurrentRows &current, Extent extent) {
+std::optional<Error> take_strays_along(Query &query, TablePlan &plan, const TablePlan *parent,
+                                       const std::string &community, CurrentRows &current, Extent extent) {
     if (find_strays(query, plan, parent, current.are_to_be_written()) == 0)
-        return;
+        return std::nullopt;
     for (TupleStore *store : {&plan.wanted, &plan.present})
         store->clear();
     current.take_along([&](const RowVisitor &visit) { read_stored_rows(query, plan.strays, plan.live, 0, visit); });
-    load_difference(plan, community, current, extent);
+    return load_difference(plan, community, current, extent);
 }
 
 } // namespace snapback

@@ -7,8 +7,9 @@ namespace snapback {
 /// Rows of the snapshot that are missing in the community may live on: their path came to a NULL, and they belong to
 /// no community, nor do rows whose path leads through them. Where there are such rows, compare again with them as if
 /// they were the community's, so that they are changed back, kept in the before_restore snapshot, and let go again by
-/// an undo. `parent`: the plan of the table through which this one's path leads, if there is one by now.
-void take_strays_along(Query &query, TablePlan &plan, const TablePlan *parent, const std::string &community,
-                       CurrentRows &current, Extent extent);
+/// an undo. `parent`: the plan of the table through which this one's path leads, if there is one by now. Returns what
+/// load_difference() does.
+[[nodiscard]] std::optional<Error> take_strays_along(Query &query, TablePlan &plan, const TablePlan *parent,
+                                                     const std::string &community, CurrentRows &current, Extent extent);
 
 } // namespace snapback

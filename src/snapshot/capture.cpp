@@ -46,18 +46,11 @@ void require_presence(const ProtectedTable &table) {
 /// What the directory calls the communities. They are for people to read: where they cannot be had, none the less is
 /// captured.
 std::map<std::string, std::string> names_if_known(const std::vector<std::string> &communities) {
-    Subtransaction attempt;
-    try {
-        std::map<std::string, std::string> names = community_names(communities);
-        attempt.commit();
-        return names;
-    } catch (const Error &) {
-        return {};
-    } catch (const PostgresError &error) {
-        if (!error.is_refusal())
-            throw;
-        return {};
-    }
+    std::map<std::string, std::string> names;
+    std::optional<UndoneError> error = attempt([&] { names = community_names(communities); });
+    if (error && error->raised_by_postgres && !error->is_refusal())
+        error->raise();
+    return error ? std::map<std::string, std::string>() : names;
 }
 
 } // namespace

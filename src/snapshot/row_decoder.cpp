@@ -165,24 +165,29 @@ void RowDecoder::decode(std::string_view row) {
     }
     call([&] { MemoryContextReset(row_memory_); });
     relabel();
-    try {
-        call([&] {
-            MemoryContext before = MemoryContextSwitchTo(row_memory_);
-            for (at_ = 0; at_ < source_.size(); at_++) {
-                if (!nulls_[at_])
-                    values_[at_] = value(fields_[at_], given_[at_].data(), given_[at_].size());
-                else if (mapped(at_) && !fields_[at_].input.fn_strict) // a domain, which may refuse NULL
-                    InputFunctionCall(&fields_[at_].input, nullptr, fields_[at_].parameter, fields_[at_].modifier);
-            }
-            MemoryContextSwitchTo(before);
-        });
-    } catch (const PostgresError &error) {
-        if (!error.is_refusal())
-            throw;
-        throw Error(sqlstate::schema_changed, "column \"" + fields_[at_].name + "\" of " + table_ +
-                                                  " cannot take a value of the snapshot any more: " + error.what())
-            .with_hint("Let the column take it again while this is restored, or restore other options.");
-    }
+    explaining(
+        [&] {
+            call([&] {
+                MemoryContext before = MemoryContextSwitchTo(row_memory_);
+                for (at_ = 0; at_ < source_.size(); at_++) {
+                    if (!nulls_[at_])
+                        values_[at_] = value(fields_[at_], given_[at_].data(), given_[at_].size());
+                    else if (mapped(at_) && !fields_[at_].input.fn_strict) // a domain, which may refuse NULL
+                        InputFunctionCall(&fields_[at_].input, nullptr, fields_[at_].parameter, fields_[at_].modifier);
+                }
+                MemoryContextSwitchTo(before);
+            });
+        },
+        [&](const ErrorReport &error) { return explain(error); });
+}
+
+/// Say which column refused a value; of a table whose schema may have changed since.
+std::optional<Error> RowDecoder::explain(const ErrorReport &error) const {
+    if (!error.is_refusal())
+        return std::nullopt;
+    return Error(sqlstate::schema_changed, "column \"" + fields_[at_].name + "\" of " + table_ +
+                                               " cannot take a value of the snapshot any more: " + error.message)
+        .with_hint("Let the column take it again while this is restored, or restore other options.");
 }
 
 void decode_chunk(std::string_view content, RowDecoder &decoder, Oid owner, TupleStore &store) {

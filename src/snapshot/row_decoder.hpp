@@ -41,6 +41,7 @@ private:
     };
     void map(std::size_t source, const std::string &name, const Shape &stored, const RelationShape &live);
     void refuse(Error fault);
+    std::optional<Error> explain(const ErrorReport &error) const;
     void follow_labels(const LabelledColumn &column, std::int64_t seen);
     void relabel();
     Datum value(Field &field, const char *bytes, std::size_t size);

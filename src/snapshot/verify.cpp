@@ -40,21 +40,14 @@ public:
     }
 
 private:
-    /// Run one step; what it finds damaged becomes a row of the result. The subtransaction clears up after an error.
-    template <class Step> void reporting(Step &&step) {
-        try {
-            Subtransaction attempt;
-            step();
-            attempt.commit();
-        } catch (const Error &error) {
-            if (!is_fault(error.sqlstate))
-                throw;
-            faults_.add({Value::uuid(snapshot_), Value::text(relation_), Value::text(error.what())});
-        } catch (const PostgresError &error) {
-            if (!is_fault(error.sqlstate()))
-                throw;
-            faults_.add({Value::uuid(snapshot_), Value::text(relation_), Value::text(error.what())});
-        }
+    /// Run one step; what it finds damaged becomes a row of the result.
+    void reporting(const std::function<void()> &step) {
+        std::optional<UndoneError> error = attempt(step);
+        if (!error)
+            return;
+        if (!is_fault(error->sqlstate))
+            error->raise();
+        faults_.add({Value::uuid(snapshot_), Value::text(relation_), Value::text(std::string_view(error->message))});
     }
 
     void check_table(const Manifest &manifest, const ManifestTable &table) {

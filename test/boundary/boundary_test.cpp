@@ -101,9 +101,30 @@ const Way ways[] = {
      [] {
          try {
              call(raise_full_error);
-         } catch (const PostgresError &) {
+         } catch (...) {
              throw;
          }
+     }},
+    {"undone and raised again",
+     [] {
+         Probe probe;
+         if (std::optional<UndoneError> error = attempt([] { call(raise_full_error); }))
+             error->raise();
+     }},
+    {"explained",
+     [] {
+         explaining([] { call(raise_full_error); },
+                    [](const ErrorReport &error) {
+                        return std::optional(Error(error.sqlstate, "better: " + error.message)
+                                                 .with_detail(error.detail + ", " + error.constraint)
+                                                 .with_hint(error.hint));
+                    });
+     }},
+    {"not explained",
+     [] { explaining([] { call(raise_full_error); }, [](const ErrorReport &) { return std::optional<Error>(); }); }},
+    {"ours is not explained",
+     [] {
+         explaining([] { throw_error(); }, [](const ErrorReport &) { return std::optional(Error("XX000", "no")); });
      }},
     {"destructor fails meanwhile",
      [] {
@@ -112,6 +133,10 @@ const Way ways[] = {
      }},
     {"state changed", [] { throw_with_state_changed(); }},
     {"cancel", [] { cancel_query(); }},
+    {"explained cancel",
+     [] { explaining(cancel_query, [](const ErrorReport &) { return std::optional(Error("XX000", "no")); }); }},
+    {"undone exception", [] { (void)attempt([] { throw std::runtime_error("neither Postgres's nor ours"); }); }},
+    {"transaction still open", [] { (void)attempt_transactions([] { throw_error(); }); }},
     // What the boundary is for: an error that jumps over destructors. Shows that the tests would notice.
     {"unguarded", [] { raise_full_error(); }},
 };
@@ -133,20 +158,20 @@ Datum text_result(const std::string &text) {
     return call([&] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
 }
 
-/// Run a statement in a subtransaction; return how it ended.
-std::string attempt(const std::string &statement) {
-    Subtransaction subtransaction;
-    try {
+/// Run a statement; a body for what runs it in a subtransaction.
+std::function<void()> running(const std::string &statement) {
+    return [statement] {
+        Probe probe;
         call([&] {
             SPI_connect();
             SPI_execute(statement.c_str(), false, 0);
             SPI_finish();
         });
-        subtransaction.commit();
-        return "done";
-    } catch (const PostgresError &error) {
-        return error.sqlstate() + ": " + error.what();
-    }
+    };
+}
+
+Datum outcome(const std::optional<UndoneError> &error) {
+    return text_result(error ? error->sqlstate + ": " + error->message : "done");
 }
 
 } // namespace
@@ -163,7 +188,17 @@ SNAPBACK_FUNCTION(boundary_fail) {
 
 SNAPBACK_FUNCTION(boundary_attempt) {
     Probe probe;
-    return text_result(attempt(text_argument(fcinfo, 0)));
+    return outcome(attempt(running(text_argument(fcinfo, 0))));
+}
+
+SNAPBACK_FUNCTION(boundary_attempt_but_for) {
+    Probe probe;
+    return outcome(attempt(running(text_argument(fcinfo, 0)), text_argument(fcinfo, 1).c_str()));
+}
+
+SNAPBACK_FUNCTION(boundary_try_out) {
+    Probe probe;
+    return outcome(try_out(running(text_argument(fcinfo, 0))));
 }
 
 SNAPBACK_FUNCTION(boundary_destructor_fails) {

@@ -3,6 +3,8 @@
 \set module :folder '/boundary_test'
 CREATE FUNCTION fail(way text) RETURNS text AS :'module', 'boundary_fail' LANGUAGE c STRICT;
 CREATE FUNCTION attempt(statement text) RETURNS text AS :'module', 'boundary_attempt' LANGUAGE c STRICT;
+CREATE FUNCTION attempt(statement text, expected text) RETURNS text AS :'module', 'boundary_attempt_but_for' LANGUAGE c STRICT;
+CREATE FUNCTION try_out(statement text) RETURNS text AS :'module', 'boundary_try_out' LANGUAGE c STRICT;
 CREATE FUNCTION destructor_fails() RETURNS text AS :'module', 'boundary_destructor_fails' LANGUAGE c;
 CREATE FUNCTION alive() RETURNS integer AS :'module', 'boundary_alive' LANGUAGE c;
 CREATE FUNCTION ways() RETURNS text AS :'module', 'boundary_ways' LANGUAGE c;
@@ -31,18 +33,21 @@ END $$;
 \pset tuples_only on
 SELECT * FROM describe('postgres');
 SELECT * FROM describe('rethrown');
+SELECT * FROM describe('undone and raised again');
 SELECT * FROM describe('postgres below us');
 
 -- An exception becomes an ERROR: ours with its state, a standard one as an internal error.
 SELECT way, string_agg(item || '=' || value, '; ') FILTER (WHERE item <> 'context')
 FROM unnest(string_to_array(ways(), ',')) WITH ORDINALITY w(way, n), describe(way)
-WHERE way !~ '^postgres|unguarded|cancel|rethrown' GROUP BY way, n ORDER BY n;
+WHERE way !~ '^postgres|unguarded|cancel|rethrown|again' GROUP BY way, n ORDER BY n;
 
 -- Context lines are those of the frames that are still there.
 SELECT value FROM describe('state changed') WHERE item = 'context';
 
 -- A cancelled query ends, as any other would.
 SELECT fail('cancel');
+\echo :SQLSTATE
+SELECT fail('explained cancel');
 \echo :SQLSTATE
 
 -- An error that no subtransaction stops ends the statement; the session lives on.
@@ -65,8 +70,29 @@ SELECT attempt('INSERT INTO kept VALUES (2); SELECT fail(''error'')');
 SELECT attempt('INSERT INTO kept VALUES (3), (1)');
 SELECT attempt('SELECT attempt(''INSERT INTO kept VALUES (1)''); INSERT INTO kept VALUES (4)');
 SELECT attempt('SELECT fail(''destructor fails meanwhile'')');
+SELECT try_out('INSERT INTO kept VALUES (5)');
+SELECT try_out('INSERT INTO kept VALUES (1)');
 COMMIT;
 SELECT array_agg(n ORDER BY n) FROM kept;
+
+-- What ends a transaction is not survived in a subtransaction of it.
+SELECT attempt('SELECT fail(''cancel'')');
+\echo :SQLSTATE
+CREATE FUNCTION raise(state text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'raised' USING ERRCODE = state; END $$;
+SELECT attempt(format('SELECT raise(%L)', state)) FROM unnest('{22000,23514,42883,54001,55P03,XX001,P0001,SB009}'::text[]) state;
+CREATE FUNCTION goes_on(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN 'was survived';
+EXCEPTION WHEN query_canceled OR OTHERS THEN
+    RETURN 'went on as ' || SQLSTATE;
+END $$;
+SELECT state, ended FROM unnest('{40001,40P01,53100,53200,57014,57P01,58030}'::text[]) state,
+    LATERAL (SELECT goes_on(format('SELECT attempt(%L)', format('SELECT raise(%L)', state))) AS ended) e;
+
+-- Where one error is expected, that one is, and no other.
+SELECT expected, ended FROM unnest('{53200,22000}'::text[]) expected,
+    LATERAL (SELECT goes_on(format('SELECT attempt(%L, %L)', 'SELECT raise(''53200'')', expected)) AS ended) e;
 
 -- Every destructor ran.
 SELECT alive() AS left_behind;
