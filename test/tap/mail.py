@@ -30,11 +30,11 @@ def test_mail_and_approval():
     equal(sorted(mail.message.keys()), sorted(["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"]),
           "it has the headers it should have, and a name can add none")
     equal(mail.message["Auto-Submitted"], "auto-generated", "it says that nobody wrote it by hand")
-    equal(mail.message["Subject"], "Approve the restore of .Blå <Hafen> & \"Söhne\"  Bcc: eve@example.org  .", "the subject holds the name in one line")
+    equal(mail.message["Subject"], "Approve the restore of Blue Harbour RP (now called .Blå <Hafen> & \"Söhne\"  Bcc: eve@example.org  .)", "the subject holds the names in one line")
     ok(not mail.has_bare_line_ends(), "no bare CR or LF is in it")
     ok(max(map(len, mail.raw.split(b"\r\n"))) <= 78, "no line is longer than 78 characters")
     text, html = mail.part("plain"), mail.part("html")
-    for said in ("Pages (10 rows)", "Notices & <b>News</b> (2 rows)", "account ada", "ignore this mail", 'A restore of ".Blå'):
+    for said in ("Pages (10 rows)", "Notices & <b>News</b> (2 rows)", "account ada", "ignore this mail", 'A restore of "Blue Harbour RP (now called .Blå'):
         ok(said in text, f"the text says: {said}")
     ok("&lt;Hafen&gt; &amp; &quot;Söhne&quot;" in html and "Notices &amp; &lt;b&gt;News&lt;/b&gt;" in html and "<b>" not in html, "names are escaped in HTML")
     token = mail.token()
