@@ -88,6 +88,7 @@ COMMIT;
 TRUNCATE armed;
 SELECT changed();
 SELECT DISTINCT place, ran_as, escaped, by_trigger FROM seen ORDER BY 1;
+UPDATE trap SET d = d + 1 WHERE id = 3;
 TRUNCATE seen;
 INSERT INTO armed VALUES (true);
 SELECT count(*) FROM snapback.list_snapshots('a') s, snapback.snapshot_rows(s.id, 'trap') WHERE s.kind = 'manual';

@@ -4,6 +4,7 @@
 #include "guard/guarded_path.hpp"
 #include "guard/restore_epoch.hpp"
 #include "postgres/boundary.hpp"
+#include "postgres/deferred_checks.hpp"
 #include "postgres/oldest_snapshot.hpp"
 #include "postgres/running_at_commit.hpp"
 #include "settings/settings.hpp"
@@ -22,6 +23,7 @@ void _PG_init(void) {
         snapback::watch_snapshots();
         snapback::watch_guarded_paths();
         snapback::watch_awaited_parents();
+        snapback::DeferredChecks::watch_statements();
     });
 }
 }

@@ -94,6 +94,8 @@ BEGIN
     PERFORM snapback.note_columns(ARRAY(SELECT r.relation FROM snapback.relations_of(its_id) r));
     PERFORM snapback.install_guard(r.relation) FROM snapback.relations_of(its_id) r;
     PERFORM snapback.tell_of_nulls(chosen);
+    PERFORM snapback.tell_of_expressions(r.relation)
+    FROM (SELECT r.relation FROM snapback.relations_of(its_id) r ORDER BY r.relation LIMIT 1) r;
 END $$;
 COMMENT ON FUNCTION snapback.protect(regclass, text, name, name, name[], text) IS
     'Puts a table under an option; again under the same one, it replaces columns and filter. The path to the community is '
@@ -101,7 +103,8 @@ COMMENT ON FUNCTION snapback.protect(regclass, text, name, name, name[], text) I
     'the option sets those columns of rows that live, and neither adds nor removes rows. filter: the option restores the '
     'rows for which this expression is true. A table that has the name under which a protected table was captured, where that was '
     'dropped or has another name now, or that a protected table has become a partition of, takes the place of the old one, '
-    'under all its options; the old one is no longer protected. A table that was excluded is excluded no longer. Errors: SB001 no such option; 42P01, 42809, 0A000, 55000, SB022 as '
+    'under all its options; the old one is no longer protected. A table that was excluded is excluded no longer. NOTICEs: columns of the path that take NULL, '
+    'and constraints that cannot be evaluated during a restore. Errors: SB001 no such option; 42P01, 42809, 0A000, 55000, SB022 as '
     'snapback.table_refusal(); 42703, 42704 no such column or foreign key; SB020 no path, SB021 several, SB023 the table '
     'has another one; 2BP01 where paths of other tables still lead through the old one; 22023, 42703, 428C9, 42P10 as snapback.column_refusal(); and those of snapback.check_filter()';
 

@@ -5,6 +5,7 @@
 #include "postgres/triggers_off.hpp"
 #include "postgres/wal_pace.hpp"
 #include "restore/always_fired.hpp"
+#include "restore/state_checks.hpp"
 #include "settings/settings.hpp"
 
 namespace snapback {
@@ -33,7 +34,7 @@ public:
     Writer(Query &query, Progress &progress) : query_(query), progress_(progress) {}
 
     void remove(const TablePlan &plan, const TupleStore &store) {
-        write(plan,
+        write(plan, {},
               "DELETE FROM " + plan.live.from() + " t USING " + store.name() + " x WHERE " + plan.same_key("t", "x"),
               store.size());
     }
@@ -47,7 +48,7 @@ public:
             std::string name = quote_name(column.name);
             assignments += (assignments.empty() ? "" : ", ") + name + " = x." + name;
         }
-        write(plan,
+        write(plan, parts_of(plan).deferred(),
               "UPDATE " + plan.live.from() + " t SET " + assignments + " FROM " + plan.see("update") + " x WHERE " +
                   plan.same_key("t", "x"),
               plan.update.size());
@@ -59,19 +60,43 @@ public:
         for (std::size_t i = 0; i < plan.live.columns.size(); i++)
             if (plan.mapped[i] || !mapped_only)
                 names += (names.empty() ? "" : ", ") + quote_name(plan.live.columns[i].name);
-        write(plan,
-              "INSERT INTO " + plan.live.name + " (" + names + ") OVERRIDING SYSTEM VALUE SELECT " + names + " FROM " +
-                  store.name(),
-              store.size());
+        const WriteParts &parts = parts_of(plan);
+        ChecksByRelation deferred = parts.deferred();
+        auto statement = [&](const std::string &target) {
+            return "INSERT INTO " + target + " (" + names + ") OVERRIDING SYSTEM VALUE SELECT " + names + " FROM " +
+                   store.name();
+        };
+        if (!parts.apart)
+            return write(plan, deferred, statement(plan.live.name), store.size());
+        std::uint64_t written = 0;
+        for (const WritePart &part : parts.parts)
+            written += execute(plan, deferred, statement(qualified_name(part.relation)) + " WHERE " + part.takes,
+                               store.size());
+        require_count(plan, written, store.size());
     }
 
 private:
+    /// Where a table's rows are written to, and which constraints are checked later.
+    const WriteParts &parts_of(const TablePlan &plan) {
+        auto [known, is_new] = parts_.try_emplace(plan.live.relation);
+        if (is_new && plan.written() > 0)
+            known->second = write_parts(query_, plan);
+        return known->second;
+    }
+
     /// Run one writing statement as the table's owner; it must touch as many rows as were planned.
-    void write(const TablePlan &plan, const std::string &sql, std::uint64_t planned) {
+    void write(const TablePlan &plan, const ChecksByRelation &deferred, const std::string &sql, std::uint64_t planned) {
+        require_count(plan, execute(plan, deferred, sql, planned), planned);
+    }
+
+    /// Run one writing statement as the table's owner, but for some constraints; return how many rows it touched.
+    std::uint64_t execute(const TablePlan &plan, const ChecksByRelation &deferred, const std::string &sql,
+                          std::uint64_t planned) {
         if (planned == 0)
-            return;
+            return 0;
         bool counted = !has_rules(query_, plan.live.relation);
         AsOwner owner(plan.live.owner);
+        DeferredChecks later(deferred);
         explaining(
             [&] {
                 if (counted)
@@ -80,9 +105,13 @@ private:
                     run_uncounted(plan, sql, planned);
             },
             [&](const ErrorReport &error) { return explain_conflict(plan, error); });
-        if (query_.affected() != planned)
+        return query_.affected();
+    }
+
+    static void require_count(const TablePlan &plan, std::uint64_t touched, std::uint64_t planned) {
+        if (touched != planned)
             throw Error(sqlstate::restore_conflict, "restoring " + plan.live.name + " touched " +
-                                                        std::to_string(query_.affected()) + " rows instead of " +
+                                                        std::to_string(touched) + " rows instead of " +
                                                         std::to_string(planned))
                 .with_hint("A trigger that is ENABLE ALWAYS or REPLICA may have interfered.");
     }
@@ -102,6 +131,7 @@ private:
 
     Query &query_;
     Progress &progress_;
+    std::map<Oid, WriteParts> parts_;
     WalPace pace_{settings().wal_flush_after()};
 };
 

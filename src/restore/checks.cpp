@@ -9,6 +9,7 @@
 #include "postgres/setting_scope.hpp"
 #include "postgres/snapshot_scope.hpp"
 #include "restore/remedy.hpp"
+#include "restore/state_checks.hpp"
 
 namespace snapback {
 
@@ -253,6 +254,8 @@ void check_constraints(Query &query, const Plan &plan) {
     }
     for (const auto &table : plan.tables())
         check_deferrable_constraints(query, *table);
+    for (const auto &table : plan.tables())
+        check_state(query, *table);
 }
 
 void check_result(const Plan &plan) {

@@ -122,7 +122,7 @@ public:
     Sides(TablePlan &plan, const std::string &community, CurrentRows &current)
         : plan_(plan), current_(current), chunks_(community), stored_(read_shape(plan.stored.shape)),
           from_snapshot_(stored_, plan.live, plan.computed.size()),
-          from_live_(plan.live.stored, plan.live, plan.computed.size()) {
+          from_live_(plan.live.stored, plan.live, plan.computed.size(), RowDecoder::Source::live) {
         plan_.mapped.clear();
         for (std::size_t i = 0; i < plan_.live.columns.size(); i++)
             plan_.mapped.push_back(from_snapshot_.mapped(i));

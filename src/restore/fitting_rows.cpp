@@ -1,8 +1,15 @@
 // Whether rows of a snapshot fit a table whose definition may have changed since, found out before anything is written.
 #include "restore/fitting_rows.hpp"
 
+#include <algorithm>
+
+#include "catalog/expression_trial.hpp"
 #include "postgres/as_owner.hpp"
+#include "postgres/domains.hpp"
 #include "postgres/free_prefix.hpp"
+#include "postgres/self_contained.hpp"
+#include "restore/notes.hpp"
+#include "restore/state_checks.hpp"
 #include "restore/whole_rows.hpp"
 
 namespace snapback {
@@ -42,18 +49,24 @@ class MisfitSearch {
 public:
     MisfitSearch(Query &query, const TablePlan &plan) : query_(query), plan_(plan), rows_(query, plan) {}
 
-    std::vector<std::string> run(const std::vector<ForeignKey> &keys) {
+    /// Look for all of them.
+    void run(const std::vector<ForeignKey> &keys) {
         AsOwner owner(plan_.live.owner); // expressions are read from the catalogs under the settings they are run with
         read_mandatory_columns();
         find_missing_values();
         find_nulls();
         find_refused_by_checks();
+        find_refused_by_domains();
         find_unplaced();
         for (const ForeignKey &key : keys)
             if (key.child == plan_.live.relation && key.match_full)
                 find_half_references(key);
-        return std::move(found_);
     }
+
+    /// What keeps the table from being restored.
+    const std::vector<Error> &obstacles() const { return obstacles_; }
+    /// What may turn out to, once everything has been written.
+    const std::vector<std::string> &notes() const { return notes_; }
 
 private:
     void read_mandatory_columns() {
@@ -69,10 +82,9 @@ private:
     void find_missing_values() {
         for (std::size_t column : mandatory_)
             if (!plan_.mapped[column] && !rows_.default_of(column).exists && plan_.insert.size() > 0)
-                found_.push_back(
-                    "column \"" + plan_.live.columns[column].name +
-                    "\" was added since, takes no NULL and has no default, so no row can return: give it a "
-                    "default, or restore other options");
+                refuse("column \"" + plan_.live.columns[column].name +
+                       "\" was added since, takes no NULL and has no default, so no row can return: give it a "
+                       "default, or restore other options");
     }
 
     void find_nulls() {
@@ -91,15 +103,16 @@ private:
             Rows rows = query_.run("SELECT pg_catalog.min(" + key_text(plan_, "w") + "), pg_catalog.count(*)" +
                                    written + "w." + quote_name(name) + " IS NOT DISTINCT FROM NULL");
             if (rows[0].bigint(2) > 0)
-                found_.push_back("column \"" + name + "\" takes no NULL now, and the snapshot holds NULL there in " +
-                                 counted(rows[0].bigint(2), rows[0].text(1)) +
-                                 ": let it take NULL again, or restore other options");
+                refuse("column \"" + name + "\" takes no NULL now, and the snapshot holds NULL there in " +
+                       counted(rows[0].bigint(2), rows[0].text(1)) +
+                       ": let it take NULL again, or restore other options");
         }
     }
 
     void find_refused_by_checks() {
         for (Row row :
-             query_.run("SELECT c.conname::text, pg_catalog.pg_get_expr(c.conbin, c.conrelid), c.conkey::text[]"
+             query_.run("SELECT c.conname::text, pg_catalog.pg_get_expr(c.conbin, c.conrelid), c.conkey::text[],"
+                        "       c.oid, c.conbin::text"
                         " FROM pg_catalog.pg_constraint c WHERE c.conrelid = $1 AND c.contype = 'c'"
                         // A column that only later versions have: declared NOT ENFORCED.
                         "   AND coalesce(pg_catalog.to_jsonb(c) ->> 'conenforced', 'true') = 'true'"
@@ -109,26 +122,86 @@ private:
             bool changed_only = false;
             for (const std::string &number : row.is_null(3) ? std::vector<std::string>{} : row.text_array(3))
                 changed_only = changed_only || rows_.is_uncertain(static_cast<AttrNumber>(std::stoi(number)));
-            find_refused(row.text(1), row.text(2), changed_only);
+            find_refused({row.oid(4), row.text(1), row.text(2)}, is_self_contained(row.text(5)), changed_only);
         }
     }
 
-    void find_refused(const std::string &constraint, const std::string &condition, bool changed_only) {
+    void find_refused(const WritePart::Check &check, bool self_contained, bool changed_only) {
+        std::int64_t refused_rows = 0;
+        std::string first;
         std::optional<UndoneError> error = attempt([&] {
             std::string refused = quote_name(free_prefix(plan_.live.relation) + "refused");
-            Rows rows = query_.run("SELECT pg_catalog.min(k), pg_catalog.count(*) FROM (SELECT " +
-                                   key_text(plan_, "w") + " AS k FROM (SELECT *, (" + condition + ") IS FALSE AS " +
-                                   refused + " FROM " + rows_.query(changed_only) + " r) w WHERE w." + refused + ") f");
-            if (rows[0].bigint(2) > 0)
-                found_.push_back("constraint \"" + constraint + "\" refuses " +
-                                 counted(rows[0].bigint(2), rows[0].text(1)) +
-                                 " of the snapshot: change the constraint, or restore other options");
+            Rows rows =
+                query_.run("SELECT pg_catalog.min(k), pg_catalog.count(*) FROM (SELECT " + key_text(plan_, "w") +
+                           " AS k FROM (SELECT *, (" + check.condition + ") IS FALSE AS " + refused + " FROM " +
+                           rows_.query(changed_only) + " r) w WHERE w." + refused + ") f");
+            refused_rows = rows[0].bigint(2);
+            first = rows[0].optional_text(1).value_or("");
         });
+        std::string constraint = "constraint \"" + check.name + "\"";
         if (error && !error->is_refusal())
             error->raise();
-        if (error)
-            found_.push_back("constraint \"" + constraint + "\" cannot be tried on rows of the snapshot (" +
-                             error->message + "): change the constraint, or restore other options");
+        if (error && (self_contained || is_about_definitions(*error)))
+            refuse(constraint + " cannot be tried on rows of the snapshot (" + error->message +
+                       "): change the constraint, or restore other options",
+                   cure(*error, {check.constraint}));
+        else if (error)
+            notes_.push_back(later(constraint) + "on the data as they are now, it fails: " + error->message);
+        else if (refused_rows > 0 && self_contained)
+            refuse(constraint + " refuses " + counted(refused_rows, first) +
+                   " of the snapshot: change the constraint, or restore other options");
+        else if (refused_rows > 0)
+            notes_.push_back(later(constraint) + "on the data as they are now, it refuses " +
+                             rows_in_words(static_cast<std::uint64_t>(refused_rows)));
+    }
+
+    /// Values that domains refuse. What is as it was in the table need not satisfy them.
+    void find_refused_by_domains() {
+        for (std::size_t i = 0; i < plan_.live.columns.size(); i++) {
+            const LiveColumn &column = plan_.live.columns[i];
+            if (!plan_.mapped[i] || !call([&] { return contains_domain(column.type); }))
+                continue;
+            std::optional<UndoneError> error = find_refused_by_domain(query_, plan_, i);
+            bool is_known = std::ranges::find(mandatory_, i) != mandatory_.end(); // to take no NULL
+            if (error && !(is_known && error->sqlstate == sqlstate::not_null_violation))
+                judge_domain(column, *error);
+        }
+    }
+
+    void judge_domain(const LiveColumn &column, const UndoneError &error) {
+        if (!error.is_refusal())
+            error.raise();
+        std::vector<Oid> checks = domain_checks_to_try(query_, column.type);
+        if (checks.empty() || is_about_definitions(error))
+            obstacles_.push_back(
+                Error(sqlstate::schema_changed, "column \"" + column.name + "\" of " + plan_.live.name +
+                                                    " cannot take a value of the snapshot any more: " + error.message)
+                    .with_hint(cure(error, checks) + "Let the column take it again while this is "
+                                                     "restored, or restore other options."));
+        else
+            notes_.push_back(later("the domain of column \"" + column.name + "\"") +
+                             "on the data as they are now, it refuses a value of the snapshot");
+    }
+
+    /// Whether an error is the same whatever the tables hold: something is not there, or may not be used.
+    static bool is_about_definitions(const ErrorReport &error) { return error.sqlstate.substr(0, 2) == "42"; }
+
+    /// "constraint "x" calls a function …; ": why it is no obstacle yet.
+    static std::string later(const std::string &constraint) {
+        return constraint + " calls a function that may read other rows, and is checked once all rows have been "
+                            "restored; ";
+    }
+
+    /// How a function is made to find what it names, where that was the trouble.
+    std::string cure(const ErrorReport &error, const std::vector<Oid> &constraints) {
+        std::string text = is_about_names(error) ? search_path_cure(query_, "pg_constraint", constraints) : "";
+        return text.empty() ? text : text + " ";
+    }
+
+    void refuse(const std::string &misfit, const std::string &hint = "") {
+        obstacles_.push_back(
+            Error(sqlstate::restore_conflict, plan_.live.name + " cannot be restored: " + misfit)
+                .with_hint(hint + "Nothing was changed; snapback.preview_restore() lists all obstacles."));
     }
 
     /// Rows that no partition takes. Where there are very many, it would take longer to ask than to find out.
@@ -148,8 +221,8 @@ private:
                                "), pg_catalog.count(*) FROM (SELECT *, (" + taken + ") IS TRUE AS " + placed +
                                " FROM " + rows_.query(rows_.is_uncertain(0)) + " r) w WHERE NOT w." + placed);
         if (rows[0].bigint(2) > 0)
-            found_.push_back("no partition takes " + counted(rows[0].bigint(2), rows[0].text(1)) +
-                             " of the snapshot: make one that does, or restore other options");
+            refuse("no partition takes " + counted(rows[0].bigint(2), rows[0].text(1)) +
+                   " of the snapshot: make one that does, or restore other options");
     }
 
     /// References of which a part is NULL, where the foreign key is MATCH FULL: it may be newer than the snapshot.
@@ -161,10 +234,10 @@ private:
                                plan_.written_rows() + " w WHERE pg_catalog.num_nulls(" + columns + ") BETWEEN 1 AND " +
                                std::to_string(key.pairs.size() - 1) + key.child_belongs("w"));
         if (rows[0].bigint(2) > 0)
-            found_.push_back("foreign key \"" + key.name + "\" takes NULL in all its columns or in none, and " +
-                             counted(rows[0].bigint(2), rows[0].text(1)) +
-                             " of the snapshot would have it in some: change the foreign key, or restore other "
-                             "options");
+            refuse("foreign key \"" + key.name + "\" takes NULL in all its columns or in none, and " +
+                   counted(rows[0].bigint(2), rows[0].text(1)) +
+                   " of the snapshot would have it in some: change the foreign key, or restore other "
+                   "options");
     }
 
     static std::string counted(std::int64_t rows, const std::string &key) {
@@ -176,7 +249,8 @@ private:
     const TablePlan &plan_;
     WholeRows rows_;
     std::vector<std::size_t> mandatory_;
-    std::vector<std::string> found_;
+    std::vector<Error> obstacles_;
+    std::vector<std::string> notes_;
 };
 
 } // namespace
@@ -205,10 +279,10 @@ std::optional<Error> find_indistinct_keys(Query &query, const TablePlan &plan) {
 void find_misfits(Query &query, TablePlan &plan, const std::vector<ForeignKey> &keys) {
     if (plan.written() == 0)
         return;
-    for (const std::string &misfit : MisfitSearch(query, plan).run(keys))
-        plan.obstacles.emplace_back(
-            Error(sqlstate::restore_conflict, plan.live.name + " cannot be restored: " + misfit)
-                .with_hint("Nothing was changed; snapback.preview_restore() lists all obstacles."));
+    MisfitSearch search(query, plan);
+    search.run(keys);
+    plan.obstacles.insert(plan.obstacles.end(), search.obstacles().begin(), search.obstacles().end());
+    plan.notes.insert(plan.notes.end(), search.notes().begin(), search.notes().end());
 }
 
 } // namespace snapback

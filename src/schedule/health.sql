@@ -43,6 +43,12 @@ AS $$
            'give them a community and declare the column NOT NULL, or protect the table by another path'
     FROM snapback.rows_outside() o
     UNION ALL
+    SELECT 'constraint', r.relation::text, e.problem, e.hint
+    FROM snapback.protected_table t
+    CROSS JOIN LATERAL (SELECT r.relation FROM snapback.relations_of(t.id) r JOIN pg_class c ON c.oid = r.relation
+                        ORDER BY r.relation LIMIT 1) r
+    CROSS JOIN LATERAL snapback.untriable_expressions(r.relation) e
+    UNION ALL
     SELECT 'capture', c, CASE WHEN s.newest IS NULL THEN 'never captured' ELSE format('last captured %s ago', clock_timestamp() - s.newest) END,
            'run CALL snapback.capture_all(), and see whether snapback.schedule() is in force'
     FROM snapback.communities() AS c
@@ -187,7 +193,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback.health() IS
-    'One row for each thing that somebody should look at: a directory that cannot be read, guards that are missing, event triggers that are disabled, tables that nobody protects, options that cover no table, rows that belong to no community, communities whose newest snapshot '
+    'One row for each thing that somebody should look at: a directory that cannot be read, guards that are missing, event triggers that are disabled, tables that nobody protects, options that cover no table, rows that belong to no community, constraints that cannot be evaluated during a restore, communities whose newest snapshot '
     'is older than 26 hours, captures, mails and restores that failed or that nobody works on, settings with which scheduled jobs cannot work, '
     'snapshots that belong to no community, snapshots and records that were not swept. No row: all is well. Members of pg_monitor may call it; '
     'they get the SQLSTATE instead of a message that may quote a row or a mail address';

@@ -49,8 +49,8 @@ bool fits(FieldForm form, std::size_t size) {
 
 } // namespace
 
-RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live, std::size_t more)
-    : table_(live.name), stored_columns_(stored.columns.size()),
+RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live, std::size_t more, Source source)
+    : from_(source), table_(live.name), stored_columns_(stored.columns.size()),
       row_memory_(
           call([] { return AllocSetContextCreate(CurrentMemoryContext, "snapback row", ALLOCSET_DEFAULT_SIZES); })),
       source_(live.columns.size(), -1), fields_(live.columns.size()), given_(live.columns.size()),
@@ -83,13 +83,11 @@ void RowDecoder::map(std::size_t source, const std::string &name, const Shape &s
     Field &field = fields_[l];
     field.name = name;
     field.form = column.form;
-    field.modifier = now.type_modifier;
     field.through_text = column.form != FieldForm::text && column.type != live.stored.columns[l].type;
     bool gone = call([&] {
         Oid function;
         bool is_varlena;
-        getTypeInputInfo(now.type, &function, &field.parameter);
-        fmgr_info(function, &field.input);
+        field.input = UncheckedInput(now.type, now.type_modifier);
         if (!field.through_text)
             return false;
         Oid type = type_named(column.type.c_str());
@@ -135,10 +133,9 @@ Datum RowDecoder::value(Field &field, const char *bytes, std::size_t size) {
         Datum datum = binary_datum(field.form, bytes, size);
         if (!field.through_text)
             return datum;
-        return InputFunctionCall(&field.input, OutputFunctionCall(&field.output, datum), field.parameter,
-                                 field.modifier);
+        return field.input.read(OutputFunctionCall(&field.output, datum));
     }
-    return InputFunctionCall(&field.input, pnstrdup(bytes, size), field.parameter, field.modifier);
+    return field.input.read(pnstrdup(bytes, size));
 }
 
 /// Change labels to what they are called now.
@@ -172,8 +169,6 @@ void RowDecoder::decode(std::string_view row) {
                 for (at_ = 0; at_ < source_.size(); at_++) {
                     if (!nulls_[at_])
                         values_[at_] = value(fields_[at_], given_[at_].data(), given_[at_].size());
-                    else if (mapped(at_) && !fields_[at_].input.fn_strict) // a domain, which may refuse NULL
-                        InputFunctionCall(&fields_[at_].input, nullptr, fields_[at_].parameter, fields_[at_].modifier);
                 }
                 MemoryContextSwitchTo(before);
             });
@@ -185,6 +180,10 @@ void RowDecoder::decode(std::string_view row) {
 std::optional<Error> RowDecoder::explain(const ErrorReport &error) const {
     if (!error.is_refusal())
         return std::nullopt;
+    if (from_ == Source::live)
+        return Error(sqlstate::schema_changed, "column \"" + fields_[at_].name + "\" of " + table_ +
+                                                   " holds a value that its type does not take: " + error.message)
+            .with_hint("Correct or delete that row of the table, or restore other options.");
     return Error(sqlstate::schema_changed, "column \"" + fields_[at_].name + "\" of " + table_ +
                                                " cannot take a value of the snapshot any more: " + error.message)
         .with_hint("Let the column take it again while this is restored, or restore other options.");

@@ -3,6 +3,7 @@
 
 #include "catalog/relation_shape.hpp"
 #include "postgres/tuple_store.hpp"
+#include "postgres/unchecked_input.hpp"
 #include "snapshot/renamed_labels.hpp"
 
 namespace snapback {
@@ -11,11 +12,13 @@ namespace snapback {
 ///
 /// Columns are matched by what they are called now. One that the snapshot does not have comes back as NULL and is not
 /// `mapped`; one whose type has changed goes through its text form. Decode as the table's owner: input functions may be
-/// his. A row that the columns cannot take any more raises Error (SB009).
+/// his. Domains check nothing here: only what is written has to satisfy them, not what it takes the place of. A row
+/// that the columns cannot take any more raises Error (SB009).
 class RowDecoder {
 public:
+    enum class Source { snapshot, live };
     /// `more` columns behind them are left NULL, for whoever works them out.
-    RowDecoder(const Shape &stored, const RelationShape &live, std::size_t more = 0);
+    RowDecoder(const Shape &stored, const RelationShape &live, std::size_t more = 0, Source source = Source::snapshot);
     ~RowDecoder();
     RowDecoder(const RowDecoder &) = delete;
     RowDecoder &operator=(const RowDecoder &) = delete;
@@ -31,11 +34,9 @@ private:
     struct Field {
         std::string name;
         FieldForm form;
-        bool through_text; // the type has changed
-        FmgrInfo output;   // of the stored type, where it goes through text
-        FmgrInfo input;    // of the live type
-        Oid parameter;
-        std::int32_t modifier;
+        bool through_text;    // the type has changed
+        FmgrInfo output;      // of the stored type, where it goes through text
+        UncheckedInput input; // of the live type
         RenamedLabels labels;
         std::string relabelled; // the value that is being decoded
     };
@@ -46,6 +47,7 @@ private:
     void relabel();
     Datum value(Field &field, const char *bytes, std::size_t size);
 
+    Source from_;
     std::string table_;
     std::optional<Error> fault_; // why no row can be decoded
     bool stores_alike_;

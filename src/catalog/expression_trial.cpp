@@ -1,0 +1,168 @@
+// Whether what a table's constraints, generated columns and indexes call can be called during a restore.
+#include "catalog/expression_trial.hpp"
+
+#include <set>
+
+#include "postgres/as_owner.hpp"
+#include "postgres/domains.hpp"
+#include "postgres/heavy_lock.hpp"
+#include "postgres/result_set.hpp"
+#include "postgres/self_contained.hpp"
+
+namespace snapback {
+
+namespace {
+
+constexpr const char *rows_tried = "20";
+
+/// An expression of a table that calls functions of somebody's.
+struct Expression {
+    std::string what;    // "constraint "positive""
+    std::string catalog; // where it is
+    std::vector<Oid> objects;
+    std::string value; // over bare column names
+};
+
+std::string oid_list(const std::vector<Oid> &oids) {
+    std::string list;
+    for (Oid oid : oids)
+        list += (list.empty() ? "{" : ",") + std::to_string(oid);
+    return list.empty() ? "{}" : list + "}";
+}
+
+/// Collect what a table evaluates when a row is written; the checks of domains aside. Run it as the owner.
+std::vector<Expression> expressions_of_rows(Query &query, Oid relation) {
+    std::vector<Expression> found;
+    for (Row row :
+         query.run_kept("SELECT 'constraint \"' || conname || '\"', 'pg_constraint', oid, conbin::text,"
+                        "       pg_catalog.pg_get_expr(conbin, conrelid)"
+                        " FROM pg_catalog.pg_constraint WHERE conrelid = $1 AND contype = 'c'"
+                        " UNION ALL "
+                        "SELECT 'generated column \"' || a.attname || '\"', 'pg_attrdef', d.oid, d.adbin::text,"
+                        "       pg_catalog.pg_get_expr(d.adbin, d.adrelid)"
+                        " FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a"
+                        "   ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated <> ''"
+                        " WHERE d.adrelid = $1"
+                        " UNION ALL "
+                        "SELECT 'index \"' || c.relname || '\"', 'pg_class', c.oid, e.stored::text,"
+                        "       'ROW(' || pg_catalog.pg_get_expr(e.stored, i.indrelid) || ')'"
+                        " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+                        " CROSS JOIN LATERAL (VALUES (i.indexprs), (i.indpred)) e (stored)"
+                        " WHERE i.indrelid = $1 AND e.stored IS NOT NULL ORDER BY 1",
+                        {Value::regclass(relation)}))
+        if (!is_self_contained(row.text(4)))
+            found.push_back({row.text(1), row.text(2), {row.oid(3)}, row.text(5)});
+    return found;
+}
+
+/// ", CAST(NULL AS …)" for each domain in a type: there may be no value to try it on.
+std::string nulls_of_domains(Oid type) {
+    std::string list;
+    for (Oid domain : domains_in(type))
+        list += ", CAST(NULL AS " + std::string(call([&] { return format_type_be_qualified(domain); })) + ")";
+    return list;
+}
+
+/// Collect the columns whose domains have such checks: a value goes through them when it is read from its text.
+std::vector<Expression> domains_of_columns(Query &query, Oid relation) {
+    std::vector<Expression> found;
+    for (Row row :
+         query.run_kept("SELECT attname::text, atttypid, pg_catalog.format_type(atttypid, NULL)"
+                        " FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped"
+                        " ORDER BY attnum",
+                        {Value::regclass(relation)}))
+        if (std::vector<Oid> checks = domain_checks_to_try(query, row.oid(2)); !checks.empty())
+            found.push_back({"the domain of column \"" + row.text(1) + "\"", "pg_constraint", std::move(checks),
+                             "ROW(CAST(CAST(" + quote_name(row.text(1)) + " AS pg_catalog.text) AS " + row.text(3) +
+                                 ")" + nulls_of_domains(row.oid(2)) + ")"});
+    return found;
+}
+
+/// "SELECT NULL::integer AS id, …": a row that is NULL throughout.
+std::string row_of_nulls(Query &query, Oid relation) {
+    return query
+        .run("SELECT 'SELECT ' || pg_catalog.string_agg(pg_catalog.format('NULL::%s AS %I',"
+             "   pg_catalog.format_type(atttypid, NULL), attname), ', ')"
+             " FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped",
+             {Value::regclass(relation)})[0]
+        .text(1);
+}
+
+/// Evaluate an expression on some rows as a restore would, as the table's owner; nothing of that stays, and nothing can
+/// be written. Returns what it raises.
+std::optional<UndoneError> try_expression(const Expression &expression, Oid relation, Oid owner) {
+    return try_out([&] {
+        set_for_transaction("transaction_read_only", "on");
+        Query query;
+        AsOwner as_owner(owner);
+        std::string name = quote_name(call([&] { return get_rel_name(relation); }));
+        query.run("SELECT " + expression.value + " FROM " + qualified_name(relation) + " LIMIT " + rows_tried);
+        query.run("SELECT " + expression.value + " FROM (" + row_of_nulls(query, relation) + ") " + name);
+    });
+}
+
+} // namespace
+
+bool is_about_names(const ErrorReport &error) {
+    return error.sqlstate == "42P01" || error.sqlstate == "42883" || error.sqlstate == sqlstate::undefined_object ||
+           error.sqlstate == sqlstate::undefined_column || error.sqlstate == "3F000";
+}
+
+std::string search_path_cure(Query &query, const std::string &catalog, const std::vector<Oid> &objects) {
+    std::optional<std::string> statements =
+        query
+            .run("SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('ALTER FUNCTION %s SET search_path = %I, "
+                 "pg_temp', p.oid::regprocedure, n.nspname), '; ')"
+                 " FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid"
+                 " JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
+                 " WHERE d.classid = CAST($1 AS regclass) AND d.objid = ANY (CAST($2 AS oid[]))"
+                 "   AND d.refclassid = 'pg_catalog.pg_proc'::regclass"
+                 "   AND NOT EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) s WHERE s LIKE 'search\\_path=%')",
+                 {Value::text("pg_catalog." + catalog), Value::text(oid_list(objects))})[0]
+            .optional_text(1);
+    return statements
+               ? "A restore runs with the search_path pg_catalog, pg_temp. Give the function the one that it relies "
+                 "on, such as: " +
+                     *statements + "."
+               : "";
+}
+
+std::vector<Oid> domain_checks_to_try(Query &query, Oid type) {
+    std::vector<Oid> checks;
+    std::vector<Oid> domains = domains_in(type);
+    if (domains.empty())
+        return checks;
+    for (Row row : query.run_kept("SELECT oid, conbin::text FROM pg_catalog.pg_constraint"
+                                  " WHERE contypid = ANY (CAST($1 AS oid[])) AND contype = 'c'",
+                                  {Value::text(oid_list(domains))}))
+        if (!is_self_contained(row.text(2)))
+            checks.push_back(row.oid(1));
+    return checks;
+}
+
+SNAPBACK_FUNCTION(snapback_untriable_expressions) {
+    ResultSet result(fcinfo);
+    Oid relation = PG_GETARG_OID(0);
+    Oid owner = lock_and_get_owner(relation);
+    Query query;
+    std::vector<Expression> expressions;
+    {
+        AsOwner as_owner(owner); // expressions are read from the catalogs under the settings they are run with
+        expressions = expressions_of_rows(query, relation);
+        for (Expression &expression : domains_of_columns(query, relation))
+            expressions.push_back(std::move(expression));
+    }
+    std::set<std::string> problems; // an index may have the same function in its columns and in its predicate
+    for (const Expression &expression : expressions) {
+        std::optional<UndoneError> error = try_expression(expression, relation, owner);
+        if (!error || !is_about_names(*error))
+            continue;
+        std::string problem = expression.what + " cannot be evaluated during a restore: " + error->message;
+        if (problems.insert(problem).second)
+            result.add(
+                {Value::text(problem), Value::text(search_path_cure(query, expression.catalog, expression.objects))});
+    }
+    PG_RETURN_NULL();
+}
+
+} // namespace snapback

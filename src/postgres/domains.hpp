@@ -1,0 +1,37 @@
+#pragma once
+// Domains, wherever in a type they are: the type itself, array elements, attributes, what a range is made of.
+#include <vector>
+
+#include "postgres/boundary.hpp"
+
+namespace snapback {
+
+/// Whether a type is a domain, or has one in it. A Postgres call.
+bool contains_domain(Oid type);
+
+/// The domains in a type, outer ones first.
+std::vector<Oid> domains_in(Oid type);
+
+/// Applies the checks of a type's domains to its values.
+class DomainCheck {
+public:
+    explicit DomainCheck(Oid type);
+    ~DomainCheck();
+    DomainCheck(const DomainCheck &) = delete;
+    DomainCheck &operator=(const DomainCheck &) = delete;
+    /// Have Postgres raise 23514 or 23502 where a domain refuses the value.
+    void operator()(Datum value, bool null);
+
+private:
+    Oid type_;
+    bool is_domain_;
+    bool has_inner_domain_; // which its input function alone looks at
+    MemoryContext memory_;
+    void *cache_ = nullptr; // of domain_check()
+    MemoryContext row_memory_;
+    FmgrInfo input_;
+    FmgrInfo output_;
+    Oid parameter_;
+};
+
+} // namespace snapback
