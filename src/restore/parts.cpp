@@ -50,16 +50,20 @@ public:
         }
         return "(SELECT " + list + ", NOT (" + any + ") AS " + name("in", shares.size()) + ", false AS " +
                name("now", shares.size()) + ", EXISTS (SELECT FROM " + plan_.see("outside") + " x WHERE " +
-               plan_.same_key("x", "k") + ") AS " + name("beyond", 0) + " FROM " + plan_.all_of(kinds) +
-               " k LEFT JOIN " + with_conditions(plan_, plan_.see("wanted"), filters_, "w") + " ON " +
-               plan_.same_key("w", "k") + " LEFT JOIN " + with_conditions(plan_, plan_.see("present"), filters_, "p") +
-               " ON " + plan_.same_key("p", "k") + ")";
+               plan_.same_key("x", "k") + ") AS " + name("beyond", 0) + " FROM " +
+               beside_counterparts(kinds, filters_) + ")";
     }
 
     /// Those of them that count under one option, or, by the number after the last, under none.
     std::string rows_of(std::size_t share, std::initializer_list<const char *> kinds, bool changes) const {
-        return "(SELECT " + plan_.columns("r") + " FROM " + rows(kinds, changes) + " r WHERE r." + name("in", share) +
-               ")";
+        if (share == plan_.selection.shares.size())
+            return "(SELECT " + plan_.columns("r") + " FROM " + rows(kinds, changes) + " r WHERE r." +
+                   name("in", share) + ")";
+        std::vector<std::string> asked(filters_.size()); // nothing of the other options, of which there may be many
+        asked[share] = filters_[share];
+        asked.back() = filters_.back();
+        return "(SELECT " + plan_.columns("k") + " FROM " + beside_counterparts(kinds, asked) + " WHERE " +
+               covers(share, changes) + ")";
     }
 
     /// Count the rows of stores under each option, and last under none.
@@ -107,6 +111,14 @@ public:
 private:
     std::string name(const char *what, std::size_t share) const {
         return quote_name(prefix_ + what + " " + std::to_string(share));
+    }
+
+    /// The rows k of stores, beside their counterparts w then and p now with what the filters say of these.
+    std::string beside_counterparts(std::initializer_list<const char *> kinds,
+                                    const std::vector<std::string> &filters) const {
+        return plan_.all_of(kinds) + " k LEFT JOIN " + with_conditions(plan_, plan_.see("wanted"), filters, "w") +
+               " ON " + plan_.same_key("w", "k") + " LEFT JOIN " +
+               with_conditions(plan_, plan_.see("present"), filters, "p") + " ON " + plan_.same_key("p", "k");
     }
 
     /// The condition that the row k counts under an option, beside its counterparts w then and p now.
@@ -211,12 +223,13 @@ void complete_parts(Query &query, const TablePlan &plan, const std::string &comm
     for (std::size_t i = 0; i < parts.size(); i++) {
         if (i < live.size())
             parts[i].figures.leaves = live[i];
-        if (parts[i].figures.inserts + parts[i].figures.updates + parts[i].figures.deletes == 0)
+        const Figures &figures = parts[i].figures;
+        if (figures.inserts + figures.updates + figures.deletes == 0)
             continue;
-        parts[i].digest =
-            digest_of(query, plan, shared.rows_of(i, {"insert"}, false),
-                      shared.rows_of(i, {"update", "reinsert"}, true), shared.rows_of(i, {"remove"}, false))
-                .hex();
+        parts[i].digest = digest_of(query, plan, figures.inserts > 0 ? shared.rows_of(i, {"insert"}, false) : "",
+                                    figures.updates > 0 ? shared.rows_of(i, {"update", "reinsert"}, true) : "",
+                                    figures.deletes > 0 ? shared.rows_of(i, {"remove"}, false) : "")
+                              .hex();
     }
 }
 

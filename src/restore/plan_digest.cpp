@@ -9,6 +9,8 @@ namespace {
 
 /// The sum of rows' hashes, bit by bit: the same in any order, and no two rows of a plan are alike.
 void add_rows(Query &query, const TablePlan &plan, char action, const std::string &rows, std::string &sum) {
+    if (rows.empty())
+        return;
     AsOwner owner(plan.live.owner);
     RowEncoder encoder(plan.live, 0);
     std::string bytes;
@@ -25,7 +27,9 @@ void add_rows(Query &query, const TablePlan &plan, char action, const std::strin
 } // namespace
 
 Digest digest_of(Query &query, const TablePlan &plan) {
-    return digest_of(query, plan, plan.see("insert"), plan.all_of({"update", "reinsert"}), plan.see("remove"));
+    return digest_of(query, plan, plan.insert.size() > 0 ? plan.see("insert") : "",
+                     plan.changed() > 0 ? plan.all_of({"update", "reinsert"}) : "",
+                     plan.remove.size() > 0 ? plan.see("remove") : "");
 }
 
 Digest digest_of(Query &query, const TablePlan &plan, const std::string &inserted, const std::string &changed,

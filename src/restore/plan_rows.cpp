@@ -12,7 +12,8 @@ std::string with_conditions(const TablePlan &plan, const std::string &store, con
                             const std::string &alias) {
     std::string list;
     for (std::size_t i = 0; i < conditions.size(); i++)
-        list += ", (" + conditions[i] + ") IS TRUE AS " + condition_name(plan, i);
+        if (!conditions[i].empty())
+            list += ", (" + conditions[i] + ") IS TRUE AS " + condition_name(plan, i);
     return "(SELECT *" + list + " FROM " + store + ") " + alias;
 }
 

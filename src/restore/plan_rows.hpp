@@ -7,7 +7,8 @@ namespace snapback {
 
 /// The column that tells whether a condition holds for a row.
 std::string condition_name(const TablePlan &plan, std::size_t i);
-/// A store's rows beside what each condition says of them, computed where bare column names mean that store's.
+/// A store's rows beside what each condition says of them, computed where bare column names mean that store's. An empty
+/// condition is left out.
 std::string with_conditions(const TablePlan &plan, const std::string &store, const std::vector<std::string> &conditions,
                             const std::string &alias);
 /// "SELECT x, y, … FROM <kind>": a store's rows.
