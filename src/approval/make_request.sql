@@ -115,7 +115,8 @@ COMMENT ON FUNCTION snapback.check_options(text[], uuid) IS
 CREATE FUNCTION snapback.skipped_options(categories text[], snapshot uuid) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ARRAY(SELECT o FROM unnest(snapback.expand_options(categories)) WITH ORDINALITY AS w (o, place)
-                 WHERE o <> ALL (snapback.snapshot_options(snapshot)) ORDER BY w.place)
+                 -- Asked once, not for each option.
+                 WHERE o <> ALL (ARRAY(SELECT unnest(snapback.snapshot_options(snapshot)))) ORDER BY w.place)
 $$;
 COMMENT ON FUNCTION snapback.skipped_options(text[], uuid) IS
     'The options that categories or * stand for, but that the snapshot does not hold: newer than it, or without any table';

@@ -91,13 +91,12 @@ CREATE FUNCTION snapback.snapshot_options(snapshot uuid) RETURNS text[]
 AS $$
     SELECT coalesce(array_agg(o.option ORDER BY c.position, o.position), '{}')
     FROM snapback.option o JOIN snapback.category c USING (category)
-    WHERE EXISTS (SELECT FROM snapback.coverage v WHERE v.option = o.option)
-      AND (NOT EXISTS (SELECT FROM snapback.coverage v WHERE v.option = o.option
-                       AND NOT EXISTS (SELECT FROM snapback.manifest m
-                                       WHERE m.snapshot = snapshot_options.snapshot AND m.table_id = v.table_id))
-           OR EXISTS (SELECT FROM snapback.restore_run r
-                      WHERE r.before_snapshot = snapshot_options.snapshot AND o.option = ANY (r.options)
-                        AND r.switches ? 'rows'))
+    JOIN (SELECT v.option, bool_and(v.table_id = ANY (ARRAY(SELECT m.table_id FROM snapback.manifest m WHERE m.snapshot = snapshot_options.snapshot))) AS is_held
+          FROM snapback.coverage v GROUP BY v.option) v USING (option)
+    WHERE v.is_held
+       OR EXISTS (SELECT FROM snapback.restore_run r
+                  WHERE r.before_snapshot = snapshot_options.snapshot AND o.option = ANY (r.options)
+                    AND r.switches ? 'rows')
 $$;
 COMMENT ON FUNCTION snapback.snapshot_options(uuid) IS
     'The options that can be restored from a snapshot: those whose tables it holds, all of them; and, where it was taken before a '

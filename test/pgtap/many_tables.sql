@@ -1,4 +1,4 @@
--- What a preview and a restore cost by the number of tables, columns and enum labels, where there is nothing to do: processor time, in sessions of their
+-- What a preview and a restore cost by the number of tables, columns, enum labels and options, where there is nothing to do: processor time, in sessions of their
 -- own; and that what they cost for each table that differs does not grow with the number of tables.
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET client_min_messages = warning;
@@ -19,6 +19,8 @@ FROM generate_series(1, 1598) n \gexec
 SELECT format('CREATE TYPE app.large AS ENUM (%s)', string_agg(quote_literal('label ' || n), ', ')) FROM generate_series(1, 3000) n \gexec
 CREATE TABLE app.labelled (id int PRIMARY KEY, cid text NOT NULL REFERENCES app.community, a app.large, b app.large, c app.large[]);
 INSERT INTO app.labelled SELECT n, CASE n % 2 WHEN 0 THEN 'a' ELSE 'b' END, 'label 1', 'label 2', '{label 3}' FROM generate_series(1, 10) n;
+CREATE TABLE app.shared (id int PRIMARY KEY, cid text NOT NULL REFERENCES app.community, kind int, body text);
+INSERT INTO app.shared SELECT n, 'a', n, 'x' FROM generate_series(1, 300) n;
 INSERT INTO app.wide SELECT n, CASE n % 2 WHEN 0 THEN 'a' ELSE 'b' END FROM generate_series(1, 10) n;
 DO $$
 DECLARE
@@ -32,6 +34,10 @@ BEGIN
         PERFORM snapback.protect(format('app.t%s', i)::regclass, 'x.many');
     END LOOP;
     PERFORM snapback.protect('app.wide', 'x.wide'), snapback.protect('app.labelled', 'x.labelled');
+    PERFORM snapback.add_category('shares', '', '');
+    FOR i IN 1..300 LOOP
+        PERFORM snapback.add_option('shares.o' || i, '', ''), snapback.protect('app.shared', 'shares.o' || i, filter := 'kind = ' || i);
+    END LOOP;
     -- Those that are only looked at need no guard.
     FOR i IN 1..300 LOOP
         EXECUTE format('CREATE TABLE app.seen%s (id int PRIMARY KEY, cid text NOT NULL, body text)', i);
@@ -70,8 +76,12 @@ SELECT app.cost($$SELECT snapback.preview_restore('{x.labelled}', NULL, 'a')$$) 
 \c
 SELECT app.cost($$SELECT snapback.preview_restore('{x.few}', NULL, 'a')$$) AS _, app.cost($$SELECT snapback.preview_restore('{x.more}', NULL, 'a')$$) AS more \gset
 SELECT app.cost($$SELECT snapback.preview_restore('{x.few}', NULL, 'a')$$) AS few \gset
+\c
+SELECT app.cost($$SELECT snapback.preview_restore('{shares}', NULL, 'a')$$) AS shares_same \gset
+UPDATE app.shared SET body = 'y';
+SELECT app.cost($$SELECT snapback.preview_restore('{shares}', NULL, 'a')$$) AS shares_differ \gset
 
-SELECT plan(8);
+SELECT plan(10);
 SELECT cmp_ok(:preview_first / :tables, '<', 5.0, 'the first preview of a session costs less than 5 ms a table');
 SELECT cmp_ok(:preview_next / :tables, '<', 5.0, 'so does the next');
 SELECT cmp_ok(:restore_first / :tables, '<', 10.0, 'the first restore costs less than 10 ms a table');
@@ -80,5 +90,7 @@ SELECT cmp_ok(:preview_wide, '<', 1000.0, 'a preview of a table of 1,600 columns
 SELECT cmp_ok(:restore_wide, '<', 1000.0, 'so does a restore');
 SELECT cmp_ok(:preview_labelled, '<', 500.0, 'a preview of a table with an enum of 3,000 labels costs less than half a second');
 SELECT cmp_ok(:more / 300, '<', 1.5 * :few / 20, 'a table that differs costs the same among 300 as among 20');
-\echo # :preview_first :preview_next :restore_first :restore_next :preview_wide :restore_wide :preview_labelled :more :few
+SELECT cmp_ok(:shares_same, '<', 500.0, 'a preview of a table under 300 options costs less than half a second where nothing differs');
+SELECT cmp_ok(:shares_differ, '<', 1500.0, 'and less than 1.5 s where rows of each differ');
+\echo # :preview_first :preview_next :restore_first :restore_next :preview_wide :restore_wide :preview_labelled :more :few :shares_same :shares_differ
 SELECT * FROM finish();
