@@ -203,11 +203,11 @@ std::vector<Part> parts_of(Query &query, const TablePlan &plan) {
     return parts;
 }
 
-void complete_parts(Query &query, const TablePlan &plan, const std::string &community, std::vector<Part> &parts) {
+void complete_parts(Query &query, const TablePlan &plan, const std::string &community, const Digest &all,
+                    std::vector<Part> &parts) {
     if (cover_everything(plan.selection.shares) || !plan.obstacles.empty()) {
-        std::string digest = digest_of(query, plan).hex();
         for (Part &part : parts)
-            part.digest = digest;
+            part.digest = all.hex();
         return;
     }
     SharedRows shared(query, plan);

@@ -21,12 +21,13 @@ Value obstacles_in_words(const TablePlan &plan) {
 
 void show(Query &query, const TablePlan &plan, const std::string &community, ResultSet &result) {
     std::vector<Part> parts = parts_of(query, plan);
-    complete_parts(query, plan, community, parts);
+    Digest digest = digest_of(query, plan);
+    complete_parts(query, plan, community, digest, parts);
     result.add({Value::text(plan.live.name), Value::text_array(plan.selection.options),
                 Value::bigint(plan.insert.size()), Value::bigint(plan.changed()), Value::bigint(plan.remove.size()),
                 Value::bigint(plan.left()), Value::bigint(plan.kept.size()), Value::bigint(plan.returned),
                 Value::bigint(plan.unlinked), Value::bigint(plan.taken), Value::bigint(plan.left_out.size()),
-                obstacles_in_words(plan), Value::text_array(plan.notes), Value::bytea(digest_of(query, plan).view()),
+                obstacles_in_words(plan), Value::text_array(plan.notes), Value::bytea(digest.view()),
                 Value::text(as_json(parts))});
 }
 
