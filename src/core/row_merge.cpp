@@ -88,8 +88,10 @@ void RowMerge::compare(std::string_view now) {
         bool is_same_key = key_ == now_key_;
         only_then_(rows_[at_]);
         step();
-        if (is_same_key)
+        if (is_same_key) {
+            pairs_++;
             break;
+        }
     }
     only_now_(now);
 }

@@ -29,6 +29,8 @@ public:
     void add(const Digest &chunk, const std::function<std::string()> &content);
     /// Hand on what is left of the rows as they were.
     void finish();
+    /// How many rows were handed on from both sides, with the same bytes as their key.
+    std::uint64_t pairs() const { return pairs_; }
 
 private:
     bool pass(const Digest &chunk);
@@ -52,6 +54,7 @@ private:
     std::size_t at_ = 0; // the row of it that comes next
     std::string key_;    // that row's key; empty until it is asked for
     std::string now_key_;
+    std::uint64_t pairs_ = 0;
     std::vector<std::optional<std::string_view>> fields_;
 };
 

@@ -16,13 +16,18 @@ constexpr int conflicts_named = 5;
 // Beyond so many rows, comparing each with each takes longer than to let the constraint have the last word.
 constexpr std::uint64_t most_rows_paired = 1000;
 
+/// "s.a, s.b": the columns of the key; the prefix may be empty.
+std::string key_names(const TablePlan &plan, const std::string &prefix) {
+    std::string names;
+    for (const KeyColumn &part : plan.live.key)
+        names += (names.empty() ? "" : ", ") + prefix + quote_name(plan.live.columns[part.column].name);
+    return names;
+}
+
 /// A query for the numbers of those rows of `written` that clash with one another; empty where none can, or where it is
 /// not asked.
 std::string clashing_among(const TablePlan &plan, const Uniqueness &uniqueness) {
-    std::string key;
-    for (const KeyColumn &part : plan.live.key)
-        key += (key.empty() ? "" : ", ") + quote_name(plan.live.columns[part.column].name);
-    if (uniqueness.columns == key)
+    if (uniqueness.columns == key_names(plan, ""))
         return ""; // which tells rows apart
     std::string number = quote_name(uniqueness.prefix + "number");
     if (uniqueness.unique)
@@ -76,29 +81,46 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
              {Value::regclass(relation), Value::text(prefix + "key ")}))
         if (!reads_whole_row(row.oid(9)))
             all.push_back({row.text(1), row.boolean(2), prefix, row.text(3), row.text(4), row.text(7), row.text(5),
-                           row.text(6), row.boolean(8)});
+                           row.text(6), row.boolean(8), row.oid(9)});
     return all;
 }
 
 std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const Uniqueness &uniqueness) {
-    std::string keyed = "(SELECT *, " + uniqueness.values + " FROM ";
-    std::string where = " r WHERE (" + uniqueness.where + "))";
+    std::string where = " r WHERE (" + uniqueness.where + ")";
     std::string among = clashing_among(plan, uniqueness);
     std::string number = quote_name(uniqueness.prefix + "number");
-    // First whom they meet, which an index tells; then whether those stay.
-    return "WITH written AS MATERIALIZED (SELECT *, pg_catalog.row_number() OVER () AS " + number + " FROM " + keyed +
-           WholeRows(query, plan).query(false) + where + " w), met AS MATERIALIZED (SELECT s." + number + ", " +
-           plan.columns("t") + " FROM written s JOIN " + keyed + plan.live.from() + where + " t ON " +
-           uniqueness.clash + ") SELECT " + plan.columns("s") + ", pg_catalog.concat_ws(', ', " + uniqueness.keys +
+    // First whom they meet, which an index tells; then whether those stay. Of the rows, which may be large, nothing but
+    // their keys and unique values is carried along: OFFSET keeps the planner from doing otherwise.
+    return "WITH written AS MATERIALIZED (SELECT *, pg_catalog.row_number() OVER () AS " + number + " FROM (SELECT " +
+           key_names(plan, "") + ", " + uniqueness.values + " FROM " + WholeRows(query, plan).query(false) + where +
+           " OFFSET 0) w), met AS MATERIALIZED (SELECT s." + number + ", " + key_names(plan, "t.") +
+           " FROM written s JOIN (SELECT *, " + uniqueness.values + " FROM " + plan.live.from() + where + ") t ON " +
+           uniqueness.clash + ") SELECT " + key_names(plan, "s.") + ", pg_catalog.concat_ws(', ', " + uniqueness.keys +
            ") AS " + quote_name(uniqueness.prefix + "values") + " FROM written s WHERE s." + number + " IN (SELECT t." +
            number + " FROM met t WHERE NOT EXISTS (SELECT FROM " + plan.all_of({"remove", "update", "reinsert"}) +
            " x WHERE " + plan.same_key("x", "t") + ")" + (among.empty() ? "" : " UNION ALL " + among) + ")";
 }
 
-void find_conflicts(Query &query, TablePlan &plan) {
+namespace {
+
+/// What rows that the plan writes may clash in. Rows that are changed keep their keys: of the index that these are in,
+/// only inserted rows can meet others.
+std::vector<Uniqueness> uniqueness_at_stake(Query &query, const TablePlan &plan) {
+    std::vector<Uniqueness> all;
     if (plan.written() == 0)
-        return;
-    for (const Uniqueness &uniqueness : uniqueness_of(query, plan.live.relation)) {
+        return all;
+    all = uniqueness_of(query, plan.live.relation);
+    if (plan.insert.size() == 0) {
+        Oid key = query.run_kept("SELECT snapback.key_index($1)", {Value::regclass(plan.live.relation)})[0].oid(1);
+        std::erase_if(all, [&](const Uniqueness &uniqueness) { return uniqueness.index == key; });
+    }
+    return all;
+}
+
+} // namespace
+
+void find_conflicts(Query &query, TablePlan &plan) {
+    for (const Uniqueness &uniqueness : uniqueness_at_stake(query, plan)) {
         std::string rows = written_rows_in_conflict(query, plan, uniqueness);
         AsOwner owner(plan.live.owner);
         Rows found = query.run("SELECT pg_catalog.count(*) OVER (), c." + quote_name(uniqueness.prefix + "values") +
@@ -122,11 +144,10 @@ void find_conflicts(Query &query, TablePlan &plan) {
 
 bool leave_conflicts(Query &query, TablePlan &plan) {
     std::uint64_t before = plan.left_out.size();
-    if (plan.written() > 0)
-        for (const Uniqueness &uniqueness : uniqueness_of(query, plan.live.relation)) {
-            std::string rows = written_rows_in_conflict(query, plan, uniqueness);
-            leave_out(query, plan, "EXISTS (SELECT FROM (" + rows + ") c WHERE " + plan.same_key("c", "w") + ")");
-        }
+    for (const Uniqueness &uniqueness : uniqueness_at_stake(query, plan)) {
+        std::string rows = written_rows_in_conflict(query, plan, uniqueness);
+        leave_out(query, plan, "EXISTS (SELECT FROM (" + rows + ") c WHERE " + plan.same_key("c", "w") + ")");
+    }
     return plan.left_out.size() > before;
 }
 

@@ -14,14 +14,15 @@ struct Uniqueness {
     std::string clash;   // "s."the key 1" OPERATOR(=) t."the key 1" AND …"
     std::string where;   // which rows it is about
     bool nulls_clash;    // a NULL is the same as another
+    Oid index;
 };
 
 /// Everything that must be unique in a table, but for what is made of rows as a whole: only the table itself can say.
 std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation);
 
-/// A subquery: the rows that the plan writes, with their generated columns, whose unique value is held by a row that
+/// A subquery: the keys of those rows that the plan writes whose unique value is held by a row that
 /// the plan does not touch, or by another that it writes: the constraint may be a new one, or over columns of which
-/// only some are restored. Its column "<prefix>row" tells the value. Run it as the table's owner.
+/// only some are restored. Its column "<prefix>values" tells the value. Run it as the table's owner.
 std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const Uniqueness &uniqueness);
 
 /// Name what is in conflict: an obstacle for each unique value.

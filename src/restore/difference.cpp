@@ -152,12 +152,19 @@ public:
                                              merge.add(digest, content);
                                          });
         merge.finish();
+        plan_.pairs = merge.pairs();
         wanted.finish();
         present.finish();
     }
 
     /// Why a row could not be decoded (SB009), if one could not.
     const std::optional<Error> &refusal() const { return refusal_; }
+
+    void note_nulls() const {
+        plan_.null_then.clear();
+        for (std::size_t i = 0; i < plan_.live.columns.size(); i++)
+            plan_.null_then.push_back(from_snapshot_.has_met_null(i));
+    }
 
 private:
     void add_wanted(std::string_view rows) { add(rows, from_snapshot_, plan_.wanted); }
@@ -194,6 +201,7 @@ std::optional<Error> load_difference(TablePlan &plan, const std::string &communi
         sides.load_differing();
     else
         sides.load_all();
+    sides.note_nulls();
     plan.wanted.recount();
     plan.present.recount();
     std::optional<Error> obstacle = find_changed_key(plan);
@@ -204,9 +212,9 @@ void work_out_changes(Query &query, TablePlan &plan, const Terms &terms) {
     bool updates = terms.updates && !plan.selection.empty() && plan.wanted.size() > 0 && plan.present.size() > 0;
     std::vector<std::string> delicate = updates ? delicate_columns(plan) : std::vector<std::string>{};
     AsOwner owner(plan.live.owner);
-    if (!plan.selection.rows.empty() && terms.inserts && plan.wanted.size() > 0)
+    if (!plan.selection.rows.empty() && terms.inserts && plan.wanted.size() > 0 && !plan.has_pairs_only())
         find_missing(query, plan);
-    if (!plan.selection.rows.empty() && terms.deletes && plan.present.size() > 0) {
+    if (!plan.selection.rows.empty() && terms.deletes && plan.present.size() > 0 && !plan.has_pairs_only()) {
         plan.added.fill(query, rows_only_in(plan, "present", "wanted"));
         plan.remove.fill(query, "SELECT " + plan.columns("") + " FROM " + plan.see("added"));
     }

@@ -91,13 +91,14 @@ private:
         // Not IS NULL, which a composite value of nothing but NULLs meets too.
         std::string any;
         for (std::size_t column : mandatory_)
-            any += (any.empty() ? "w." : " OR w.") + quote_name(plan_.live.columns[column].name) +
-                   " IS NOT DISTINCT FROM NULL";
+            if (plan_.mapped[column] && plan_.null_then[column])
+                any += (any.empty() ? "w." : " OR w.") + quote_name(plan_.live.columns[column].name) +
+                       " IS NOT DISTINCT FROM NULL";
         std::string written = " FROM " + plan_.written_rows() + " w WHERE ";
         if (any.empty() || query_.run("SELECT" + written + any + " LIMIT 1").empty())
             return;
         for (std::size_t column : mandatory_) {
-            if (!plan_.mapped[column])
+            if (!plan_.mapped[column] || !plan_.null_then[column])
                 continue;
             const std::string &name = plan_.live.columns[column].name;
             Rows rows = query_.run("SELECT pg_catalog.min(" + key_text(plan_, "w") + "), pg_catalog.count(*)" +

@@ -19,16 +19,23 @@ Value obstacles_in_words(const TablePlan &plan) {
     return Value::text_array(texts);
 }
 
-void show(Query &query, const TablePlan &plan, const std::string &community, ResultSet &result) {
-    std::vector<Part> parts = parts_of(query, plan);
-    Digest digest = digest_of(query, plan);
-    complete_parts(query, plan, community, digest, parts);
+/// What is planned for a table; with the digest and the parts of it, if they are asked for, which takes reading all its
+/// rows again.
+void show(Query &query, const TablePlan &plan, const std::string &community, bool in_parts, ResultSet &result) {
+    Value digest{BYTEAOID, 0, true};
+    Value parts{TEXTOID, 0, true};
+    if (in_parts) {
+        std::vector<Part> found = parts_of(query, plan);
+        Digest whole = digest_of(query, plan);
+        complete_parts(query, plan, community, whole, found);
+        digest = Value::bytea(whole.view());
+        parts = Value::text(as_json(found));
+    }
     result.add({Value::text(plan.live.name), Value::text_array(plan.selection.options),
                 Value::bigint(plan.insert.size()), Value::bigint(plan.changed()), Value::bigint(plan.remove.size()),
                 Value::bigint(plan.left()), Value::bigint(plan.kept.size()), Value::bigint(plan.returned),
                 Value::bigint(plan.unlinked), Value::bigint(plan.taken), Value::bigint(plan.left_out.size()),
-                obstacles_in_words(plan), Value::text_array(plan.notes), Value::bytea(digest.view()),
-                Value::text(as_json(parts))});
+                obstacles_in_words(plan), Value::text_array(plan.notes), digest, parts});
 }
 
 /// A table that nothing can be planned for: what stands in the way of it, and no figures.
@@ -53,7 +60,7 @@ RestoreOrder order_argument(FunctionCallInfo fcinfo) {
 
 SNAPBACK_FUNCTION(snapback_plan_restore) {
     ResultSet result(fcinfo);
-    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3))
         PG_RETURN_NULL();
     hold_store();
     RestoreOrder order = order_argument(fcinfo);
@@ -64,7 +71,7 @@ SNAPBACK_FUNCTION(snapback_plan_restore) {
         for (const auto &table : plan.tables())
             find_conflicts(query, *table);
     for (const TablePlan *table : plan.tables_by_name())
-        show(query, *table, order.manifest.community, result);
+        show(query, *table, order.manifest.community, PG_GETARG_BOOL(3), result);
     for (const UnusableTable &table : plan.unusable())
         show(table, result);
     PG_RETURN_NULL();

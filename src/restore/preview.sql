@@ -1,14 +1,14 @@
 -- What a restore would do, before anybody asks for it.
 
-CREATE FUNCTION snapback.plan_restore(snapshot uuid, options text[], switches jsonb)
+CREATE FUNCTION snapback.plan_restore(snapshot uuid, options text[], switches jsonb, in_parts boolean DEFAULT true)
     RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint,
                    returned bigint, unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[], digest bytea, parts text)
     LANGUAGE c CALLED ON NULL INPUT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_plan_restore';
-COMMENT ON FUNCTION snapback.plan_restore(uuid, text[], jsonb) IS
+COMMENT ON FUNCTION snapback.plan_restore(uuid, text[], jsonb, boolean) IS
     'The plan of a restore, table by table; nothing is locked or written. The columns are those of preview_restore(); digest: SHA-256 of every write '
     'that is planned for the table, whatever their order; parts: a JSON array with the figures of each chosen option that covers the table, and of what none of them covers (option '
-    'null), with the digest of their writes. A row counts under the options whose filter it meets, then or now; a change under an option with columns where one of those differs. Errors as restore() would raise them while planning. Internal: call preview_restore().';
+    'null), with the digest of their writes; both NULL unless in_parts. A row counts under the options whose filter it meets, then or now; a change under an option with columns where one of those differs. Errors as restore() would raise them while planning. Internal: call preview_restore().';
 
 CREATE FUNCTION snapback.preview_restore(categories text[], snapshot uuid DEFAULT NULL, community text DEFAULT NULL, switches jsonb DEFAULT NULL)
     RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint,
@@ -26,7 +26,7 @@ BEGIN
     SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
     RETURN QUERY SELECT p.relation, p.options, p.inserts, p.updates, p.deletes, p.leaves, p.kept, p.returned, p.unlinked, p.taken, p.left_out,
                         p.obstacles, p.notes
-                 FROM snapback.plan_restore(chosen.id, snapback.check_options(categories, chosen.id), switches) p
+                 FROM snapback.plan_restore(chosen.id, snapback.check_options(categories, chosen.id), switches, false) p
                  ORDER BY p.relation COLLATE "C";
     missing := snapback.skipped_options(categories, chosen.id);
     IF missing <> '{}' THEN

@@ -68,6 +68,8 @@ struct TablePlan {
     void complete(Query &query);
     /// Forget what is selected, and the rows that it was to be compared with.
     void select_nothing();
+    /// Whether each row of both sides is known to have its counterpart on the other.
+    bool has_pairs_only() const { return pairs == wanted.size() && pairs == present.size(); }
     /// How many rows stay as they are.
     std::uint64_t left() const { return live_rows - changed() - remove.size(); }
 
@@ -75,7 +77,9 @@ struct TablePlan {
     RelationShape live;
     ManifestTable stored;
     Selection selection;
-    std::vector<bool> mapped; // per live column: the snapshot has it
+    std::vector<bool> mapped;    // per live column: the snapshot has it
+    std::uint64_t pairs = 0;     // of the rows that differ: those that are there on both sides, as far as is known
+    std::vector<bool> null_then; // per live column: some row of the snapshot that differs has no value for it
     std::vector<ComputedColumn> computed;
 
     TupleStore wanted;   // rows as in the snapshot, where they differ

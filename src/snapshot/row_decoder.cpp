@@ -54,7 +54,8 @@ RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live, std::size
       row_memory_(
           call([] { return AllocSetContextCreate(CurrentMemoryContext, "snapback row", ALLOCSET_DEFAULT_SIZES); })),
       source_(live.columns.size(), -1), fields_(live.columns.size()), given_(live.columns.size()),
-      values_(live.columns.size() + more), nulls_(std::make_unique<bool[]>(live.columns.size() + more)) {
+      met_null_(live.columns.size()), values_(live.columns.size() + more),
+      nulls_(std::make_unique<bool[]>(live.columns.size() + more)) {
     std::fill_n(nulls_.get() + live.columns.size(), more, true);
     if (stored.encoding != GetDatabaseEncodingName())
         throw Error(sqlstate::feature_not_supported,
@@ -155,6 +156,8 @@ void RowDecoder::decode(std::string_view row) {
     read_fields(row, stored_columns_, stored_);
     for (std::size_t i = 0; i < source_.size(); i++) {
         nulls_[i] = source_[i] < 0 || !stored_[source_[i]];
+        if (nulls_[i])
+            met_null_[i] = true;
         if (!nulls_[i])
             given_[i] = *stored_[source_[i]];
         if (!nulls_[i] && !fits(fields_[i].form, given_[i].size()))

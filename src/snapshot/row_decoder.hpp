@@ -27,6 +27,8 @@ public:
     Datum *values() { return values_.data(); }
     bool *nulls() { return nulls_.get(); }
     bool mapped(std::size_t column) const { return source_[column] >= 0; }
+    /// Whether a row that was decoded so far had no value for this column.
+    bool has_met_null(std::size_t column) const { return met_null_[column]; }
     /// Whether rows are stored just as the live table's would be, so that equal bytes mean equal rows.
     bool stores_alike() const { return stores_alike_; }
 
@@ -58,6 +60,7 @@ private:
     std::vector<std::optional<std::string_view>> stored_;
     std::vector<std::string_view> given_; // per live column: what it takes of the row
     std::size_t at_ = 0;                  // the live column that is being decoded
+    std::vector<bool> met_null_;          // per live column
     std::vector<Datum> values_;
     std::unique_ptr<bool[]> nulls_;
 };

@@ -52,6 +52,15 @@ std::multiset<std::string> rows_only_in(const Table &first, const Table &second)
     return rows;
 }
 
+/// How many keys both have, with other rows.
+std::size_t changed_rows(const Table &first, const Table &second) {
+    std::size_t rows = 0;
+    for (const auto &[key, rest] : first)
+        if (auto other = second.find(key); other != second.end() && other->second != rest)
+            rows++;
+    return rows;
+}
+
 /// Merge two tables, and expect just what differs; return how many chunks' content was asked for.
 std::size_t merges(const Table &then, const Table &now) {
     Chunks chunks_then(then);
@@ -75,6 +84,7 @@ std::size_t merges(const Table &then, const Table &now) {
     merge.finish();
     EXPECT_EQ(only_then, rows_only_in(then, now));
     EXPECT_EQ(only_now, rows_only_in(now, then));
+    EXPECT_EQ(merge.pairs(), changed_rows(then, now));
     return asked;
 }
 
