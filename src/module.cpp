@@ -1,4 +1,5 @@
 // The module's face towards the server: the magic block and what happens when the library is loaded.
+#include "core/slices.hpp"
 #include "guard/awaited_parents.hpp"
 #include "guard/community_lock.hpp"
 #include "guard/guarded_path.hpp"
@@ -16,6 +17,7 @@ PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void) {
     snapback::entry([] {
+        snapback::between_slices = snapback::check_for_interrupts;
         snapback::define_settings();
         snapback::reserve_list_of_running();
         snapback::watch_community_locks();

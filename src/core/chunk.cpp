@@ -26,13 +26,24 @@ bool is_cut(std::string_view key, std::size_t row_size) {
     return key_hash(key) < std::numeric_limits<std::uint64_t>::max() / ChunkCutter::target * row_size;
 }
 
+/// A chunk of one row.
+std::string chunk_of_row(std::string_view row) {
+    std::string content;
+    content.reserve(row.size() + 16);
+    content.push_back(chunk_version);
+    append_varint(content, 1);
+    append_varint(content, row.size());
+    append_slices(content, row);
+    return content;
+}
+
 /// Put a chunk's header before its rows.
 std::string chunk_of(std::uint32_t count, std::string_view rows) {
     std::string content;
     content.reserve(rows.size() + 8);
     content.push_back(chunk_version);
     append_varint(content, count);
-    content.append(rows);
+    append_slices(content, rows);
     return content;
 }
 
@@ -55,8 +66,10 @@ void read_fields(std::string_view row, std::size_t count, std::vector<std::optio
 void ChunkCutter::add(std::string_view key, std::string_view row) {
     if (!rows_.empty() && rows_.size() + row.size() > 4 * target)
         close();
+    if (rows_.empty() && row.size() >= target)
+        return sink_(chunk_of_row(row), 1); // which would be closed at once, without a copy of its own
     append_varint(rows_, row.size());
-    rows_.append(row);
+    append_slices(rows_, row);
     count_++;
     if (rows_.size() >= target / 4 && is_cut(key, row.size()))
         close();
@@ -94,7 +107,7 @@ ReducedChunk without_rows(std::string_view chunk, const std::function<bool(std::
             return;
         }
         append_varint(rows, row.size());
-        rows.append(row);
+        append_slices(rows, row);
         left++;
     });
     if (left > 0)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/bytes.hpp"
+#include "core/slices.hpp"
 
 namespace snapback {
 
@@ -17,7 +18,7 @@ public:
     void null() { bytes_.push_back('\0'); }
     void field(std::string_view value) {
         append_varint(bytes_, value.size() + 1);
-        bytes_.append(value);
+        append_slices(bytes_, value);
     }
     std::string_view bytes() const { return bytes_; }
 

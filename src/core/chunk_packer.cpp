@@ -137,7 +137,10 @@ void ChunkPacker::put(std::uint32_t community, std::uint32_t table, std::string 
     held_bytes_ += job->held;
     jobs_.push_back(std::move(job));
     if (held_bytes_ > most_held_bytes) {
-        pack(*jobs_.back(), compressor_, lock);
+        Job &own = *jobs_.back();
+        pack(own, compressor_, lock);
+        if (own.thrown)
+            std::rethrow_exception(own.thrown); // at once: it may be an interruption
     } else {
         waiting_.push_back(jobs_.back().get());
         to_do_.notify_one();
@@ -169,6 +172,8 @@ std::optional<PackedChunk> ChunkPacker::wait() {
             Job *job = waiting_.front();
             waiting_.pop_front();
             pack(*job, compressor_, lock);
+            if (job->thrown)
+                std::rethrow_exception(job->thrown);
         }
     }
     return take(lock);

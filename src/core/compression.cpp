@@ -2,10 +2,12 @@
 
 #include <zstd.h>
 
+#include <algorithm>
 #include <new>
 
 #include "core/digest.hpp"
 #include "core/error.hpp"
+#include "core/slices.hpp"
 
 namespace snapback {
 
@@ -45,31 +47,127 @@ struct Compressor::Contexts {
 Compressor::Compressor() : contexts_(std::make_unique<Contexts>()) {}
 Compressor::~Compressor() = default;
 
-std::string Compressor::compress(std::string_view content) {
-    std::string frame(ZSTD_compressBound(content.size()), '\0');
-    std::size_t size =
-        ZSTD_compressCCtx(contexts_->compress.get(), frame.data(), frame.size(), content.data(), content.size(), level);
-    if (ZSTD_isError(size))
+namespace {
+
+std::size_t compressed(std::size_t code) {
+    if (ZSTD_isError(code))
         throw Error(sqlstate::internal_error,
-                    std::string("zstd could not compress a chunk: ") + ZSTD_getErrorName(size));
-    frame.resize(size);
-    frame = seal(std::move(frame));
-    if (decompress(frame) != content)
-        throw Error(sqlstate::internal_error, "a compressed chunk does not decompress to what it was made from");
+                    std::string("zstd could not compress a chunk: ") + ZSTD_getErrorName(code));
+    return code;
+}
+
+std::size_t decompressed(std::size_t code) {
+    if (ZSTD_isError(code))
+        throw Error(sqlstate::data_corrupted, std::string("a chunk does not decompress: ") + ZSTD_getErrorName(code));
+    return code;
+}
+
+std::string compress_at_once(ZSTD_CCtx *context, std::string_view content) {
+    std::string frame(ZSTD_compressBound(content.size()), '\0');
+    frame.resize(
+        compressed(ZSTD_compressCCtx(context, frame.data(), frame.size(), content.data(), content.size(), level)));
     return frame;
 }
 
-std::string Compressor::decompress(std::string_view stored) {
-    std::string_view frame = unseal(stored);
+/// The same for large content, with pauses in between.
+std::string compress_in_slices(ZSTD_CCtx *context, std::string_view content) {
+    compressed(ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters));
+    compressed(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level));
+    compressed(ZSTD_CCtx_setPledgedSrcSize(context, content.size()));
+    std::string frame;
+    frame.reserve(ZSTD_compressBound(content.size()) + seal_size);
+    std::size_t done = 0;
+    for_each_slice(content, [&](std::string_view slice) {
+        done += slice.size();
+        ZSTD_EndDirective directive = done == content.size() ? ZSTD_e_end : ZSTD_e_continue;
+        ZSTD_inBuffer in{slice.data(), slice.size(), 0};
+        for (bool more = true; more;) {
+            std::size_t size = frame.size();
+            frame.resize(size + ZSTD_CStreamOutSize());
+            ZSTD_outBuffer out{frame.data() + size, frame.size() - size, 0};
+            std::size_t left = compressed(ZSTD_compressStream2(context, &out, &in, directive));
+            frame.resize(size + out.pos);
+            more = directive == ZSTD_e_end ? left > 0 : in.pos < in.size;
+        }
+    });
+    return frame;
+}
+
+/// Decompress a frame of large content piece by piece, with pauses in between.
+template <class Take> void decompress_in_slices(ZSTD_DCtx *context, std::string_view frame, Take &&take) {
+    decompressed(ZSTD_DCtx_reset(context, ZSTD_reset_session_only));
+    std::string piece(ZSTD_DStreamOutSize(), '\0');
+    std::size_t left = 1;
+    std::size_t since_pause = 0; // little may become much
+    for_each_slice(frame, [&](std::string_view slice) {
+        ZSTD_inBuffer in{slice.data(), slice.size(), 0};
+        bool is_full = true;
+        while (left > 0 && (in.pos < in.size || is_full)) {
+            ZSTD_outBuffer out{piece.data(), piece.size(), 0};
+            left = decompressed(ZSTD_decompressStream(context, &out, &in));
+            is_full = out.pos == out.size;
+            take(std::string_view(piece).substr(0, out.pos));
+            since_pause += out.pos;
+            if (since_pause > slice_size && between_slices) {
+                between_slices();
+                since_pause = 0;
+            }
+        }
+        if (left == 0 && in.pos < in.size)
+            throw Error(sqlstate::data_corrupted, "a chunk holds more than one zstd frame");
+    });
+    if (left > 0)
+        throw Error(sqlstate::data_corrupted, "a chunk does not decompress: it ends too early");
+}
+
+/// The size that a frame says its content has.
+std::size_t content_size(std::string_view frame) {
     unsigned long long size = ZSTD_getFrameContentSize(frame.data(), frame.size());
     if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > largest_content)
         throw Error(sqlstate::data_corrupted, "a chunk is not a zstd frame of known size");
-    std::string content(size, '\0');
-    std::size_t got =
-        ZSTD_decompressDCtx(contexts_->decompress.get(), content.data(), content.size(), frame.data(), frame.size());
-    if (got != size)
-        throw Error(sqlstate::data_corrupted, std::string("a chunk does not decompress: ") + ZSTD_getErrorName(got));
+    return size;
+}
+
+std::string content_of(ZSTD_DCtx *context, std::string_view frame) {
+    std::size_t size = content_size(frame);
+    std::string content;
+    if (size > slice_size) {
+        content.reserve(size);
+        decompress_in_slices(context, frame, [&content](std::string_view piece) { content.append(piece); });
+    } else {
+        content.resize(size);
+        content.resize(
+            decompressed(ZSTD_decompressDCtx(context, content.data(), content.size(), frame.data(), frame.size())));
+    }
+    if (content.size() != size)
+        throw Error(sqlstate::data_corrupted, "a chunk does not decompress to the size that it says");
     return content;
+}
+
+/// Whether a frame decompresses to this content; large content is not kept beside it.
+bool is_frame_of(ZSTD_DCtx *context, std::string_view frame, std::string_view content) {
+    if (content.size() <= slice_size)
+        return content_of(context, frame) == content;
+    bool is_same = content_size(frame) == content.size();
+    decompress_in_slices(context, frame, [&](std::string_view piece) {
+        is_same = is_same && content.substr(0, piece.size()) == piece;
+        content.remove_prefix(std::min(piece.size(), content.size()));
+    });
+    return is_same && content.empty();
+}
+
+} // namespace
+
+std::string Compressor::compress(std::string_view content) {
+    std::string frame = content.size() > slice_size ? compress_in_slices(contexts_->compress.get(), content)
+                                                    : compress_at_once(contexts_->compress.get(), content);
+    if (!is_frame_of(contexts_->decompress.get(), frame, content))
+        throw Error(sqlstate::internal_error, "a compressed chunk does not decompress to what it was made from");
+    return seal(std::move(frame));
+}
+
+std::string Compressor::decompress(std::string_view stored) {
+    return content_of(contexts_->decompress.get(), unseal(stored));
 }
 
 } // namespace snapback

@@ -2,7 +2,10 @@
 
 #include <openssl/evp.h>
 
+#include <new>
+
 #include "core/error.hpp"
+#include "core/slices.hpp"
 
 namespace snapback {
 
@@ -24,12 +27,60 @@ std::string Digest::hex() const {
     return out;
 }
 
-Digest sha256(std::string_view bytes) {
-    // Looking the algorithm up anew for each digest costs more than hashing a small chunk.
-    static const EVP_MD *const algorithm = EVP_sha256();
-    Digest digest;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest.bytes.data(), nullptr, algorithm, nullptr) != 1)
+namespace {
+
+/// Looking the algorithm up for each digest costs more than hashing a small chunk.
+const EVP_MD *algorithm() {
+    static const EVP_MD *const found = EVP_sha256();
+    return found;
+}
+
+void require_success(int code) {
+    if (code != 1)
         throw Error(sqlstate::internal_error, "libcrypto could not compute a SHA-256 digest");
+}
+
+} // namespace
+
+Digest sha256(std::string_view bytes) {
+    Digest digest;
+    if (bytes.size() <= slice_size) {
+        require_success(EVP_Digest(bytes.data(), bytes.size(), digest.bytes.data(), nullptr, algorithm(), nullptr));
+        return digest;
+    }
+    Sha256 hash;
+    hash.add(bytes);
+    return hash.finish();
+}
+
+struct Sha256::Context {
+    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest{EVP_MD_CTX_new(), EVP_MD_CTX_free};
+    Context() {
+        if (!digest)
+            throw std::bad_alloc();
+    }
+};
+
+Sha256::Sha256() : context_(std::make_unique<Context>()) {
+    begin();
+}
+
+Sha256::~Sha256() = default;
+
+void Sha256::begin() {
+    require_success(EVP_DigestInit_ex(context_->digest.get(), algorithm(), nullptr));
+}
+
+void Sha256::add(std::string_view bytes) {
+    for_each_slice(bytes, [this](std::string_view slice) {
+        require_success(EVP_DigestUpdate(context_->digest.get(), slice.data(), slice.size()));
+    });
+}
+
+Digest Sha256::finish() {
+    Digest digest;
+    require_success(EVP_DigestFinal_ex(context_->digest.get(), digest.bytes.data(), nullptr));
+    begin();
     return digest;
 }
 

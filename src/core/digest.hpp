@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,24 @@ struct Digest {
 
 /// Hash the bytes with SHA-256 (FIPS 180-4).
 Digest sha256(std::string_view bytes);
+
+/// Hashes bytes that come in pieces.
+class Sha256 {
+public:
+    Sha256();
+    ~Sha256();
+    Sha256(const Sha256 &) = delete;
+    Sha256 &operator=(const Sha256 &) = delete;
+
+    void add(std::string_view bytes);
+    /// The digest of all that was added; what is added from then on is hashed anew.
+    Digest finish();
+
+private:
+    void begin();
+    struct Context;
+    std::unique_ptr<Context> context_;
+};
 
 } // namespace snapback
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/bytes.hpp"
+#include "core/slices.hpp"
 
 namespace snapback {
 
@@ -40,8 +41,8 @@ void RowSorter::add(std::uint32_t group, std::string_view key, std::string_view 
         arena_.reserve(memory_); // address space only: untouched pages cost nothing, while growing would copy
     entries_.push_back({prefix_of(key), arena_.size(), group, static_cast<std::uint32_t>(key.size()),
                         static_cast<std::uint32_t>(row.size())});
-    arena_.insert(arena_.end(), key.begin(), key.end());
-    arena_.insert(arena_.end(), row.begin(), row.end());
+    append_slices(arena_, key);
+    append_slices(arena_, row);
 }
 
 void RowSorter::sort() {
@@ -67,7 +68,8 @@ void RowSorter::spill() {
         append_little_endian(buffer, entry.group, 4);
         append_little_endian(buffer, entry.key_size, 4);
         append_little_endian(buffer, entry.row_size, 4);
-        buffer.append(key(entry)).append(row(entry));
+        append_slices(buffer, key(entry));
+        append_slices(buffer, row(entry));
         if (buffer.size() >= write_size)
             flush();
     }

@@ -204,6 +204,11 @@ void raise(const Failure &failure, ErrorContextCallback *callbacks) {
 
 } // namespace boundary
 
+void check_for_interrupts() {
+    if (InterruptPending)
+        call([] { CHECK_FOR_INTERRUPTS(); });
+}
+
 namespace {
 
 /// A subtransaction: rolled back unless committed.

@@ -111,6 +111,9 @@ template <class Function> void call_noexcept(Function &&function) noexcept {
     }
 }
 
+/// Throw where the statement or the session is to end; for long work between Postgres calls.
+void check_for_interrupts();
+
 /// Run a body that may throw, as called by Postgres: every exception leaves as an ERROR, after all destructors ran.
 template <class Body> auto entry(Body &&body) -> std::invoke_result_t<Body &> {
     ErrorContextCallback *callbacks = error_context_stack;

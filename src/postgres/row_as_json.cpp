@@ -152,8 +152,7 @@ void RowAsJson::forget() {
 /// A value's text, cut where it is long, as a jsonb string.
 Datum RowAsJson::show_text(Field &field, Datum value, std::size_t most) {
     if (field.kind == Field::Kind::text || field.kind == Field::Kind::bytes) {
-        varlena *flat =
-            call([&] { return pg_detoast_datum_packed(reinterpret_cast<varlena *>(DatumGetPointer(value))); });
+        varlena *flat = call([&] { return in_one_piece(value); });
         std::string_view bytes(VARDATA_ANY(flat), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(flat)));
         if (field.kind == Field::Kind::text)
             return json_string(bytes.size() <= most

@@ -2,7 +2,10 @@
 
 #include <cstring>
 
+#include "core/slices.hpp"
+
 extern "C" {
+#include "access/detoast.h"
 #include "utils/array.h"
 #include "utils/uuid.h"
 }
@@ -100,9 +103,30 @@ Value Value::integer_array(std::span<const std::int32_t> numbers) {
             false};
 }
 
+varlena *in_one_piece(Datum datum) {
+    auto *value = reinterpret_cast<varlena *>(DatumGetPointer(datum));
+    if (!VARATT_IS_EXTERNAL_ONDISK(value))
+        return pg_detoast_datum_packed(value);
+    varatt_external pointer;
+    VARATT_EXTERNAL_GET_POINTER(pointer, value);
+    auto size = static_cast<std::size_t>(pointer.va_rawsize) - VARHDRSZ;
+    if (VARATT_EXTERNAL_IS_COMPRESSED(pointer) || size <= slice_size)
+        return pg_detoast_datum_packed(value);
+    auto *whole = static_cast<varlena *>(palloc(size + VARHDRSZ));
+    SET_VARSIZE(whole, size + VARHDRSZ);
+    for (std::size_t at = 0; at < size; at += slice_size) {
+        CHECK_FOR_INTERRUPTS();
+        varlena *slice = detoast_attr_slice(value, static_cast<int32>(at), static_cast<int32>(slice_size));
+        std::memcpy(VARDATA(whole) + at, VARDATA_ANY(slice), VARSIZE_ANY_EXHDR(slice));
+        pfree(slice);
+    }
+    return whole;
+}
+
 std::string string_from_varlena(Datum datum) {
-    varlena *flat = call([&] { return pg_detoast_datum_packed(reinterpret_cast<varlena *>(DatumGetPointer(datum))); });
-    std::string result(VARDATA_ANY(flat), VARSIZE_ANY_EXHDR(flat));
+    varlena *flat = call([&] { return in_one_piece(datum); });
+    std::string result;
+    append_slices(result, {VARDATA_ANY(flat), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(flat))});
     if (reinterpret_cast<Pointer>(flat) != DatumGetPointer(datum))
         call([&] { pfree(flat); });
     return result;

@@ -34,6 +34,10 @@ struct Value {
     static Value integer_array(std::span<const std::int32_t> numbers);
 };
 
+/// A variable-length value in one piece, in the current context where it was not; to be called inside `call`. A large
+/// one is read in pieces, so that this can be interrupted.
+varlena *in_one_piece(Datum datum);
+
 /// Copy a text, varchar, name-like varlena datum out of Postgres's memory, detoasted.
 std::string string_from_varlena(Datum datum);
 

@@ -13,14 +13,14 @@ void add_rows(Query &query, const TablePlan &plan, char action, const std::strin
         return;
     AsOwner owner(plan.live.owner);
     RowEncoder encoder(plan.live, 0);
-    std::string bytes;
+    Sha256 hash;
     query.stream("SELECT " + plan.columns("s") + " FROM " + rows + " s", {}, [&](TupleTableSlot *slot) {
         encoder.encode(slot);
-        bytes.assign(1, action);
-        bytes.append(encoder.row());
-        Digest hash = sha256(bytes);
+        hash.add({&action, 1});
+        hash.add(encoder.row());
+        Digest row = hash.finish();
         for (std::size_t i = 0; i < sum.size(); i++)
-            sum[i] = static_cast<char>(sum[i] ^ hash.view()[i]);
+            sum[i] = static_cast<char>(sum[i] ^ row.view()[i]);
     });
 }
 

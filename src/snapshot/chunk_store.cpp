@@ -62,11 +62,17 @@ void ChunkWriter::write_batch() {
         return;
     Query query;
     // Another session may be storing the same chunk: it is the same content, so either one will do.
-    query.run(
-        "INSERT INTO snapback.chunk (community, sha256, data)"
-        " SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) ON CONFLICT DO "
-        "NOTHING",
-        {Value::text_array(batch_communities_), Value::bytea_array(batch_digests_), Value::bytea_array(batch_frames_)});
+    if (batch_frames_.size() == 1)
+        query.run_kept(
+            "INSERT INTO snapback.chunk (community, sha256, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            {Value::text(batch_communities_[0]), Value::bytea(batch_digests_[0]), Value::bytea(batch_frames_[0])});
+    else
+        query.run("INSERT INTO snapback.chunk (community, sha256, data)"
+                  " SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) ON "
+                  "CONFLICT DO "
+                  "NOTHING",
+                  {Value::text_array(batch_communities_), Value::bytea_array(batch_digests_),
+                   Value::bytea_array(batch_frames_)});
     batch_communities_.clear();
     batch_digests_.clear();
     batch_frames_.clear();

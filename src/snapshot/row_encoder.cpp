@@ -14,7 +14,7 @@ FieldEncoder::FieldEncoder(Oid type, FieldForm form) : form_(form) {
 
 Datum FieldEncoder::prepare(Datum datum) const {
     if (form_ == FieldForm::payload)
-        return PointerGetDatum(pg_detoast_datum_packed(reinterpret_cast<varlena *>(DatumGetPointer(datum))));
+        return PointerGetDatum(in_one_piece(datum));
     if (form_ == FieldForm::text)
         return CStringGetDatum(OutputFunctionCall(&output_, datum));
     return datum;
