@@ -112,12 +112,8 @@ CREATE FUNCTION snapback.refuse_if_parent(relation regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    children text;
+    children text := snapback.tables_led_through(refuse_if_parent.relation);
 BEGIN
-    SELECT string_agg(t.relation::text, ', ' ORDER BY t.id) INTO children
-    FROM snapback.protected_table t
-    JOIN snapback.foreign_key f ON f.child = t.relation AND f.name = t.via
-    WHERE f.parent = refuse_if_parent.relation AND t.community_column IS NULL;
     IF children IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
             MESSAGE = format('%s cannot be taken out because the paths of other tables lead through it', relation),

@@ -44,3 +44,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback.is_in_community_schema(regclass) IS
     'Whether a relation lies in the schema of one community. 55000 where the directory gives that schema to several';
+
+CREATE FUNCTION snapback.tables_led_through(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(t.relation::text, ', ' ORDER BY t.id)
+    FROM snapback.protected_table t
+    JOIN snapback.foreign_key f ON f.child = t.relation AND f.name = t.via
+    WHERE f.parent = tables_led_through.relation AND f.parent <> f.child AND t.community_column IS NULL
+$$;
+COMMENT ON FUNCTION snapback.tables_led_through(regclass) IS
+    'The other protected tables that come to their community through a table, as a list for messages; NULL where there are none. Internal.';
