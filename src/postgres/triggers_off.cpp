@@ -58,7 +58,7 @@ void install_hooks() {
 
 } // namespace
 
-TriggersOff::TriggersOff() : outer_(triggers_are_off) {
+TriggersOff::TriggersOff() : outer_(triggers_are_off), outer_functions_(functions_running) {
     install_hooks();
     functions_running = 0;
     triggers_are_off = true;
@@ -66,6 +66,7 @@ TriggersOff::TriggersOff() : outer_(triggers_are_off) {
 
 TriggersOff::~TriggersOff() {
     triggers_are_off = outer_;
+    functions_running = outer_functions_;
 }
 
 } // namespace snapback

@@ -16,7 +16,8 @@ public:
 
 private:
     SettingScope replica_{"session_replication_role", "replica"};
-    bool outer_;
+    bool outer_;          // whether triggers were off already
+    int outer_functions_; // and how many calls of users' functions were running: a restore within a restore
 };
 
 } // namespace snapback
