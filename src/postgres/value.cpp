@@ -110,7 +110,8 @@ varlena *in_one_piece(Datum datum) {
     varatt_external pointer;
     VARATT_EXTERNAL_GET_POINTER(pointer, value);
     auto size = static_cast<std::size_t>(pointer.va_rawsize) - VARHDRSZ;
-    if (VARATT_EXTERNAL_IS_COMPRESSED(pointer) || size <= slice_size)
+    bool is_compressed = VARATT_EXTERNAL_GET_EXTSIZE(pointer) < size;
+    if (is_compressed || size <= slice_size)
         return pg_detoast_datum_packed(value);
     auto *whole = static_cast<varlena *>(palloc(size + VARHDRSZ));
     SET_VARSIZE(whole, size + VARHDRSZ);
