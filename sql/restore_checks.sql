@@ -233,9 +233,36 @@ SET client_min_messages = warning;
 SELECT subject, problem, hint FROM snapback.health() WHERE concern = 'constraint' ORDER BY problem COLLATE "C";
 SELECT count(*), (SELECT last_value FROM tries) FROM tried;
 ALTER TABLE unqualified DROP CONSTRAINT two, DROP CONSTRAINT three, DROP COLUMN "n 1", DROP COLUMN ns;
+CREATE TABLE split (id int, cid text NOT NULL REFERENCES community, n knownname CONSTRAINT known CHECK (is_known(n)), PRIMARY KEY (id)) PARTITION BY RANGE (id);
+CREATE TABLE split_one PARTITION OF split FOR VALUES FROM (0) TO (10);
+INSERT INTO split VALUES (1, 'a', 'a'), (2, 'a', 'b');
+SELECT snapback.protect('split', 'x.three');
 CALL snapback.capture_all();
 DELETE FROM unqualified;
 SELECT fails($$SELECT restored()$$);
+-- Where the schema is all the owner's, constraints find their names in it: not while others may create there, nor while they own a function of it.
+DELETE FROM split;
+REVOKE CREATE ON SCHEMA app FROM restore_checks_owner;
+ALTER FUNCTION own_length OWNER TO restore_checks_owner;
+SELECT count(*) FROM snapback.preview_restore('{x.three}', NULL, 'a') p, unnest(p.obstacles);
+ALTER FUNCTION own_length OWNER TO CURRENT_USER;
+SELECT relation, obstacles, notes FROM snapback.preview_restore('{x.three}', NULL, 'a') p;
+-- Constraints of a partition with a rule are PostgreSQL's to check, as it writes.
+CREATE RULE nothing AS ON UPDATE TO split_one WHERE false DO ALSO NOTHING;
+SELECT relation, obstacles, notes FROM snapback.preview_restore('{x.three}', NULL, 'a') p WHERE relation = 'app.split';
+DROP RULE nothing ON split_one;
+SELECT relation, inserted FROM snapback.restore('{x.three}', NULL, 'a');
+SELECT * FROM split ORDER BY id;
+-- A domain and a constraint that refuse are found so too.
+UPDATE split SET n = NULL;
+CREATE OR REPLACE FUNCTION is_known(text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT $1 IS NULL OR EXISTS (SELECT FROM community WHERE id = $1 AND id <> ''b'')';
+SELECT fails($$SELECT snapback.restore('{x.three}', NULL, 'a')$$);
+ALTER TABLE split DROP CONSTRAINT known;
+SELECT fails($$SELECT snapback.restore('{x.three}', NULL, 'a')$$);
+DELETE FROM split;
+SELECT snapback.unprotect('split');
+DROP TABLE split;
+GRANT CREATE ON SCHEMA app TO restore_checks_owner;
 ALTER FUNCTION is_known SET search_path = app; ALTER FUNCTION length_of SET search_path = app;
 SELECT count(*) FROM snapback.health() WHERE concern = 'constraint';
 SELECT restored();
@@ -245,6 +272,15 @@ ALTER FUNCTION length_of RESET search_path;
 SELECT subject, problem FROM snapback.health() WHERE concern = 'constraint' ORDER BY problem COLLATE "C";
 DROP TABLE unqualified;
 SELECT count(*) FROM snapback.health() WHERE concern = 'constraint';
+-- The SQL function of an index is parsed whenever the table is read.
+CREATE FUNCTION short(text) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT own_length($1)';
+CREATE TABLE unreadable (id int PRIMARY KEY, cid text NOT NULL REFERENCES community CHECK (fine(cid)));
+CREATE INDEX by_short ON unreadable (short(cid));
+\connect -
+SET client_min_messages = notice;
+SELECT snapback.protect('app.unreadable', 'x.one');
+SET client_min_messages = warning;
+SELECT subject, problem FROM snapback.health() WHERE concern = 'constraint';
 \set ECHO none
 SET client_min_messages = warning;
 DROP SCHEMA app CASCADE;

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "catalog/own_schema.hpp"
 #include "postgres/as_owner.hpp"
 #include "postgres/domains.hpp"
 #include "postgres/heavy_lock.hpp"
@@ -88,6 +89,15 @@ std::string row_of_nulls(Query &query, Oid relation) {
         .text(1);
 }
 
+/// Plan a query of the table, for which Postgres parses the SQL functions that its indexes call.
+std::optional<UndoneError> try_reading(Oid relation, Oid owner) {
+    return try_out([&] {
+        Query query;
+        AsOwner as_owner(owner);
+        query.run("SELECT FROM " + qualified_name(relation) + " LIMIT 0");
+    });
+}
+
 /// Evaluate an expression on some rows as a restore would, as the table's owner; nothing of that stays, and nothing can
 /// be written. Returns what it raises.
 std::optional<UndoneError> try_expression(const Expression &expression, Oid relation, Oid owner) {
@@ -102,11 +112,6 @@ std::optional<UndoneError> try_expression(const Expression &expression, Oid rela
 }
 
 } // namespace
-
-bool is_about_names(const ErrorReport &error) {
-    return error.sqlstate == "42P01" || error.sqlstate == "42883" || error.sqlstate == sqlstate::undefined_object ||
-           error.sqlstate == sqlstate::undefined_column || error.sqlstate == "3F000";
-}
 
 std::string search_path_cure(Query &query, const std::string &catalog, const std::vector<Oid> &objects) {
     std::optional<std::string> statements =
@@ -152,12 +157,22 @@ SNAPBACK_FUNCTION(snapback_untriable_expressions) {
         for (Expression &expression : domains_of_columns(query, relation))
             expressions.push_back(std::move(expression));
     }
+    if (std::optional<UndoneError> error = try_reading(relation, owner); error && is_about_names(*error)) {
+        std::vector<Oid> indexes;
+        for (const Expression &expression : expressions)
+            if (expression.catalog == "pg_class")
+                indexes.insert(indexes.end(), expression.objects.begin(), expression.objects.end());
+        result.add({Value::text("captures and restores cannot read it: " + error->message),
+                    Value::text(search_path_cure(query, "pg_class", indexes))});
+        PG_RETURN_NULL();
+    }
     std::set<std::string> problems; // an index may have the same function in its columns and in its predicate
     for (const Expression &expression : expressions) {
         std::optional<UndoneError> error = try_expression(expression, relation, owner);
         if (!error || !is_about_names(*error))
             continue;
-        std::string problem = expression.what + " cannot be evaluated during a restore: " + error->message;
+        std::string problem =
+            expression.what + " cannot be evaluated with the search_path of a restore: " + error->message;
         if (problems.insert(problem).second)
             result.add(
                 {Value::text(problem), Value::text(search_path_cure(query, expression.catalog, expression.objects))});

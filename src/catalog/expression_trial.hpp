@@ -6,9 +6,6 @@
 
 namespace snapback {
 
-/// Whether an error is about names that were not found, as where a function relies on the search_path of a session.
-bool is_about_names(const ErrorReport &error);
-
 /// How functions that these objects of a catalog call (constraints in pg_constraint, say) are given a search_path of
 /// their own, where they have none: a sentence for a hint, empty where there is no such function.
 std::string search_path_cure(Query &query, const std::string &catalog, const std::vector<Oid> &objects);

@@ -5,6 +5,7 @@ LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 's
 COMMENT ON FUNCTION snapback.untriable_expressions(regclass) IS
     'The CHECK constraints, domain checks, generated columns and index expressions of a table that raise an error about names (42P01, '
     '42883, 42704, 42703, 3F000) when they are evaluated as a restore does: as the table''s owner, with the search_path pg_catalog, pg_temp. '
+    'Where the table cannot even be read so, because PostgreSQL parses the functions of its indexes for that, this is the only row. '
     'Tries those that call functions of users, on up to 20 rows and on a row of NULLs, in a read-only subtransaction that is rolled back. '
     '42704 where there is no such relation. Internal.';
 

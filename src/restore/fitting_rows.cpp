@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "catalog/expression_trial.hpp"
+#include "catalog/own_schema.hpp"
 #include "postgres/as_owner.hpp"
 #include "postgres/domains.hpp"
 #include "postgres/free_prefix.hpp"
@@ -130,7 +131,8 @@ private:
     void find_refused(const WritePart::Check &check, bool self_contained, bool changed_only) {
         std::int64_t refused_rows = 0;
         std::string first;
-        std::optional<UndoneError> error = attempt([&] {
+        bool is_left = !self_contained && is_left_to_the_end();
+        std::optional<UndoneError> error = attempt_where(is_left, [&] {
             std::string refused = quote_name(free_prefix(plan_.live.relation) + "refused");
             Rows rows =
                 query_.run("SELECT pg_catalog.min(k), pg_catalog.count(*) FROM (SELECT " + key_text(plan_, "w") +
@@ -154,6 +156,13 @@ private:
         else if (refused_rows > 0)
             notes_.push_back(later(constraint) + "on the data as they are now, it refuses " +
                              rows_in_words(static_cast<std::uint64_t>(refused_rows)));
+    }
+
+    /// Whether constraints that call functions are judged after the writes, and so under settings of our choice.
+    bool is_left_to_the_end() { return !plan_.live.partitioned || !write_parts(query_, plan_).parts.empty(); }
+
+    std::optional<UndoneError> attempt_where(bool is_left, const std::function<void()> &body) {
+        return is_left ? attempt_with_own_schema(query_, plan_.live.relation, body) : attempt(body);
     }
 
     /// Values that domains refuse. What is as it was in the table need not satisfy them.

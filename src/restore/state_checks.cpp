@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "catalog/expression_trial.hpp"
+#include "catalog/own_schema.hpp"
 #include "postgres/as_owner.hpp"
 #include "postgres/domains.hpp"
 #include "postgres/self_contained.hpp"
@@ -21,7 +21,8 @@ std::vector<Oid> parts_to_write(Query &query, const TablePlan &plan) {
         return {plan.live.relation};
     std::vector<Oid> parts;
     for (Row row :
-         query.run("SELECT c.oid, c.relkind = 'r' AND NOT c.relhasrules AND c.relowner = $2"
+         query.run("SELECT c.oid, c.relkind = 'r' AND c.relowner = $2"
+                   "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid)"
                    " FROM pg_catalog.pg_partition_tree($1) p JOIN pg_catalog.pg_class c ON c.oid = p.relid"
                    " WHERE p.isleaf ORDER BY c.relname",
                    {Value::regclass(plan.live.relation), Value{OIDOID, ObjectIdGetDatum(plan.live.owner), false}})) {
@@ -57,11 +58,11 @@ std::string key_of(const TablePlan &plan, const std::string &alias) {
 }
 
 /// Say which constraint raised an error rather than judge a row.
-std::optional<Error> cannot_be_checked(const TablePlan &plan, const WritePart::Check &check, const ErrorReport &error) {
+[[noreturn]] void fail_unchecked(const TablePlan &plan, const WritePart::Check &check, const UndoneError &error) {
     if (!error.is_refusal())
-        return std::nullopt;
-    return Error(error.sqlstate, "constraint \"" + check.name + "\" of " + plan.live.name +
-                                     " cannot be checked on the restored rows: " + error.message)
+        error.raise();
+    throw Error(error.sqlstate, "constraint \"" + check.name + "\" of " + plan.live.name +
+                                    " cannot be checked on the restored rows: " + error.message)
         .with_detail(error.detail)
         .with_hint("The constraint calls a function: restore the rows that it reads as well, or change the constraint. "
                    "Nothing was changed.");
@@ -75,15 +76,21 @@ void check_part(Query &query, const TablePlan &plan, const WritePart &part, cons
                       " AS k FROM " + plan.written_rows() + " " + written + " CROSS JOIN LATERAL (SELECT " + condition +
                       " FROM ONLY " + qualified_name(part.relation) + " WHERE " + plan.same_key(written, name) +
                       " OFFSET 0) l (refused) WHERE l.refused) f";
-    Rows rows = explaining([&] { return query.run(sql); },
-                           [&](const ErrorReport &error) { return cannot_be_checked(plan, check, error); });
-    if (rows[0].bigint(2) > 0)
+    std::int64_t refused = 0;
+    std::string first;
+    std::optional<UndoneError> error = attempt_with_own_schema(query, plan.live.relation, [&] {
+        Rows rows = query.run(sql);
+        refused = rows[0].bigint(2);
+        first = rows[0].optional_text(1).value_or("");
+    });
+    if (error)
+        fail_unchecked(plan, check, *error);
+    if (refused > 0)
         throw Error(sqlstate::check_violation,
                     "the restore would break constraint \"" + check.name + "\" of " + plan.live.name)
-            .with_detail(
-                "It refuses " + std::to_string(rows[0].bigint(2)) +
-                (rows[0].bigint(2) == 1 ? " restored row, with the key " : " restored rows, one with the key ") +
-                rows[0].text(1) + ", on the data as they would be after the restore.")
+            .with_detail("It refuses " + std::to_string(refused) +
+                         (refused == 1 ? " restored row, with the key " : " restored rows, one with the key ") + first +
+                         ", on the data as they would be after the restore.")
             .with_hint("The constraint calls a function: restore the rows that it reads as well, or change the "
                        "constraint. Nothing was changed.");
 }
@@ -142,8 +149,8 @@ WriteParts write_parts(Query &query, const TablePlan &plan) {
 }
 
 std::optional<UndoneError> find_refused_by_domain(Query &query, const TablePlan &plan, std::size_t column) {
-    return attempt([&] {
-        AsOwner owner(plan.live.owner);
+    AsOwner owner(plan.live.owner);
+    return attempt_with_own_schema(query, plan.live.relation, [&] {
         SnapshotScope now;
         DomainCheck check(plan.live.columns[column].type);
         query.stream(values_from_snapshot(plan, column), {}, [&](TupleTableSlot *slot) {
