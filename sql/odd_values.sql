@@ -51,6 +51,28 @@ SELECT count(*) FROM snapback.snapshot_rows(newest(), 'odd');
 RESET statement_timeout;
 SELECT snapback.unprotect('odd');
 
+-- What is shown as text although that is not of the database's encoding, and what has no text any more: types of a superuser's making.
+CREATE TYPE raw;
+CREATE FUNCTION raw_in(cstring) RETURNS raw LANGUAGE internal IMMUTABLE STRICT AS 'byteain';
+CREATE FUNCTION raw_out(raw) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+CREATE TYPE raw (INPUT = raw_in, OUTPUT = raw_out, LIKE = bytea);
+CREATE TYPE raw_pair AS (j json, r raw);
+CREATE TABLE mute (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, p raw_pair, r raw, rs raw[], l json);
+INSERT INTO mute VALUES (1, 'a', ROW('"\u0000"', '\x61fffe62'), '\x61fffe62', ARRAY['\xe9'::raw, '\xc3bc'], '["ü"]'),
+                        (2, 'a', ROW('{}', '\xc3bc'), '\xc3bc', ARRAY['\xc3bc'::raw], NULL),
+                        (3, 'a', ROW('{}', ('\x' || repeat('ff', 34000000))::raw), NULL, NULL, NULL);
+SELECT snapback.protect('mute', 'x.two');
+SELECT snapback.capture('a') IS NOT NULL;
+SELECT r - 'cid' FROM snapback.snapshot_rows(newest(), 'mute') r WHERE r ->> 'id' <> '3';
+SELECT left(r ->> 'p', 30), right(r ->> 'p', 100), length(r ->> 'p') FROM snapback.snapshot_rows(newest(), 'mute') r WHERE r ->> 'id' = '3';
+SELECT encode(sha256(convert_to('({},', 'UTF8') || decode(repeat('ff', 34000000), 'hex') || convert_to(')', 'UTF8')), 'hex');
+UPDATE mute SET p = ROW('"\u0000"', '\xff'), r = '\xff' WHERE id = 2;
+SELECT key, action, old, new FROM snapback.diff_rows(NULL, 'x.two', 'a');
+SELECT restored('{x.two}');
+CREATE OR REPLACE FUNCTION raw_out(raw) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'trigger_out';
+SELECT r - 'cid' FROM snapback.snapshot_rows(newest(), 'mute') r WHERE r ->> 'id' = '2';
+SELECT snapback.unprotect('mute');
+
 -- Of a row of more than 32 MB, values that take more than their share of that are cut: text, bytes, and what is text only as it is shown.
 CREATE TABLE wide (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, t text, b bytea, j json);
 INSERT INTO wide VALUES (1, 'a', repeat('ü', 8000000), decode(repeat('ab', 8000000), 'hex'), to_json(repeat('x', 16000000))),

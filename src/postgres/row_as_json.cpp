@@ -1,5 +1,6 @@
 #include "postgres/row_as_json.hpp"
 
+#include <cstring>
 #include <limits>
 
 #include "core/digest.hpp"
@@ -179,16 +180,35 @@ Datum RowAsJson::show_text(Field &field, Datum value, std::size_t most) {
     return json_string(cut(is_valid ? start : escaped(start), text));
 }
 
+namespace {
+
+/// Whether all text in a jsonb is of the database's encoding: to_jsonb() takes what types' output functions say.
+bool is_encoded(Datum json) {
+    return call([&] {
+        Jsonb *value = DatumGetJsonbP(json);
+        char *text = JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
+        bool valid = pg_verifymbstr(text, static_cast<int>(strlen(text)), true);
+        pfree(text);
+        return valid;
+    });
+}
+
+} // namespace
+
 /// What to_jsonb() makes of a value; of one that jsonb cannot hold, its text.
 Datum RowAsJson::as_it_is(Field &field, Datum value) {
     auto convert = [&] { return call([&] { return FunctionCall1(&field.to_jsonb, value); }); };
     if (field.kind == Field::Kind::plain)
         return convert();
     Datum converted = 0;
-    std::optional<UndoneError> error = attempt([&] { converted = convert(); });
+    bool valid = false;
+    std::optional<UndoneError> error = attempt([&] {
+        converted = convert();
+        valid = is_encoded(converted);
+    });
     if (error && is_beyond_value(*error))
         error->raise();
-    return error ? show_text(field, value, room_) : converted;
+    return valid ? converted : show_text(field, value, room_);
 }
 
 /// How many bytes a value's text takes, about.
