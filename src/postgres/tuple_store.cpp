@@ -57,7 +57,10 @@ void TupleStore::hide() {
 }
 
 void TupleStore::add(Datum *values, bool *nulls) {
-    call([&] { tuplestore_putvalues(rows_.get(), shape_, values, nulls); });
+    call([&] {
+        CHECK_FOR_INTERRUPTS();
+        tuplestore_putvalues(rows_.get(), shape_, values, nulls);
+    });
 }
 
 std::uint64_t TupleStore::fill(Query &query, const std::string &sql, std::span<const Value> parameters) {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/slices.hpp"
+#include "postgres/varlena.hpp"
 
 extern "C" {
 #include "access/detoast.h"
@@ -13,14 +14,6 @@ extern "C" {
 namespace snapback {
 
 namespace {
-
-/// Allocate a varlena with these bytes; a Postgres call, so used inside `call` only.
-Datum varlena_datum(std::string_view bytes) {
-    auto *result = static_cast<varlena *>(palloc(bytes.size() + VARHDRSZ));
-    SET_VARSIZE(result, bytes.size() + VARHDRSZ);
-    std::memcpy(VARDATA(result), bytes.data(), bytes.size());
-    return PointerGetDatum(result);
-}
 
 /// Build a one-dimensional array without nulls.
 template <class Item, class ToDatum>

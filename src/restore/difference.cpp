@@ -105,6 +105,14 @@ void find_missing(Query &query, TablePlan &plan) {
         plan.insert.fill(query, rows_only_in(plan, "wanted", "present"));
 }
 
+/// Whether each row that differs is there on both sides, and will be as in the snapshot. Then the differing bytes that
+/// paired the rows differ as values too: text forms may not.
+bool are_changed_wholly(const TablePlan &plan) {
+    return plan.selection.rows == "true" && plan.has_pairs_only() &&
+           std::ranges::none_of(plan.live.columns,
+                                [](const LiveColumn &column) { return column.form == FieldForm::text; });
+}
+
 /// Find a column that names a row today and is not in the snapshot (SB009).
 std::optional<Error> find_changed_key(const TablePlan &plan) {
     for (const KeyColumn &part : plan.live.key)
@@ -145,8 +153,9 @@ public:
         ChunkCutter present([this](std::string &&content, std::uint32_t) { add_present(content); });
         RowMerge merge(
             {plan_.stored.all_chunks(), [this](const Digest &digest) { return chunks_.get(digest); }},
-            plan_.live.columns.size(), key_order(plan_.live), [&wanted](std::string_view row) { wanted.add("", row); },
-            [&present](std::string_view row) { present.add("", row); });
+            plan_.live.columns.size(), key_order(plan_.live),
+            [this, &wanted](std::string_view row) { add_row(row, wanted, from_snapshot_, plan_.wanted); },
+            [this, &present](std::string_view row) { add_row(row, present, from_live_, plan_.present); });
         plan_.live_rows = current_.visit(plan_.table, plan_.live,
                                          [&merge](const Digest &digest, const std::function<std::string()> &content) {
                                              merge.add(digest, content);
@@ -170,12 +179,24 @@ private:
     void add_wanted(std::string_view rows) { add(rows, from_snapshot_, plan_.wanted); }
     void add_present(std::string_view rows) { add(rows, from_live_, plan_.present); }
 
+    /// Decode a large row as it is, without a copy; let the others wait until they make a chunk.
+    void add_row(std::string_view row, ChunkCutter &waiting, RowDecoder &decoder, TupleStore &store) {
+        if (row.size() < ChunkCutter::target)
+            return waiting.add("", row);
+        waiting.finish();
+        decode([&] { decode_row(row, decoder, plan_.live.owner, store); });
+    }
+
+    void add(std::string_view rows, RowDecoder &decoder, TupleStore &store) {
+        decode([&] { decode_chunk(rows, decoder, plan_.live.owner, store); });
+    }
+
     /// Decode rows. A type may refuse a value, and its owner's code fail in any way. The live rows are gone through to
     /// their end nevertheless: they may be captured on the way.
-    void add(std::string_view rows, RowDecoder &decoder, TupleStore &store) {
+    template <class Work> void decode(Work &&work) {
         if (refusal_)
             return;
-        std::optional<UndoneError> error = attempt([&] { decode_chunk(rows, decoder, plan_.live.owner, store); });
+        std::optional<UndoneError> error = attempt(work);
         if (!error)
             return;
         if (error->sqlstate != sqlstate::schema_changed)
@@ -220,6 +241,8 @@ void work_out_changes(Query &query, TablePlan &plan, const Terms &terms) {
     }
     if (!updates)
         return;
+    if (delicate.empty() && are_changed_wholly(plan))
+        return plan.update.share(plan.wanted);
     std::string in_place =
         delicate.empty() ? "true" : "NOT " + images_differ(prefixed(delicate, "u"), prefixed(delicate, "p"));
     plan.update.fill(query, changed_rows(plan, in_place));

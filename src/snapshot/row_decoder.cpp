@@ -6,6 +6,7 @@
 #include "core/chunk.hpp"
 #include "postgres/as_owner.hpp"
 #include "postgres/type_name.hpp"
+#include "postgres/varlena.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
@@ -17,12 +18,8 @@ namespace {
 
 /// Rebuild a datum of a binary form; inside `call`.
 Datum binary_datum(FieldForm form, const char *bytes, std::size_t size) {
-    if (form == FieldForm::payload) {
-        auto *value = static_cast<varlena *>(palloc(size + VARHDRSZ));
-        SET_VARSIZE(value, size + VARHDRSZ);
-        std::memcpy(VARDATA(value), bytes, size);
-        return PointerGetDatum(value);
-    }
+    if (form == FieldForm::payload)
+        return varlena_datum({bytes, size});
     if (form == FieldForm::fixed16) {
         auto *value = static_cast<char *>(palloc(16));
         std::memcpy(value, bytes, 16);
@@ -198,6 +195,12 @@ void decode_chunk(std::string_view content, RowDecoder &decoder, Oid owner, Tupl
         decoder.decode(row);
         store.add(decoder.values(), decoder.nulls());
     });
+}
+
+void decode_row(std::string_view row, RowDecoder &decoder, Oid owner, TupleStore &store) {
+    AsOwner as_owner(owner);
+    decoder.decode(row);
+    store.add(decoder.values(), decoder.nulls());
 }
 
 TupleDesc row_type(const RelationShape &live) {

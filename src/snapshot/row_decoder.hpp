@@ -68,6 +68,9 @@ private:
 /// Decode a chunk's rows into a store, as the table's owner.
 void decode_chunk(std::string_view content, RowDecoder &decoder, Oid owner, TupleStore &store);
 
+/// The same of one row.
+void decode_row(std::string_view row, RowDecoder &decoder, Oid owner, TupleStore &store);
+
 /// The row type of a live table's plain columns, in their order, for stores and result sets. In the current context.
 TupleDesc row_type(const RelationShape &live);
 
