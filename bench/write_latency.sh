@@ -5,8 +5,7 @@
 #   idle        nothing else
 #   restore     a community of ROWS rows in four tables comes back after total loss
 #   background  the same, by the worker that restores in the background
-#   unpaced     the same in a session, with snapback.wal_flush_after = 0
-#   copy        for orientation: somebody copies the same rows into tables without guards, with the same indexes and keys
+#   copy        somebody copies the same rows into tables without guards, with the same indexes and keys: what a restore may cost
 #   burner      for orientation: a process that only computes, and touches neither server nor disk
 # A latency is that of the transaction alone, from when pgbench began it. Printed are the 50th and 99th percentile of each
 # kind, as medians over the rounds, the lowest and highest 99th, and the ratio of the 99th to that of idle. On a machine of
@@ -20,7 +19,7 @@
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 ROUNDS=${ROUNDS:-4} ROWS=${ROWS:-1000000} RATE=${RATE:-200} IDLE_SECONDS=${IDLE_SECONDS:-15}
-KINDS=${KINDS:-idle restore background unpaced copy burner}
+KINDS=${KINDS:-idle restore background copy burner}
 export PGDATABASE=snapback_bench_latency
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null; wait; dropdb --if-exists "$PGDATABASE"; rm -rf "$work"' EXIT
@@ -64,7 +63,6 @@ SQL
 
 idle() { sleep "$IDLE_SECONDS"; }
 restore() { ask -c "SELECT sum(inserted) FROM snapback.restore('{*}', '$snapshot', '1')" >"$work/restored"; }
-unpaced() { PGOPTIONS='-c snapback.wal_flush_after=0' restore; }
 copy() {
     ask <<SQL
 BEGIN;
@@ -91,7 +89,7 @@ burner() { timeout "$IDLE_SECONDS" gzip </dev/zero >/dev/null || true; }
 
 prepare() {
     case $1 in
-    restore | background | unpaced) lose ;;
+    restore | background) lose ;;
     copy) ask -c 'TRUNCATE plain.member, plain.topic, plain.post, plain.reaction' ;;
     esac
     ask -c CHECKPOINT

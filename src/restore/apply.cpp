@@ -3,10 +3,8 @@
 
 #include "postgres/as_owner.hpp"
 #include "postgres/triggers_off.hpp"
-#include "postgres/wal_pace.hpp"
 #include "restore/always_fired.hpp"
 #include "restore/state_checks.hpp"
-#include "settings/settings.hpp"
 
 namespace snapback {
 
@@ -118,10 +116,7 @@ private:
 
     void run_counted(const TablePlan &plan, const std::string &sql, std::uint64_t planned) {
         progress_.count(plan.live.name, planned);
-        query_.write(sql + " RETURNING NULL", [&](TupleTableSlot *) {
-            progress_.advance();
-            pace_.keep();
-        });
+        query_.write(sql + " RETURNING NULL", [&](TupleTableSlot *) { progress_.advance(); });
     }
 
     void run_uncounted(const TablePlan &plan, const std::string &sql, std::uint64_t planned) {
@@ -132,7 +127,6 @@ private:
     Query &query_;
     Progress &progress_;
     std::map<Oid, WriteParts> parts_;
-    WalPace pace_{settings().wal_flush_after()};
 };
 
 } // namespace

@@ -5,8 +5,6 @@
 #include "guard/restore_epoch.hpp"
 #include "postgres/arguments.hpp"
 #include "postgres/as_owner.hpp"
-#include "postgres/cpu_pace.hpp"
-#include "postgres/cpu_slice.hpp"
 #include "restore/apply.hpp"
 #include "restore/checks.hpp"
 #include "restore/conflicts.hpp"
@@ -122,8 +120,6 @@ void perform(const Run &run) {
     Progress progress(run.id, run.community);
     progress.at("waiting for the community's writers");
     lock_for_restore(run.community);
-    LongSlice slice;
-    CpuPace pace;
     Manifest manifest = hold_snapshot(run);
     RestoreOrder order{std::move(manifest), run.options, run.terms, true, &progress};
     note_pending_renames();

@@ -53,10 +53,6 @@ void define_limits() {
                &current.lock_timeout_ms, 1, 3600 * 1000, PGC_SUSET, GUC_UNIT_MS);
     define_int("snapback.capture_memory", "Memory for sorting rows while they are captured; the rest goes to disk.",
                &current.capture_memory_kb, 1024, 4 * 1024 * 1024, PGC_USERSET, GUC_UNIT_KB);
-    define_int(
-        "snapback.wal_flush_after",
-        "How much a restore writes to the WAL before it flushes it, so that others need not; 0 leaves it to them.",
-        &current.wal_flush_after_kb, 0, 1024 * 1024, PGC_SUSET, GUC_UNIT_KB);
 }
 
 /// Define whom a backend acts for.

@@ -13,7 +13,6 @@ struct Settings {
     int requests_per_hour = 5;                    // per community
     int lock_timeout_ms = 10'000;                 // how long a restore waits for the community's writers
     int capture_memory_kb = 64 * 1024;            // rows held in memory while a capture sorts them
-    int wal_flush_after_kb = 8;                   // how much WAL a restore writes before it flushes it; 0: any amount
     bool require_community_name = false;
     char *community = nullptr; // whose connection this is, set by the backend
     char *account = nullptr;
@@ -28,7 +27,6 @@ struct Settings {
 
     /// In bytes what is set in kB.
     std::size_t capture_memory() const { return static_cast<std::size_t>(capture_memory_kb) * 1024; }
-    std::uint64_t wal_flush_after() const { return static_cast<std::uint64_t>(wal_flush_after_kb) * 1024; }
 };
 
 /// The settings in force for this session.

@@ -4,7 +4,6 @@
 BIG_RESTORE_ROWS says how many rows it has (100,000; 1,000,000 for the promise in full, about ten minutes). Needs the
 extension installed; starts a server of its own."""
 import os
-import statistics
 import threading
 import time
 
@@ -13,7 +12,6 @@ from memory_peak import Peak
 
 ROWS = int(os.environ.get("BIG_RESTORE_ROWS", "100000"))
 LIMIT_MB = 256  # over what a session has that has captured something small
-LIMIT_WAL_KB = 256  # not yet written, for most of the time
 LIMIT_COPIES = 1.2  # of the rows' bytes, in temporary files
 LIMIT_SECONDS = 2  # for a restore to heed that it is cancelled, on a machine that does other things too
 DATABASE = "big"
@@ -43,11 +41,6 @@ def progress(pid):
     with witness.cursor() as cursor:
         cursor.execute("SELECT doing, relation, rows_done, rows_total FROM snapback.restore_progress WHERE pid = %s", (pid,))
         return cursor.fetchone()
-
-
-def wal_behind():
-    """How many kB of WAL are only in memory: whoever commits now has to write and to sync them."""
-    return sql(witness, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), pg_current_wal_lsn()) / 1024")
 
 
 class Restore(threading.Thread):
@@ -145,30 +138,20 @@ def restore_whole(name, statement, wanted, step):
     restore = Restore(statement)
     baseline = Peak(restore.pid)
     baseline.sample()
-    seen, behind = [], []
+    seen = []
     began = time.monotonic()
     with Peak(restore.pid) as peak:
         restore.start()
         while restore.is_alive():
             seen.append(progress(restore.pid))
-            if seen[-1] and seen[-1][0] == step:
-                behind.append(wal_behind())
             time.sleep(0.003)
     equal((restore.error, restore.result, rows_of(state())), (None, ROWS, wanted), f"{name}: every row is as it should be")
     over = peak.mb - baseline.mb
     ok(over < LIMIT_MB, f"{name}: it takes less than {LIMIT_MB} MB", f"{over:.0f} MB over the {baseline.mb:.0f} MB of before")
     print(f"# {name}: {restore.ended - began:.1f} s, {over:.0f} MB over {baseline.mb:.0f} MB, seen {len(seen)} times", flush=True)
-    check_wal(name, behind)
     check_progress(name, [moment for moment in seen if moment], step)
     restore.session.close()
     return restore.ended - began
-
-
-def check_wal(name, behind):
-    """Check that what a restore writes does not pile up for others."""
-    median = statistics.median(behind)
-    print(f"# {name}: {median:.0f} kB of WAL to be written, {max(behind):.0f} at most", flush=True)
-    ok(median < LIMIT_WAL_KB, f"{name}: it writes its WAL out as it goes", behind)
 
 
 def check_progress(name, seen, step):
