@@ -29,7 +29,7 @@ $$, kind) FROM (VALUES ('guarded'), ('free')) k (kind)
 \gexec
 INSERT INTO snapback.protected_table (relation, community_column, via) VALUES
     ('guarded_own', 'cid', NULL), ('guarded_parent', 'cid', NULL), ('guarded_chain', NULL, 'to_parent');
-SELECT snapback.install_guard(relation) FROM snapback.protected_table;
+SELECT snapback_internal.install_guard(relation) FROM snapback.protected_table;
 VACUUM ANALYZE;
 SQL
 

@@ -12,7 +12,7 @@ RESET client_min_messages;
 \set VERBOSITY default
 
 -- Addresses.
-SELECT address, snapback.valid_address(address) FROM unnest(ARRAY['ada@example.org', 'a.b+c@mail.example', 'root@localhost', 'x', '@', 'a@', '@b',
+SELECT address, snapback_internal.valid_address(address) FROM unnest(ARRAY['ada@example.org', 'a.b+c@mail.example', 'root@localhost', 'x', '@', 'a@', '@b',
     'a@b@c', 'a b@c', '"a b"@c', 'a..b@c', '.a@b', 'a.@b', 'a@b..c', 'a@-b', 'a@b-', 'a@[127.0.0.1]', 'ä@b', 'a@b,c@d', E'a@b\r\nRCPT TO:<c@d>', 'a@b>', '<a@b>',
     repeat('a', 64) || '@b', repeat('a', 65) || '@b', 'a@' || repeat('b', 63), 'a@' || repeat('b', 64)]) address;
 
@@ -69,10 +69,10 @@ SELECT public.error_of('SELECT * FROM snapback.request_restore(''{customization.
 ROLLBACK;
 -- What is not a backend's.
 SELECT public.error_of('SELECT snapback.restore(''{customization.pages}'', NULL, ''42'')');
-SELECT public.error_of('SELECT snapback.announce(''request_restored'', ''42'', NULL, NULL, ''restored'')');
+SELECT public.error_of('SELECT snapback_internal.announce(''request_restored'', ''42'', NULL, NULL, ''restored'')');
 SELECT public.error_of('SELECT * FROM snapback.process_queue()');
 SELECT public.error_of('SELECT * FROM snapback.token');
-SELECT public.error_of('SELECT snapback.perform_restore(gen_random_uuid())');
+SELECT public.error_of('SELECT snapback_internal.perform_restore(gen_random_uuid())');
 RESET SESSION AUTHORIZATION;
 SET snapback.community = '42';
 SET snapback.account = 'ada';
@@ -185,7 +185,7 @@ ROLLBACK TO a;
 -- The name that the directory has now may be part of the damage: that of the snapshot is shown, and either confirms.
 UPDATE cms.community SET name = E'owned\r\nby nobody' WHERE id = '42';
 SELECT name, current_name FROM snapback.describe_request(:'token');
-SELECT name, current_name FROM snapback.mail_facts((SELECT id FROM snapback.mail));
+SELECT name, current_name FROM snapback_internal.mail_facts((SELECT id FROM snapback.mail));
 SELECT status, reason FROM snapback.approve_restore(:'token', 'nobody');
 SELECT status, reason FROM snapback.approve_restore(:'token', E'owned\r\nby nobody');
 ROLLBACK TO a;
@@ -209,7 +209,7 @@ SELECT community_name FROM snapback.snapshot WHERE id = :'nameless';
 ALTER VIEW cms.directory RENAME TO directory_away;
 CREATE VIEW cms.directory AS SELECT community, (1 / (community::int - 42))::text AS name, owner, owner_email, restores_enabled FROM cms.directory_away WHERE community IN ('42', '43');
 UPDATE snapback.directory SET relation = 'cms.directory';
-SELECT snapback.capture_batch('{42,43}', 'manual', '') AS nameless \gset
+SELECT snapback_internal.capture_batch('{42,43}', 'manual', '') AS nameless \gset
 SELECT community, community_name FROM snapback.snapshot WHERE id = ANY (:'nameless') ORDER BY community;
 ROLLBACK TO a;
 SET LOCAL transaction_read_only = on;
@@ -276,7 +276,7 @@ SELECT regexp_replace(public.error_of($$UPDATE snapback.mail SET state = 'sent'$
 SELECT regexp_replace(public.error_of($$UPDATE snapback.mail SET state = 'failed', next_try_at = NULL$$), '\n.*', '');
 SELECT regexp_replace(public.error_of($$UPDATE snapback.mail SET kind = 'result'$$), '\n.*', '');
 ROLLBACK;
-SELECT snapback.start_worker('tea');
+SELECT snapback_internal.start_worker('tea');
 
 -- The DBA's way, without mail.
 BEGIN;

@@ -20,22 +20,22 @@ CREATE FUNCTION asked(options text[], strict boolean DEFAULT false) RETURNS uuid
 DECLARE
     asked uuid := (SELECT request FROM snapback.request_restore(options, NULL, '42', 'ada', strict => strict));
 BEGIN
-    INSERT INTO snapback.token (sha256, request) VALUES (snapback.token_hash(token()), asked);
+    INSERT INTO snapback.token (sha256, request) VALUES (snapback_internal.token_hash(token()), asked);
     RETURN asked;
 END $$;
 -- What the restore worker does, in its three transactions.
 CREATE FUNCTION worked() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    run uuid := snapback.claim_restore();
+    run uuid := snapback_internal.claim_restore();
     state text;
     message text;
 BEGIN
     UPDATE snapback.restore_run SET state = 'running', started_at = clock_timestamp() WHERE id = run;
     BEGIN
-        PERFORM snapback.carry_out(run);
+        PERFORM snapback_internal.carry_out(run);
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
-        PERFORM snapback.note_restore_failure(run, 'failed', state, message);
+        PERFORM snapback_internal.note_restore_failure(run, 'failed', state, message);
     END;
 END $$;
 CREATE FUNCTION approved(background boolean DEFAULT false, name text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$

@@ -9,7 +9,7 @@ RESET client_min_messages;
 -- Nothing is left without a comment.
 SELECT p.oid::regprocedure AS function_without_comment
 FROM pg_proc p
-WHERE p.pronamespace = 'snapback'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
+WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnamespace) AND obj_description(p.oid, 'pg_proc') IS NULL
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 SELECT c.oid::regclass AS relation_without_comment
@@ -21,7 +21,7 @@ ORDER BY c.oid::regclass::text COLLATE "C";
 -- Exempt are procedures, which could not commit with a SET clause, and trigger functions in C, which run for every row.
 SELECT p.oid::regprocedure AS function_with_open_search_path
 FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-WHERE p.pronamespace = 'snapback'::regnamespace
+WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnamespace)
   AND p.prokind = 'f'
   AND p.prosqlbody IS NULL
   AND NOT (l.lanname = 'c' AND p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype))
@@ -31,7 +31,7 @@ ORDER BY p.oid::regprocedure::text COLLATE "C";
 -- Nobody gets anything without a grant.
 SELECT p.oid::regprocedure AS function_open_to_public
 FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
-WHERE p.pronamespace = 'snapback'::regnamespace AND a.grantee = 0
+WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnamespace) AND a.grantee = 0
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 SELECT c.oid::regclass AS relation_open_to_public
@@ -45,3 +45,8 @@ FROM pg_class c
 WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'S')
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'i'))
 ORDER BY c.oid::regclass::text COLLATE "C";
+
+-- Nobody may use the schema of what only the extension calls.
+SELECT n.nspname, a.grantee::regrole
+FROM pg_namespace n, aclexplode(n.nspacl) a
+WHERE n.nspname = 'snapback_internal' AND a.grantee <> n.nspowner;

@@ -31,9 +31,9 @@ SELECT * FROM snapback.verify();
 -- An empty table is held: it is an option to restore, has no rows, and what was added to it goes.
 SELECT id AS snapshot FROM snapback.list_snapshots('a') LIMIT 1 \gset
 SELECT option, tables, rows, bytes > 0 AS any_bytes FROM snapback.snapshot_contents(:'snapshot');
-SELECT snapback.snapshot_options(:'snapshot');
+SELECT snapback_internal.snapshot_options(:'snapshot');
 SELECT count(*) FROM snapback.snapshot_rows(:'snapshot', 'empty_two');
-SELECT (snapback.last_captured_name(id)).* FROM snapback.protected_table ORDER BY id;
+SELECT (snapback_internal.last_captured_name(id)).* FROM snapback.protected_table ORDER BY id;
 SELECT snapback.strike_rows('a', 'empty_two', '[{"id": 1}]');
 SELECT keep();
 INSERT INTO empty_two VALUES (1, 'a', 'new'), (2, 'b', 'another''s');

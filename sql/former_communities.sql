@@ -20,7 +20,7 @@ CREATE FUNCTION leaves(community text) RETURNS void LANGUAGE sql AS $$
 CREATE FUNCTION comes(community text) RETURNS void LANGUAGE sql AS $$ INSERT INTO app.community VALUES (community) $$;
 INSERT INTO page VALUES (1, 'a', 'secret of a'), (2, 'b', 'of b');
 SELECT request AS first FROM snapback.capture('a') s, snapback.request_restore('{x.one}', s, 'a', 'ada') \gset
-INSERT INTO snapback.token (sha256, request) VALUES (snapback.token_hash(repeat('t', 43)), :'first');
+INSERT INTO snapback.token (sha256, request) VALUES (snapback_internal.token_hash(repeat('t', 43)), :'first');
 UPDATE page SET title = 'changed' WHERE id = 1;
 SELECT inserted, updated FROM snapback.restore('{x.one}', NULL, 'a');
 SELECT restore AS undo FROM snapback.restores \gset
@@ -49,13 +49,13 @@ EXCEPTION WHEN raise_exception THEN
 END $$;
 SELECT s, notices(s) FROM unnest(ARRAY['SELECT snapback.capture(''b'')', 'SELECT snapback.health()', 'SELECT snapback.process_queue()', 'SELECT snapback.preview_restore(''{x}'', NULL, ''b'')',
     'SELECT snapback.diff_rows(NULL, ''x.one'', ''b'')', 'SELECT snapback.request_restore(''{x.one}'', NULL, ''b'', ''ada'')', 'SELECT snapback.restore(''{x.one}'', NULL, ''b'')',
-    'SELECT snapback.approve_restore(repeat(''u'', 43))', 'SELECT snapback.list_snapshots(''b'')', 'SELECT snapback.note_departures(), snapback.note_departures()',
+    'SELECT snapback.approve_restore(repeat(''u'', 43))', 'SELECT snapback.list_snapshots(''b'')', 'SELECT snapback_internal.note_departures(), snapback_internal.note_departures()',
     'SET TRANSACTION READ ONLY; SELECT snapback.preview_restore(''{x}'', NULL, ''b'')']) s;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
-SELECT snapback.note_departures();
+SELECT snapback_internal.note_departures();
 ROLLBACK;
 CALL snapback.capture_all();
-SELECT snapback.note_departures();
+SELECT snapback_internal.note_departures();
 SELECT * FROM told();
 
 -- Another community gets the key: it begins with nothing.
@@ -76,7 +76,7 @@ SELECT subject, problem FROM snapback.health() WHERE concern = 'capture';
 SELECT * FROM told();
 -- Nor does the way behind these checks lead there.
 INSERT INTO snapback.restore_run (community, snapshot, options) SELECT 'a', id, '{x.one}' FROM snapback.snapshot WHERE community = 'a' AND kind = 'scheduled' RETURNING id AS run \gset
-SELECT fails(format('SELECT snapback.perform_restore(%L)', :'run'));
+SELECT fails(format('SELECT snapback_internal.perform_restore(%L)', :'run'));
 DELETE FROM snapback.restore_run WHERE id = :'run';
 -- Nor do a backend's views show it who asked for what, and what failed with which values; nor a community that is not there.
 CREATE ROLE regress_former_backend;
@@ -84,7 +84,7 @@ SELECT snapback.grant_backend('regress_former_backend');
 SET snapback.community = 'a';
 SET ROLE regress_former_backend;
 SELECT (SELECT count(*) FROM snapback.requests) AS requests, (SELECT count(*) FROM snapback.restores) AS restores;
-SELECT count(*) FROM snapback.acting_community('b');
+SELECT count(*) FROM snapback_internal.acting_community('b');
 RESET ROLE;
 SELECT (SELECT count(*) FROM snapback.requests) AS requests, (SELECT count(*) FROM snapback.restores) AS restores;
 -- Monitoring shows which snapshots are disowned.
@@ -123,14 +123,14 @@ SELECT comes('a');
 INSERT INTO page VALUES (1, 'a', 'first');
 SELECT snapback.capture('a', 'first') IS NOT NULL;
 SELECT leaves('a');
-SELECT snapback.note_departures();
+SELECT snapback_internal.note_departures();
 SELECT comes('a');
 INSERT INTO page VALUES (1, 'a', 'second');
 SELECT snapback.capture('a', 'second') IS NOT NULL;
 SELECT clock_timestamp() AS night \gset
 ALTER TABLE page DROP CONSTRAINT page_cid_fkey;
 DELETE FROM community;
-SELECT snapback.note_departures();
+SELECT snapback_internal.note_departures();
 INSERT INTO community VALUES ('a'), ('b');
 SELECT label FROM snapback.list_snapshots('a');
 SELECT c, snapback.adopt_snapshots(c, since => :'night') > 0 FROM snapback.communities() c;
@@ -151,14 +151,14 @@ SELECT community, count(*) AS snapshots FROM snapback.snapshot WHERE community I
 BEGIN;
 CREATE FUNCTION broken() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'the directory is broken'; END $$;
 CREATE OR REPLACE VIEW directory AS SELECT id AS community, broken() AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled FROM community WHERE broken() IS NOT NULL;
-SELECT snapback.note_departures();
+SELECT snapback_internal.note_departures();
 SELECT * FROM told();
 SELECT DISTINCT community, status FROM snapback.snapshots ORDER BY 1;
 SELECT fails($$SELECT snapback.list_snapshots('a')$$);
 DROP VIEW directory;
-SELECT snapback.note_departures();
+SELECT snapback_internal.note_departures();
 DELETE FROM snapback.directory;
-SELECT snapback.note_departures();
+SELECT snapback_internal.note_departures();
 ROLLBACK;
 BEGIN;
 \set VERBOSITY default
@@ -173,7 +173,7 @@ ROLLBACK;
 BEGIN;
 CREATE OR REPLACE VIEW directory AS SELECT id AS community, id AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled FROM community WHERE id = 'a'
     UNION ALL SELECT unnest(ARRAY[NULL, 'a']), '', '', '', true;
-SELECT snapback.note_departures();
+SELECT snapback_internal.note_departures();
 SELECT community FROM snapback.departure;
 SELECT fails($$SELECT snapback.list_snapshots('a')$$);
 ROLLBACK;
@@ -181,14 +181,14 @@ ROLLBACK;
 BEGIN;
 UPDATE snapback.snapshot SET captured_at = captured_at + interval '1 hour';
 SELECT leaves('b');
-SELECT snapback.note_departures(), snapback.note_departures();
+SELECT snapback_internal.note_departures(), snapback_internal.note_departures();
 SELECT comes('b');
 SELECT * FROM seen('b');
 ROLLBACK;
 -- What is noted goes with the last snapshot that it is about.
 BEGIN;
 SELECT leaves('b');
-SELECT snapback.note_departures();
+SELECT snapback_internal.note_departures();
 SELECT comes('b');
 SELECT snapback.capture('b') IS NOT NULL;
 UPDATE snapback.snapshot SET captured_at = captured_at - interval '8 days' WHERE captured_at <= (SELECT noticed_at FROM snapback.departure WHERE community = 'b');
@@ -214,7 +214,7 @@ SET datestyle = 'German'; SET timezone = 'Europe/Berlin';
 SELECT * FROM seen('a');
 SELECT * FROM seen('b');
 SELECT request AS third FROM snapback.request_restore('{x.one}', NULL, 'a', 'ada') \gset
-INSERT INTO snapback.token (sha256, request) VALUES (snapback.token_hash(repeat('v', 43)), :'third');
+INSERT INTO snapback.token (sha256, request) VALUES (snapback_internal.token_hash(repeat('v', 43)), :'third');
 SELECT count(*) FROM snapback.describe_request(repeat('v', 43));
 SELECT count(*) FROM snapback.restore('{x.one}', NULL, 'a');
 SELECT restore AS undo FROM snapback.restores ORDER BY requested_at DESC LIMIT 1 \gset

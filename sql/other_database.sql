@@ -1,46 +1,46 @@
 -- Statements in another database, run by a worker of ours.
 \set SHOW_CONTEXT never
-SELECT snapback.run_in_database('postgres', 'SELECT concat_ws('' '', current_database(), current_user, current_setting(''search_path''))')
+SELECT snapback_internal.run_in_database('postgres', 'SELECT concat_ws('' '', current_database(), current_user, current_setting(''search_path''))')
     = 'postgres ' || current_user || ' pg_catalog, pg_temp' AS as_current_user;
-SELECT snapback.run_in_database('postgres', 'SELECT NULL') IS NULL AS no_value;
-SELECT snapback.run_in_database('postgres', 'SELECT 1 WHERE false') IS NULL AS no_row;
-SELECT snapback.run_in_database('postgres', 'DO $$BEGIN END$$') IS NULL AS no_result;
+SELECT snapback_internal.run_in_database('postgres', 'SELECT NULL') IS NULL AS no_value;
+SELECT snapback_internal.run_in_database('postgres', 'SELECT 1 WHERE false') IS NULL AS no_row;
+SELECT snapback_internal.run_in_database('postgres', 'DO $$BEGIN END$$') IS NULL AS no_result;
 -- It is committed there, whatever happens here.
 BEGIN;
-SELECT snapback.run_in_database('postgres', 'CREATE TABLE public.snapback_was_here ()');
+SELECT snapback_internal.run_in_database('postgres', 'CREATE TABLE public.snapback_was_here ()');
 ROLLBACK;
-SELECT snapback.run_in_database('postgres', 'SELECT count(*) FROM pg_class WHERE relname = ''snapback_was_here''');
-SELECT snapback.run_in_database('postgres', 'DROP TABLE public.snapback_was_here');
+SELECT snapback_internal.run_in_database('postgres', 'SELECT count(*) FROM pg_class WHERE relname = ''snapback_was_here''');
+SELECT snapback_internal.run_in_database('postgres', 'DROP TABLE public.snapback_was_here');
 -- Its error is ours.
-SELECT snapback.run_in_database('postgres', $$DO 'BEGIN RAISE ''no'' USING ERRCODE = ''SB001'', DETAIL = ''why'', HINT = ''what to do''; END'$$);
+SELECT snapback_internal.run_in_database('postgres', $$DO 'BEGIN RAISE ''no'' USING ERRCODE = ''SB001'', DETAIL = ''why'', HINT = ''what to do''; END'$$);
 \echo :SQLSTATE
-SELECT snapback.run_in_database('postgres', 'SELECT 1/0');
+SELECT snapback_internal.run_in_database('postgres', 'SELECT 1/0');
 \echo :SQLSTATE
-SELECT snapback.run_in_database('postgres', 'SELECT repeat(''x'', 2048)');
+SELECT snapback_internal.run_in_database('postgres', 'SELECT repeat(''x'', 2048)');
 \echo :SQLSTATE
-SELECT length(snapback.run_in_database('postgres', 'SELECT repeat(''x'', 2047)'));
+SELECT length(snapback_internal.run_in_database('postgres', 'SELECT repeat(''x'', 2047)'));
 -- A message too long is cut between characters.
 DO $$BEGIN
-    PERFORM snapback.run_in_database('postgres', $do$DO 'BEGIN RAISE ''%'', ''x'' || repeat(chr(228), 5000); END'$do$);
+    PERFORM snapback_internal.run_in_database('postgres', $do$DO 'BEGIN RAISE ''%'', ''x'' || repeat(chr(228), 5000); END'$do$);
 EXCEPTION WHEN raise_exception THEN
     RAISE NOTICE 'cut after % characters', length(SQLERRM);
 END$$;
 -- A place that cannot be reached.
-SELECT snapback.run_in_database('no such database', 'SELECT 1');
+SELECT snapback_internal.run_in_database('no such database', 'SELECT 1');
 \echo :SQLSTATE
-SELECT snapback.run_in_database('template0', 'SELECT 1');
+SELECT snapback_internal.run_in_database('template0', 'SELECT 1');
 \echo :SQLSTATE
 -- Nobody but a superuser.
 CREATE ROLE other_database_user;
-GRANT USAGE ON SCHEMA snapback TO other_database_user;
-GRANT EXECUTE ON FUNCTION snapback.run_in_database(name, text) TO other_database_user;
+GRANT USAGE ON SCHEMA snapback_internal TO other_database_user;
+GRANT EXECUTE ON FUNCTION snapback_internal.run_in_database(name, text) TO other_database_user;
 SET ROLE other_database_user;
-SELECT snapback.run_in_database('postgres', 'SELECT 1');
+SELECT snapback_internal.run_in_database('postgres', 'SELECT 1');
 \echo :SQLSTATE
 RESET ROLE;
 -- A caller who gives up takes the worker along.
 SET statement_timeout = '200ms';
-SELECT snapback.run_in_database('postgres', 'SELECT pg_sleep(60)');
+SELECT snapback_internal.run_in_database('postgres', 'SELECT pg_sleep(60)');
 \echo :SQLSTATE
 RESET statement_timeout;
 DO $$BEGIN
@@ -51,6 +51,6 @@ DO $$BEGIN
     END LOOP;
 END$$;
 SELECT count(*) AS workers_left FROM pg_stat_activity WHERE backend_type = 'pg_snapback statement';
-REVOKE ALL ON FUNCTION snapback.run_in_database(name, text) FROM other_database_user;
-REVOKE ALL ON SCHEMA snapback FROM other_database_user;
+REVOKE ALL ON FUNCTION snapback_internal.run_in_database(name, text) FROM other_database_user;
+REVOKE ALL ON SCHEMA snapback_internal FROM other_database_user;
 DROP ROLE other_database_user;

@@ -93,7 +93,7 @@ SET snapback.mail_from = 'restores@cms.example';
 SET snapback.approve_url = 'https://cms.example/{token}';
 BEGIN;
 SELECT status FROM snapback.request_restore('{x}', NULL, 'a', 'ada');
-INSERT INTO snapback.token (sha256, request) SELECT snapback.token_hash('the-secret-from-the-link-is-43-letters-long'), id FROM snapback.request;
+INSERT INTO snapback.token (sha256, request) SELECT snapback_internal.token_hash('the-secret-from-the-link-is-43-letters-long'), id FROM snapback.request;
 SELECT name, state FROM snapback.describe_request('the-secret-from-the-link-is-43-letters-long');
 SELECT status, reason FROM snapback.approve_restore('the-secret-from-the-link-is-43-letters-long');
 ROLLBACK;

@@ -63,8 +63,8 @@ FROM unnest('{a_view,a_matview,a_sequence,pages_pkey,an_unlogged,pg_temp.a_tempo
 SELECT refused(r || ', ''a.pages''') FROM unnest(ARRAY['NULL', '99999999::oid::regclass', '''app.a_type''']) r;
 SELECT refused($$ 'pages', $$ || o) FROM unnest(ARRAY[$$ 'a.missing' $$, $$ 'a' $$, 'NULL']) o;
 
-SELECT fails('SELECT snapback.lock_relation(99999999::oid::regclass)');
-SELECT fails('SELECT snapback.check_filter(99999999::oid::regclass, ''true'')');
+SELECT fails('SELECT snapback_internal.lock_relation(99999999::oid::regclass)');
+SELECT fails('SELECT snapback_internal.check_filter(99999999::oid::regclass, ''true'')');
 
 -- Keys
 CREATE TABLE keyless (id int, cid uuid NOT NULL REFERENCES communities);
@@ -79,7 +79,7 @@ ALTER TABLE keyless ADD UNIQUE (id) DEFERRABLE;
 CREATE INDEX ON keyless (id);
 SELECT refused($$ 'keyless', 'a.other' $$);
 CREATE UNIQUE INDEX ON keyless (id, cid) INCLUDE (cid);
-SELECT snapback.key_columns('keyless');
+SELECT snapback_internal.key_columns('keyless');
 SELECT snapback.protect('keyless', 'a.other');
 SELECT snapback.unprotect('keyless');
 DROP TABLE keyless;
@@ -221,7 +221,7 @@ CREATE TABLE other_keys (cid uuid PRIMARY KEY);
 CREATE TABLE not_its (id int PRIMARY KEY, community_id uuid REFERENCES other_keys);
 CREATE TEMP TABLE not_lasting (id int PRIMARY KEY, cid uuid);
 CREATE TABLE not_so_called (id int PRIMARY KEY, owner uuid);
-SELECT count(DISTINCT snapback.plain_name(n)) AS one FROM unnest('{communityId,community_id,"Community Id",COMMUNITY-ID}'::text[]) n;
+SELECT count(DISTINCT snapback_internal.plain_name(n)) AS one FROM unnest('{communityId,community_id,"Community Id",COMMUNITY-ID}'::text[]) n;
 CREATE VIEW not_a_table AS SELECT id, cid FROM beside;
 ALTER EXTENSION pg_snapback ADD TABLE other_keys;
 SELECT relation, status, problem FROM snapback.protection WHERE relation::text ~ '"communityId_only"|beside|perhaps|rather|undecided|parts|not_|other_keys' ORDER BY relation::text COLLATE "C";
@@ -242,7 +242,7 @@ SELECT snapback.unprotect('of_parts'), snapback.unprotect('parts');
 ALTER EXTENSION pg_snapback DROP TABLE other_keys;
 DROP VIEW not_a_table;
 DROP TABLE "communityId_only", beside, perhaps, rather_not, undecided, parts, of_parts, not_a_number, not_generated, not_its, other_keys, not_lasting, not_so_called;
-SELECT s, snapback.singular(s) FROM unnest('{companies,Tenants,boxes,classes,class,Team,addresses,statuses,spaces,sites}'::text[]) s;
+SELECT s, snapback_internal.singular(s) FROM unnest('{companies,Tenants,boxes,classes,class,Team,addresses,statuses,spaces,sites}'::text[]) s;
 
 -- A foreign key to another key of the table behind the directory
 CREATE TABLE domains (name text PRIMARY KEY, slug text NOT NULL REFERENCES communities (slug));
@@ -367,7 +367,7 @@ SELECT status, count(*) FROM snapback.protection GROUP BY 1 ORDER BY 1;
 SELECT snapback.protect('pages', 'a.other', columns := '{body}');
 ALTER TABLE pages DROP words CASCADE;
 ALTER TABLE pages RENAME body TO "text";
-SELECT status, columns FROM shown, snapback.coverage WHERE to_regclass(relation) = 'pages'::regclass AND table_id = snapback.protected_table_id(relation) AND option = 'a.other';
+SELECT status, columns FROM shown, snapback.coverage WHERE to_regclass(relation) = 'pages'::regclass AND table_id = snapback_internal.protected_table_id(relation) AND option = 'a.other';
 ALTER TABLE pages DROP "text";
 SELECT status, problem FROM shown WHERE to_regclass(relation) = 'pages'::regclass;
 ALTER TABLE pages ADD "text" text;
@@ -389,7 +389,7 @@ SELECT snapback.protect('visits', 'a.other', via := 'of_page');
 ALTER TABLE people DROP CONSTRAINT people_pkey CASCADE;
 SELECT relation, status, problem FROM shown WHERE to_regclass(relation) IN ('people'::regclass, 'hints');
 SELECT snapback.unprotect('hints'), snapback.unprotect('people');
-SELECT snapback.remove_guard('loose');
+SELECT snapback_internal.remove_guard('loose');
 SELECT status, guard, problem FROM shown WHERE to_regclass(relation) = 'loose'::regclass;
 SELECT snapback.install_guards();
 SELECT status, guard FROM shown WHERE to_regclass(relation) = 'loose'::regclass;
@@ -407,7 +407,7 @@ SELECT fails('SELECT snapback.unprotect(''maybe'', ''a.pages'')');
 SELECT fails('SELECT snapback.unprotect(NULL)');
 SELECT fails('SELECT snapback.unprotect(NULL, ''a.pages'')');
 SELECT snapback.unprotect('maybe', 'a.other');
-SELECT snapback.guard_state('maybe'), status FROM shown WHERE to_regclass(relation) = 'maybe'::regclass;
+SELECT snapback_internal.guard_state('maybe'), status FROM shown WHERE to_regclass(relation) = 'maybe'::regclass;
 
 
 -- Every kind of community key
@@ -457,7 +457,7 @@ SELECT refused($$ 'tenant_b.another', 'a.pages' $$);
 UPDATE list SET schema_name = 'tenant_c' WHERE community = 'c';
 SELECT fails('SELECT snapback.set_directory(''directory'')');
 SELECT snapback.unprotect('tenant_b."Page"');
-SELECT snapback.guard_state('"Tenant A"."Page"');
+SELECT snapback_internal.guard_state('"Tenant A"."Page"');
 SELECT snapback.set_directory('directory');
 
 

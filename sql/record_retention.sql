@@ -60,22 +60,22 @@ SELECT count(*) FROM snapback.health() WHERE subject = 'snapback.audit';
 SAVEPOINT kept;
 -- Its snapshot alone, or the one from before it alone, keeps a restore.
 DELETE FROM snapback.snapshot WHERE kind = 'before_restore';
-SELECT snapback.prune_record();
+SELECT snapback_internal.prune_record();
 SELECT restores FROM record();
 ROLLBACK TO kept;
 DELETE FROM snapback.snapshot WHERE kind <> 'before_restore';
-SELECT snapback.prune_record();
+SELECT snapback_internal.prune_record();
 SELECT restores FROM record();
 DELETE FROM snapback.snapshot;
-SELECT snapback.prune_record();
+SELECT snapback_internal.prune_record();
 SELECT * FROM record();
 UPDATE snapback.mail SET state = 'sent', sent_at = now(), next_try_at = NULL WHERE kind = 'result';
-SELECT snapback.prune_record();
+SELECT snapback_internal.prune_record();
 SELECT * FROM record();
 -- A cancelled request needs no restore to be remembered by.
 SELECT snapback.cancel_request(id) FROM snapback.request;
 SELECT age(91);
-SELECT snapback.prune_record();
+SELECT snapback_internal.prune_record();
 SELECT * FROM record();
 ROLLBACK;
 

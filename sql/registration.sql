@@ -25,11 +25,11 @@ END $$;
 
 -- No directory yet
 SELECT fails('SELECT snapback.communities()');
-SELECT fails('SELECT snapback.directory_entry(''1'')');
-SELECT fails('SELECT snapback.directory_entries()');
-SELECT fails('SELECT snapback.community_key()');
-SELECT count(*) FROM snapback.community_schemas();
-SELECT count(*) FROM snapback.community_key_column();
+SELECT fails('SELECT snapback_internal.directory_entry(''1'')');
+SELECT fails('SELECT snapback_internal.directory_entries()');
+SELECT fails('SELECT snapback_internal.community_key()');
+SELECT count(*) FROM snapback_internal.community_schemas();
+SELECT count(*) FROM snapback_internal.community_key_column();
 
 -- What cannot be one
 CREATE SEQUENCE seq;
@@ -65,18 +65,18 @@ DELETE FROM whole WHERE community IS NULL;
 
 -- A table
 SELECT snapback.set_directory('whole');
-SELECT * FROM snapback.directory_entries();
-SELECT * FROM snapback.directory_entry('9');
-SELECT * FROM snapback.directory_entry('09');
-SELECT * FROM snapback.directory_entry(NULL);
+SELECT * FROM snapback_internal.directory_entries();
+SELECT * FROM snapback_internal.directory_entry('9');
+SELECT * FROM snapback_internal.directory_entry('09');
+SELECT * FROM snapback_internal.directory_entry(NULL);
 SELECT snapback.communities();
-SELECT * FROM snapback.community_key();
+SELECT * FROM snapback_internal.community_key();
 
 -- What goes wrong later costs as little as can be
 INSERT INTO whole VALUES (9, 'Again', '', '', true), (NULL, 'Nobody', '', '', true);
 SELECT snapback.communities();
-SELECT name FROM snapback.directory_entry('10');
-SELECT fails('SELECT snapback.directory_entry(''9'')');
+SELECT name FROM snapback_internal.directory_entry('10');
+SELECT fails('SELECT snapback_internal.directory_entry(''9'')');
 DELETE FROM whole WHERE name IN ('Again', 'Nobody');
 
 -- Another one in its place, through views, joins, WITH, subqueries, GROUP BY, casts and domains
@@ -91,9 +91,9 @@ CREATE VIEW "The ""Directory""" AS
     SELECT "Key"::uuid::varchar COLLATE "C" AS community, NULL::text AS name, owner, NULL::text AS owner_email, plan AS restores_enabled, home AS schema_name
     FROM inner_view GROUP BY "Key", owner, plan, home;
 SELECT snapback.set_directory('"The ""Directory"""');
-SELECT * FROM snapback.directory_entries();
-SELECT k.relation, a.attname FROM snapback.community_key() k JOIN pg_attribute a ON a.attrelid = k.relation AND a.attnum = k.attnum;
-SELECT * FROM snapback.community_schemas();
+SELECT * FROM snapback_internal.directory_entries();
+SELECT k.relation, a.attname FROM snapback_internal.community_key() k JOIN pg_attribute a ON a.attrelid = k.relation AND a.attnum = k.attnum;
+SELECT * FROM snapback_internal.community_schemas();
 SELECT count(*) FROM snapback.directory;
 
 -- Where the key comes from, for every kind of key, and where it is computed
@@ -101,7 +101,7 @@ CREATE FUNCTION key_of(expression text, from_item text) RETURNS text LANGUAGE pl
 BEGIN
     EXECUTE format('DROP VIEW IF EXISTS probe; CREATE VIEW probe AS SELECT %s AS community, '''' AS name, '''' AS owner, '''' AS owner_email, true AS restores_enabled FROM %s', expression, from_item);
     PERFORM snapback.set_directory('probe');
-    RETURN coalesce((SELECT format('%s %s', k.relation, k.attnum) FROM snapback.community_key() k), 'computed');
+    RETURN coalesce((SELECT format('%s %s', k.relation, k.attnum) FROM snapback_internal.community_key() k), 'computed');
 END $$;
 CREATE DOMAIN slug AS text CHECK (VALUE <> '');
 CREATE TABLE keys (i int, b bigint, u uuid, t text, v varchar(5), c char(3), s slug, n numeric, d date);
@@ -122,7 +122,7 @@ SELECT key_of('g', 'generate_series(1, 2) g');
 SELECT snapback.set_directory('"The ""Directory"""');
 CREATE MATERIALIZED VIEW kept AS TABLE "The ""Directory""";
 SELECT snapback.set_directory('kept');
-SELECT * FROM snapback.community_key();
+SELECT * FROM snapback_internal.community_key();
 
 -- Dropped, and made again
 DROP MATERIALIZED VIEW kept;
@@ -176,7 +176,7 @@ SELECT snapback.set_directory('mallory.evil');
 SELECT DISTINCT what, outcome FROM mallory.seen ORDER BY 1, 2;
 TRUNCATE mallory.seen;
 SELECT snapback.communities();
-SELECT community FROM snapback.directory_entry('1');
+SELECT community FROM snapback_internal.directory_entry('1');
 SELECT DISTINCT outcome FROM mallory.seen WHERE what = 'I am';
 SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_mallory';
 -- afterwards everything is as it was, after a failure too
@@ -204,7 +204,7 @@ SELECT snapback.set_directory('whole');
 
 
 -- Categories and options
-SELECT fails('SELECT snapback.expand_options(''{*}'')');
+SELECT fails('SELECT snapback_internal.expand_options(''{*}'')');
 SELECT snapback.add_category('zoo', 'Zoo', 'animals'), snapback.add_category('art', 'Art', 'pictures');
 SELECT snapback.add_option('zoo.tiger', 'Tigers', ''), snapback.add_option('art.oil', 'Oil', ''), snapback.add_option('zoo.ape', 'Apes', '');
 SELECT snapback.add_category('zoo', 'The Zoo', 'all animals'), snapback.add_option('zoo.tiger', 'Big Cats', 'striped');
@@ -214,15 +214,15 @@ SELECT fails(format('SELECT snapback.add_category(%L, '''', '''')', c)) FROM unn
 SELECT fails(format('SELECT snapback.add_option(%L, '''', '''')', o)) FROM unnest(ARRAY['zoo', 'zoo.', '.ape', 'zoo.a.b', 'zoo.Ape', E'zoo.a\n', NULL, 'circus.ape']) o;
 SELECT fails('SELECT snapback.add_option(''zoo.bear'', NULL, '''')');
 
-SELECT snapback.expand_options('{*}');
-SELECT snapback.expand_options('{art,zoo.ape,zoo,art.oil,zoo.ape}');
-SELECT snapback.expand_options('{zoo.ape}');
-SELECT snapback.expand_options('{{zoo.ape},{art}}');
-SELECT fails(format('SELECT snapback.expand_options(%L)', o))
+SELECT snapback_internal.expand_options('{*}');
+SELECT snapback_internal.expand_options('{art,zoo.ape,zoo,art.oil,zoo.ape}');
+SELECT snapback_internal.expand_options('{zoo.ape}');
+SELECT snapback_internal.expand_options('{{zoo.ape},{art}}');
+SELECT fails(format('SELECT snapback_internal.expand_options(%L)', o))
 FROM unnest(ARRAY[NULL, '{}', '{NULL}', '{zoo.ape,circus}', '{ZOO}', '{"zoo.ape "}', '{""}', '{zoo.*,circus,NULL}']) o;
 SELECT snapback.add_category('bare', 'Bare', 'nothing in it');
-SELECT fails('SELECT snapback.expand_options(''{bare}'')');
-SELECT snapback.expand_options('{bare,art}');
+SELECT fails('SELECT snapback_internal.expand_options(''{bare}'')');
+SELECT snapback_internal.expand_options('{bare,art}');
 
 SELECT snapback.remove_option('art.oil'), snapback.remove_category('art'), snapback.remove_category('bare');
 SELECT fails('SELECT snapback.remove_option(''art.oil'')');
@@ -242,13 +242,13 @@ SELECT count(*) FROM snapback.option;
 CREATE ROLE "regress Back""end";
 CREATE FUNCTION allowed(whom regrole) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT p.proname FROM pg_proc p
-    WHERE p.pronamespace = 'snapback'::regnamespace AND has_schema_privilege(whom, 'snapback', 'USAGE')
+    WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnamespace) AND has_schema_privilege(whom, 'snapback', 'USAGE')
       AND has_function_privilege(whom, p.oid, 'EXECUTE')
       AND EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee = whom) ORDER BY 1 $$;
 GRANT USAGE ON SCHEMA reg TO "regress Back""end";
 SELECT snapback.grant_backend('"regress Back""end"');
-SELECT proname FROM pg_proc WHERE oid IN (SELECT snapback.backend_functions()) EXCEPT SELECT allowed('"regress Back""end"');
-SELECT allowed('"regress Back""end"') EXCEPT SELECT proname FROM pg_proc WHERE oid IN (SELECT snapback.backend_functions());
+SELECT proname FROM pg_proc WHERE oid IN (SELECT snapback_internal.backend_functions()) EXCEPT SELECT allowed('"regress Back""end"');
+SELECT allowed('"regress Back""end"') EXCEPT SELECT proname FROM pg_proc WHERE oid IN (SELECT snapback_internal.backend_functions());
 SET ROLE "regress Back""end";
 SELECT left(reg.fails('SELECT snapback.set_directory(''reg.whole'')'), 5);
 SELECT left(reg.fails('SELECT snapback.protect(''reg.cage'', ''a.b'')'), 5);

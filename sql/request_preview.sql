@@ -68,13 +68,13 @@ INSERT INTO member VALUES (10, 'a', 1, 'new');
 BEGIN;
 SELECT asked('{x.two}');
 SELECT * FROM described();
-SELECT * FROM snapback.request_side_effects((SELECT id FROM snapback.request));
-SELECT label, rows, inserts, updates, deletes FROM snapback.request_contents((SELECT id FROM snapback.request));
-SELECT t.relation, t.options, t.inserts, t.digest ~ '^[0-9a-f]{64}$' FROM snapback.request r, snapback.preview_tables(r.preview) t;
+SELECT * FROM snapback_internal.request_side_effects((SELECT id FROM snapback.request));
+SELECT label, rows, inserts, updates, deletes FROM snapback_internal.request_contents((SELECT id FROM snapback.request));
+SELECT t.relation, t.options, t.inserts, t.digest ~ '^[0-9a-f]{64}$' FROM snapback.request r, snapback_internal.preview_tables(r.preview) t;
 SELECT bool_or(d.preview::text ~ 'digest') FROM snapback.describe_request(token()) d;
 SELECT detail - 'snapshot' FROM snapback.audit;
 SELECT * FROM approved();
-SELECT label, inserted, updated, deleted, returned FROM snapback.restored_parts((SELECT id FROM snapback.restore_run));
+SELECT label, inserted, updated, deleted, returned FROM snapback_internal.restored_parts((SELECT id FROM snapback.restore_run));
 ROLLBACK;
 
 -- A request keeps its switches, and the restore goes by them.
@@ -90,7 +90,7 @@ SELECT skipped, switches, strict FROM snapback.requests;
 SELECT * FROM approved();
 SELECT switches, inserted, updated, deleted, taken, left_out FROM snapback.restores;
 SELECT count(*), count(*) FILTER (WHERE name IN ('changed', 'new')) AS kept FROM member;
-SELECT label, inserted, updated, deleted FROM snapback.restored_parts((SELECT id FROM snapback.restore_run));
+SELECT label, inserted, updated, deleted FROM snapback_internal.restored_parts((SELECT id FROM snapback.restore_run));
 ROLLBACK;
 SELECT fails($$SELECT asked('{x.one}', '{"actions": []}')$$);
 SELECT fails($$SELECT asked('{x.one}', '{"colour": "red"}')$$);
@@ -150,10 +150,10 @@ INSERT INTO member VALUES (11, 'a', 1, 'newer');
 SELECT status, reason, restore IS NOT NULL, jsonb_array_length(tables) FROM snapback.approve_restore(token());
 SELECT state, sqlstate, message, jsonb_array_length(changed) FROM snapback.restore_run;
 SELECT state FROM snapback.request;
-SELECT * FROM snapback.plan_changes((SELECT id FROM snapback.restore_run));
+SELECT * FROM snapback_internal.plan_changes((SELECT id FROM snapback.restore_run));
 SELECT event, detail FROM snapback.audit WHERE event IN ('approval_refused', 'restore_failed');
 SELECT kind, state FROM snapback.mail;
-SELECT can_retry, is_strict, skipped, notes FROM snapback.mail_facts((SELECT id FROM snapback.mail));
+SELECT can_retry, is_strict, skipped, notes FROM snapback_internal.mail_facts((SELECT id FROM snapback.mail));
 SELECT count(*) FROM snapback.health() WHERE concern = 'restore';
 SELECT count(*) FROM member;
 -- It goes; then it is done after all.
@@ -166,7 +166,7 @@ ROLLBACK TO changed;
 DELETE FROM member WHERE id = 10;
 INSERT INTO member VALUES (11, 'a', 1, 'newer');
 SELECT figures(t) FROM snapback.approve_restore(token()) r, jsonb_array_elements(r.tables) t;
-SELECT * FROM snapback.plan_changes((SELECT id FROM snapback.restore_run));
+SELECT * FROM snapback_internal.plan_changes((SELECT id FROM snapback.restore_run));
 ROLLBACK TO changed;
 -- A change that the restore undoes in the same way changes nothing of the plan; nor does one elsewhere.
 UPDATE member SET name = 'changed again' WHERE id = 2;
@@ -177,17 +177,17 @@ ROLLBACK TO changed;
 UPDATE department SET label = 'D' WHERE id = 3;
 INSERT INTO department VALUES (2, 'a', 'd2');
 SELECT * FROM approved();
-SELECT * FROM snapback.plan_changes((SELECT id FROM snapback.restore_run));
+SELECT * FROM snapback_internal.plan_changes((SELECT id FROM snapback.restore_run));
 ROLLBACK TO changed;
 -- Without it, what is there is what counts.
 INSERT INTO member VALUES (11, 'a', 1, 'newer');
 SELECT asked('{x.two,x.one}');
 INSERT INTO member VALUES (12, 'a', 1, 'newest');
 SELECT * FROM approved();
-SELECT * FROM snapback.plan_changes((SELECT id FROM snapback.restore_run));
+SELECT * FROM snapback_internal.plan_changes((SELECT id FROM snapback.restore_run));
 ROLLBACK;
-SELECT snapback.planned_now('00000000-0000-0000-0000-000000000000', '{x.one}', NULL) IS NULL;
-SELECT snapback.shown_preview(NULL) IS NULL, snapback.shown_preview('[]');
+SELECT snapback_internal.planned_now('00000000-0000-0000-0000-000000000000', '{x.one}', NULL) IS NULL;
+SELECT snapback_internal.shown_preview(NULL) IS NULL, snapback_internal.shown_preview('[]');
 
 -- A backend sees what its community's owner may see.
 CREATE ROLE regress_snapback_backend;
@@ -207,7 +207,7 @@ SELECT fails($$SELECT snapback.list_snapshots('b')$$);
 SELECT count(*) FROM snapback.snapshot_contents(:'snapshot');
 SELECT count(*) FROM snapback.snapshot_contents(:'others');
 SELECT fails($$SELECT snapback.undo_restore(NULL)$$);
-SELECT fails($$SELECT snapback.plan_restore(NULL, NULL, NULL)$$);
+SELECT fails($$SELECT snapback_internal.plan_restore(NULL, NULL, NULL)$$);
 -- One that says for each call whom it is for.
 SET snapback.community = '';
 SELECT relation, inserts FROM snapback.preview_restore('{x.three}', community => 'b');
@@ -238,10 +238,10 @@ ROLLBACK;
 CREATE FUNCTION parts(options text[], switches jsonb DEFAULT NULL) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT concat_ws(' ', coalesce(p.option, '-'), p.label || ':', figures(to_jsonb(p) - '{option,label,digests}'::text[])::text)
     FROM (SELECT id FROM snapback.list_snapshots('a') WHERE kind = 'manual' LIMIT 1) s,
-         snapback.preview_parts(snapback.planned_tables(s.id, snapback.check_options(options, s.id), switches)) p $$;
+         snapback_internal.preview_parts(snapback_internal.planned_tables(s.id, snapback_internal.check_options(options, s.id), switches)) p $$;
 CREATE FUNCTION newest_parts() RETURNS SETOF text LANGUAGE sql AS $$
     SELECT p.label || ': ' || figures(to_jsonb(p) - 'label')
-    FROM (SELECT id FROM snapback.restore_run ORDER BY ended_at DESC LIMIT 1) r, snapback.restored_parts(r.id) p $$;
+    FROM (SELECT id FROM snapback.restore_run ORDER BY ended_at DESC LIMIT 1) r, snapback_internal.restored_parts(r.id) p $$;
 CREATE TABLE "set ting" (cid text REFERENCES community, "k ey" text, "condition 0" text, note text, department int REFERENCES department, PRIMARY KEY (cid, "k ey"));
 CREATE TABLE use (id int PRIMARY KEY, cid text, "k ey" text, FOREIGN KEY (cid, "k ey") REFERENCES "set ting" ON DELETE CASCADE);
 INSERT INTO "set ting" SELECT 'a', kind || '.' || n, 'v', 'n', 3 FROM unnest('{page,auth}'::text[]) kind, generate_series(1, 5) n;
@@ -252,7 +252,7 @@ SELECT snapback.protect('"set ting"', 'x.pages', filter => $$"k ey" LIKE 'page.%
        snapback.protect('"set ting"', 'x.notes', columns => '{note}'), snapback.protect('"set ting"', 'x.moved', filter => $$"condition 0" = 'w'$$), snapback.protect('use', 'x.two', community_column => 'cid');
 SELECT snapback.capture('a') IS NOT NULL;
 SELECT parts('{x.pages,x.auth,x.notes,x.moved}');
-SELECT option, rows FROM snapback.contents_of((SELECT id FROM snapback.snapshot ORDER BY captured_at DESC LIMIT 1)) WHERE option IN ('x.pages', 'x.auth', 'x.notes', 'x.moved');
+SELECT option, rows FROM snapback_internal.contents_of((SELECT id FROM snapback.snapshot ORDER BY captured_at DESC LIMIT 1)) WHERE option IN ('x.pages', 'x.auth', 'x.notes', 'x.moved');
 DELETE FROM "set ting" WHERE "k ey" IN ('page.1', 'page.2');
 UPDATE "set ting" SET "condition 0" = 'w' WHERE "k ey" = 'page.3' AND cid = 'a';
 UPDATE "set ting" SET note = 'm' WHERE "k ey" IN ('page.4', 'else.1') AND cid = 'a';
@@ -270,7 +270,7 @@ SAVEPOINT asked;
 UPDATE "set ting" SET note = 'o' WHERE "k ey" = 'auth.6';
 DELETE FROM "set ting" WHERE "k ey" = 'auth.1';
 SELECT * FROM approved();
-SELECT * FROM snapback.plan_changes((SELECT id FROM snapback.restore_run ORDER BY requested_at DESC LIMIT 1));
+SELECT * FROM snapback_internal.plan_changes((SELECT id FROM snapback.restore_run ORDER BY requested_at DESC LIMIT 1));
 ROLLBACK TO asked;
 SELECT * FROM approved();
 SELECT newest_parts();

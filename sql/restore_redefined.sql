@@ -160,7 +160,7 @@ BEGIN; SELECT restored('{x.one}'); SELECT id, a, b FROM parts ORDER BY id; ROLLB
 BEGIN; SELECT restored('{x.two}'); SELECT id, a, b FROM parts ORDER BY id; ROLLBACK;
 SELECT snapback.protect('later', 'x.one');
 SELECT fails($$SELECT restored('{x.one}')$$);
-SELECT options FROM snapback.list_snapshots('a') s, snapback.snapshot_options(s.id) options WHERE kind = 'manual' LIMIT 1;
+SELECT options FROM snapback.list_snapshots('a') s, snapback_internal.snapshot_options(s.id) options WHERE kind = 'manual' LIMIT 1;
 SELECT restored('{x.two}');
 SELECT snapback.unprotect('later');
 SELECT fails($$SELECT restored('{x.three}')$$);

@@ -130,7 +130,7 @@ BEGIN
 END $$;
 SELECT swapped('{id,tenant,price}');
 SELECT community_column, registered_column FROM snapback.protected_table WHERE relation = 'big'::regclass;
-SELECT option, columns FROM snapback.coverage WHERE table_id = snapback.protected_table_id('big') ORDER BY 1;
+SELECT option, columns FROM snapback.coverage WHERE table_id = snapback_internal.protected_table_id('big') ORDER BY 1;
 SELECT unnest(notes) FROM snapback.preview_restore('{x.one}', NULL, '7');
 ALTER TABLE big DROP CONSTRAINT big_pkey, ADD PRIMARY KEY (id), ALTER id_old DROP NOT NULL, ALTER tenant_old DROP NOT NULL, ALTER price_old DROP NOT NULL;
 DELETE FROM big WHERE id = 2; UPDATE big SET price = 0, name = 'x' WHERE id = 3; INSERT INTO big (id, tenant, price) VALUES (9, 7, 90), (10, 8, 90);
@@ -161,7 +161,7 @@ ALTER TABLE big RENAME tenant TO org; ALTER TABLE big ADD tenant int;
 ALTER TABLE big RENAME name TO raw; ALTER TABLE big ADD name text GENERATED ALWAYS AS (upper(raw)) STORED;
 SELECT snapback.capture('7') IS NOT NULL;
 SELECT community_column FROM snapback.protected_table WHERE relation = 'big'::regclass;
-SELECT option, columns FROM snapback.coverage WHERE table_id = snapback.protected_table_id('big') ORDER BY 1;
+SELECT option, columns FROM snapback.coverage WHERE table_id = snapback_internal.protected_table_id('big') ORDER BY 1;
 UPDATE big SET tenant = org; ALTER TABLE big DROP org;
 SELECT snapback.capture('7') IS NOT NULL;
 SELECT community_column FROM snapback.protected_table WHERE relation = 'big'::regclass;
@@ -170,7 +170,7 @@ ALTER TABLE big RENAME tenant TO org;
 SELECT snapback.protect('big', 'x.one', community_column => 'org'), snapback.protect('big', 'x.two', columns => '{raw}');
 ALTER TABLE big ADD tenant_new int; ALTER TABLE big RENAME tenant_new TO tenant;
 SELECT community_column FROM snapback.protected_table WHERE relation = 'big'::regclass;
-SELECT option, columns FROM snapback.coverage WHERE table_id = snapback.protected_table_id('big') ORDER BY 1;
+SELECT option, columns FROM snapback.coverage WHERE table_id = snapback_internal.protected_table_id('big') ORDER BY 1;
 SELECT snapback.unprotect('big');
 -- The directory's key and a foreign key to it, both at once.
 CREATE TABLE house (id int PRIMARY KEY);

@@ -99,7 +99,7 @@ DELETE FROM snapback.snapshot;
 SELECT snapshots FROM snapback.expire();
 SELECT chunks FROM snapback.forget('a');
 SELECT fails($$SELECT snapback.capture('a', repeat('x', 1001))$$);
-SELECT fails($$SELECT snapback.capture_batch(array_fill('a'::text, ARRAY[100000]), 'manual', repeat('x', 1000000))$$);
+SELECT fails($$SELECT snapback_internal.capture_batch(array_fill('a'::text, ARRAY[100000]), 'manual', repeat('x', 1000000))$$);
 SELECT snapback.capture('a', 'first') IS NOT NULL;
 SELECT count(*) AS chunks FROM snapback.chunk WHERE community = 'a' \gset
 SELECT snapback.capture('a', 'second') IS NOT NULL;

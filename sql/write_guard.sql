@@ -37,18 +37,18 @@ END $$;
 CREATE PROCEDURE protect(relation regclass, community_column name DEFAULT NULL, via name DEFAULT NULL) LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO snapback.protected_table (relation, community_column, via) VALUES (relation, community_column, via);
-    PERFORM snapback.install_guard(relation);
+    PERFORM snapback_internal.install_guard(relation);
 END $$;
 
 -- The errors, in full, and the roads that isolation tests cannot take.
 CREATE TABLE item (id int PRIMARY KEY, cid int, n int);
 INSERT INTO item SELECT i, i, 0 FROM generate_series(1, 3) i;
-SELECT snapback.guard_state('item');
-SELECT snapback.guard_state(99999::regclass);
+SELECT snapback_internal.guard_state('item');
+SELECT snapback_internal.guard_state(99999::regclass);
 CALL protect('item', 'cid');
-SELECT snapback.guard_state('item');
+SELECT snapback_internal.guard_state('item');
 BEGIN;
-SELECT snapback.lock_for_restore('1');
+SELECT snapback_internal.lock_for_restore('1');
 SELECT * FROM held ORDER BY community;
 SELECT snapback.is_locked('1'), snapback.is_locked('2');
 PREPARE TRANSACTION 'snapback regress restore';
@@ -72,8 +72,8 @@ COPY item FROM STDIN;
 \.
 RESET session_replication_role;
 SET snapback.lock_timeout = '100ms';
-SELECT fare($$SELECT snapback.lock_for_restore('1')$$);
-SELECT fare($$SELECT snapback.lock_for_restore('2')$$);
+SELECT fare($$SELECT snapback_internal.lock_for_restore('1')$$);
+SELECT fare($$SELECT snapback_internal.lock_for_restore('2')$$);
 SET snapback.lock_timeout = '1h';
 ROLLBACK PREPARED 'snapback regress restore';
 RESET snapback.lock_timeout;
@@ -81,7 +81,7 @@ SELECT fare('UPDATE item SET n = 1 WHERE cid = 1');
 SELECT snapback.is_locked('1'), snapback.is_locked(NULL);
 -- What the restore sets for itself ends with its transaction.
 BEGIN;
-SELECT snapback.lock_for_restore('1');
+SELECT snapback_internal.lock_for_restore('1');
 SHOW lock_timeout;
 SHOW deadlock_timeout;
 COMMIT;
@@ -89,13 +89,13 @@ SHOW lock_timeout;
 SHOW deadlock_timeout;
 -- A restore's epoch.
 BEGIN;
-SELECT snapback.lock_for_restore('1');
-SELECT snapback.advance_restore_epoch('1');
+SELECT snapback_internal.lock_for_restore('1');
+SELECT snapback_internal.advance_restore_epoch('1');
 SELECT xid = pg_current_xact_id(), restored_at > now() FROM snapback.restore_epoch WHERE community = '1';
 COMMIT;
 -- It cannot be prepared: those who run when it commits could not be listed.
 BEGIN;
-SELECT snapback.advance_restore_epoch('1');
+SELECT snapback_internal.advance_restore_epoch('1');
 PREPARE TRANSACTION 'snapback regress epoch';
 -- No clock is asked: not one that has been set back since, nor one that is ahead.
 UPDATE snapback.restore_epoch SET restored_at = now() + interval '1 hour';
@@ -105,17 +105,17 @@ SET search_path = guard_test;
 SELECT fare('UPDATE item SET n = 1 WHERE cid = 1');
 -- An epoch of another cluster, or of long ago, is nothing to go by.
 INSERT INTO snapback.restore_epoch VALUES ('2', '9223372036854775807', '-infinity'), ('3', '3', '-infinity');
-DO $$ BEGIN PERFORM snapback.advance_restore_epoch('unrelated'); END $$;
+DO $$ BEGIN PERFORM snapback_internal.advance_restore_epoch('unrelated'); END $$;
 SELECT fare('UPDATE item SET n = 2');
 
 -- Functions that are triggers only, and a trigger of a kind that the guard is not.
-SELECT snapback.write_guard();
-SELECT snapback.forget_guarded_paths();
-SELECT snapback.guard_new_partition();
+SELECT snapback_internal.write_guard();
+SELECT snapback_internal.forget_guarded_paths();
+SELECT snapback_internal.guard_new_partition();
 CREATE TABLE wrong (cid int);
-CREATE TRIGGER wrong AFTER INSERT ON wrong FOR EACH ROW EXECUTE FUNCTION snapback.write_guard();
+CREATE TRIGGER wrong AFTER INSERT ON wrong FOR EACH ROW EXECUTE FUNCTION snapback_internal.write_guard();
 SELECT fare('INSERT INTO wrong VALUES (1)');
-CREATE OR REPLACE TRIGGER wrong BEFORE INSERT ON wrong FOR EACH STATEMENT EXECUTE FUNCTION snapback.write_guard();
+CREATE OR REPLACE TRIGGER wrong BEFORE INSERT ON wrong FOR EACH STATEMENT EXECUTE FUNCTION snapback_internal.write_guard();
 SELECT fare('INSERT INTO wrong VALUES (1)');
 DROP TABLE wrong;
 
@@ -136,10 +136,10 @@ BEGIN
     seconds := extract(epoch FROM clock_timestamp() - begun);
 END $$;
 SELECT count(*) FILTER (WHERE told ~ 'prepared transaction .snapback regress crowd.') AS named, min(seconds) BETWEEN 0.3 AND 1.3 AS in_time
-FROM generate_series(1, 3) i, LATERAL waited(format('SELECT snapback.lock_for_restore(%L)', i)) w;
+FROM generate_series(1, 3) i, LATERAL waited(format('SELECT snapback_internal.lock_for_restore(%L)', i)) w;
 RESET snapback.lock_timeout;
 COMMIT PREPARED 'snapback regress crowd';
-BEGIN; SELECT snapback.lock_for_restore('77'); PREPARE TRANSACTION 'snapback regress restore';
+BEGIN; SELECT snapback_internal.lock_for_restore('77'); PREPARE TRANSACTION 'snapback regress restore';
 SELECT fare('UPDATE crowd SET n = 2'), fare('UPDATE crowd SET n = 2 WHERE cid < 70');
 ROLLBACK PREPARED 'snapback regress restore';
 -- A table that was dropped and is registered still is in nobody's way, not even in that of rows that move.
@@ -279,9 +279,9 @@ SELECT locks_of('INSERT INTO computed VALUES (1)');
 DROP TABLE ring, computed;
 -- A guard that is left over guards nothing.
 DELETE FROM snapback.protected_table WHERE relation = 'named_child'::regclass;
-SELECT locks_of('INSERT INTO named_child VALUES (1, 1)'), snapback.guard_state('named_child');
-SELECT snapback.remove_guard('named_child');
-SELECT snapback.remove_guard('named_child'), snapback.guard_state('named_child');
+SELECT locks_of('INSERT INTO named_child VALUES (1, 1)'), snapback_internal.guard_state('named_child');
+SELECT snapback_internal.remove_guard('named_child');
+SELECT snapback_internal.remove_guard('named_child'), snapback_internal.guard_state('named_child');
 
 -- Partitions, whatever the order of their columns, and children by inheritance, also those that come later.
 CREATE TABLE log (at int, entry text, cid text) PARTITION BY RANGE (at);
@@ -294,7 +294,7 @@ CREATE TABLE log2a PARTITION OF log2 FOR VALUES IN ('a');
 CREATE TABLE log3 (x int, entry text, cid text, at int);
 ALTER TABLE log3 DROP COLUMN x;
 ALTER TABLE log ATTACH PARTITION log3 FOR VALUES FROM (200) TO (300);
-SELECT relid, snapback.guard_state(relid) FROM pg_partition_tree('log') ORDER BY relid::text;
+SELECT relid, snapback_internal.guard_state(relid) FROM pg_partition_tree('log') ORDER BY relid::text;
 SELECT locks_of($$INSERT INTO log VALUES (1, 'a', 'own')$$), locks_of($$INSERT INTO log2 VALUES (101, 'a', 'own')$$), locks_of($$INSERT INTO log3 VALUES ('a', 'own', 200)$$), locks_of('TRUNCATE log2a');
 INSERT INTO log VALUES (1, 'a', 'own'), (101, 'a', 'parted');
 SELECT locks_of('UPDATE log SET at = 201');
@@ -302,48 +302,48 @@ COPY log (at, entry, cid) FROM STDIN;
 202	a	fixed
 \.
 ALTER TABLE log DETACH PARTITION log3;
-SELECT snapback.guard_state('log'), snapback.guard_state('log3'), locks_of('DELETE FROM log3');
+SELECT snapback_internal.guard_state('log'), snapback_internal.guard_state('log3'), locks_of('DELETE FROM log3');
 CREATE TABLE base (id int, cid text);
 CREATE TABLE heir (more int) INHERITS (base);
 CREATE TABLE joint (cid text, id int, more int);
 CALL protect('base', 'cid');
 ALTER TABLE joint INHERIT heir;
-SELECT relation, snapback.guard_state(relation) FROM unnest('{base,heir,joint}'::regclass[]) relation;
+SELECT relation, snapback_internal.guard_state(relation) FROM unnest('{base,heir,joint}'::regclass[]) relation;
 SELECT locks_of($$INSERT INTO heir VALUES (1, 'own', 1)$$), locks_of($$INSERT INTO joint VALUES ('own', 1, 1)$$);
 -- The states of a guard, and its mending.
 ALTER TABLE log1 DISABLE TRIGGER "~snapback_write_guard";
-SELECT snapback.guard_state('log'), snapback.guard_state('log1'), snapback.guard_state('log2');
+SELECT snapback_internal.guard_state('log'), snapback_internal.guard_state('log1'), snapback_internal.guard_state('log2');
 ALTER TABLE log2a ENABLE REPLICA TRIGGER "~snapback_truncate_guard";
-SELECT snapback.guard_state('log2');
-SELECT snapback.install_guard('log'), snapback.guard_state('log');
+SELECT snapback_internal.guard_state('log2');
+SELECT snapback_internal.install_guard('log'), snapback_internal.guard_state('log');
 DROP TRIGGER "~snapback_truncate_guard" ON joint;
-SELECT snapback.guard_state('base');
-SELECT snapback.install_guard('base'), snapback.guard_state('base');
-CREATE OR REPLACE TRIGGER "~snapback_write_guard" BEFORE INSERT ON heir FOR EACH ROW EXECUTE FUNCTION snapback.write_guard();
-SELECT snapback.guard_state('heir');
-SELECT snapback.install_guard('base'), snapback.guard_state('base');
-CREATE OR REPLACE TRIGGER "~snapback_write_guard" BEFORE INSERT OR UPDATE OR DELETE ON heir FOR EACH ROW WHEN (false) EXECUTE FUNCTION snapback.write_guard();
-SELECT snapback.guard_state('heir');
-SELECT snapback.install_guard('base'), snapback.guard_state('base');
+SELECT snapback_internal.guard_state('base');
+SELECT snapback_internal.install_guard('base'), snapback_internal.guard_state('base');
+CREATE OR REPLACE TRIGGER "~snapback_write_guard" BEFORE INSERT ON heir FOR EACH ROW EXECUTE FUNCTION snapback_internal.write_guard();
+SELECT snapback_internal.guard_state('heir');
+SELECT snapback_internal.install_guard('base'), snapback_internal.guard_state('base');
+CREATE OR REPLACE TRIGGER "~snapback_write_guard" BEFORE INSERT OR UPDATE OR DELETE ON heir FOR EACH ROW WHEN (false) EXECUTE FUNCTION snapback_internal.write_guard();
+SELECT snapback_internal.guard_state('heir');
+SELECT snapback_internal.install_guard('base'), snapback_internal.guard_state('base');
 CREATE FUNCTION impostor() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE OR REPLACE TRIGGER "~snapback_truncate_guard" BEFORE TRUNCATE ON heir FOR EACH STATEMENT EXECUTE FUNCTION impostor();
-SELECT snapback.guard_state('heir');
-SELECT snapback.install_guard('base'), snapback.guard_state('base');
-SELECT snapback.install_guard('base'), snapback.guard_state('base');
+SELECT snapback_internal.guard_state('heir');
+SELECT snapback_internal.install_guard('base'), snapback_internal.guard_state('base');
+SELECT snapback_internal.install_guard('base'), snapback_internal.guard_state('base');
 -- The guard fires after the application's own triggers: what they make of a row is what is guarded.
 CREATE FUNCTION reassign() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.cid := ''own''; RETURN NEW; END';
 CREATE TRIGGER zz_last BEFORE INSERT ON base FOR EACH ROW EXECUTE FUNCTION reassign();
-SELECT locks_of($$INSERT INTO base VALUES (1, 'fixed')$$), snapback.guard_state('base');
+SELECT locks_of($$INSERT INTO base VALUES (1, 'fixed')$$), snapback_internal.guard_state('base');
 -- One that fires after it is seen, whatever it is for, unless it cannot change what is written.
 CREATE TRIGGER "~~" BEFORE INSERT ON base FOR EACH ROW EXECUTE FUNCTION reassign();
-SELECT snapback.guard_state('base');
+SELECT snapback_internal.guard_state('base');
 ALTER TABLE base DISABLE TRIGGER "~~";
-SELECT snapback.guard_state('base');
+SELECT snapback_internal.guard_state('base');
 CREATE OR REPLACE TRIGGER "~~" AFTER UPDATE ON base FOR EACH ROW EXECUTE FUNCTION reassign();
 CREATE TRIGGER "~~~" BEFORE DELETE ON base FOR EACH ROW EXECUTE FUNCTION reassign();
-SELECT snapback.guard_state('base');
+SELECT snapback_internal.guard_state('base');
 CREATE OR REPLACE TRIGGER "~~" BEFORE UPDATE OF id ON heir FOR EACH ROW EXECUTE FUNCTION reassign();
-SELECT snapback.guard_state('base'), snapback.guard_state('heir');
+SELECT snapback_internal.guard_state('base'), snapback_internal.guard_state('heir');
 DROP TRIGGER "~~" ON heir;
 
 -- A schema for each community.
@@ -356,7 +356,7 @@ CREATE TABLE tenant (key text, schema_name name);
 INSERT INTO tenant VALUES ('fixed', 'acme');
 CREATE VIEW tenants AS SELECT key AS community, key AS name, NULL::text AS owner, NULL::text AS owner_email, true AS restores_enabled, schema_name FROM tenant;
 INSERT INTO snapback.protected_table (relation_name) VALUES ('thing');
-SELECT snapback.install_guard(relation) FROM unnest('{acme.thing,later.thing}'::regclass[]) relation;
+SELECT snapback_internal.install_guard(relation) FROM unnest('{acme.thing,later.thing}'::regclass[]) relation;
 CALL protect('acme.detail', NULL, 'to_thing');
 SELECT locks_of('INSERT INTO acme.thing VALUES (1)');
 INSERT INTO snapback.directory (relation) VALUES ('tenants');
@@ -394,7 +394,7 @@ CREATE FUNCTION pg_temp.planted(int, int) RETURNS boolean LANGUAGE plpgsql AS $$
 CREATE OPERATOR pg_temp.= (LEFTARG = int, RIGHTARG = int, PROCEDURE = pg_temp.planted);
 SELECT guard_test.locks_of('INSERT INTO guard_test.sub VALUES (1, 1)');
 SET search_path = guard_test;
-SELECT current_user, fare('SELECT * FROM top'), fare('SELECT snapback.lock_for_restore(''1'')');
+SELECT current_user, fare('SELECT * FROM top'), fare('SELECT snapback_internal.lock_for_restore(''1'')');
 RESET ROLE;
 -- A cast of the owner's own runs as the owner, under a search_path that nobody else chose.
 CREATE TYPE pair AS (a int, b int);

@@ -1,14 +1,14 @@
 -- A DBA's way, without mail and approval: restore, and take a restore back.
 
-CREATE FUNCTION snapback.restore_at_once(community text, snapshot uuid, options text[], switches jsonb) RETURNS uuid
+CREATE FUNCTION snapback_internal.restore_at_once(community text, snapshot uuid, options text[], switches jsonb) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    run uuid := snapback.begin_restore(community, snapshot, options, switches, NULL, 'running');
+    run uuid := snapback_internal.begin_restore(community, snapshot, options, switches, NULL, 'running');
 BEGIN
-    PERFORM snapback.carry_out(run);
+    PERFORM snapback_internal.carry_out(run);
     RETURN run;
 END $$;
-COMMENT ON FUNCTION snapback.restore_at_once(text, uuid, text[], jsonb) IS 'Restore in this transaction, asked by nobody''s request; returns the restore';
+COMMENT ON FUNCTION snapback_internal.restore_at_once(text, uuid, text[], jsonb) IS 'Restore in this transaction, asked by nobody''s request; returns the restore';
 
 CREATE FUNCTION snapback.restore(categories text[], snapshot uuid, community text, switches jsonb DEFAULT NULL)
 RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint,
@@ -21,32 +21,32 @@ DECLARE
     run      uuid;
     note     text;
 BEGIN
-    PERFORM snapback.hold_extension(), snapback.note_departures();
-    SELECT * INTO settings FROM snapback.approval_settings();
-    PERFORM FROM snapback.directory_entry(restore.community);
+    PERFORM snapback_internal.hold_extension(), snapback_internal.note_departures();
+    SELECT * INTO settings FROM snapback_internal.approval_settings();
+    PERFORM FROM snapback_internal.directory_entry(restore.community);
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = 'there is no community ' || coalesce('"' || community || '"', 'NULL'),
             HINT = 'The directory given to snapback.set_directory() lists the communities.';
     END IF;
-    SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
-    options := snapback.check_options(categories, chosen.id);
-    FOREACH note IN ARRAY snapback.skip_notes(snapback.skipped_options(categories, chosen.id)) LOOP
+    SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot, settings.retention);
+    options := snapback_internal.check_options(categories, chosen.id);
+    FOREACH note IN ARRAY snapback_internal.skip_notes(snapback_internal.skipped_options(categories, chosen.id)) LOOP
         RAISE NOTICE '%', note;
     END LOOP;
-    run := snapback.restore_at_once(community, chosen.id, options, switches);
-    RETURN QUERY SELECT t.* FROM snapback.restored_tables(run) t;
+    run := snapback_internal.restore_at_once(community, chosen.id, options, switches);
+    RETURN QUERY SELECT t.* FROM snapback_internal.restored_tables(run) t;
 END $$;
 COMMENT ON FUNCTION snapback.restore(text[], uuid, text, jsonb) IS
     'For DBAs: restore at once, without mail and approval; returns what was changed, table by table. categories: categories, options or *, of which the last two mean what the '
     'snapshot holds of them (a notice names the rest). snapshot null: the newest; switches: docs/restore.md. Errors: SB001 unknown option, SB004 snapshot expired, '
     'SB005 option not in the snapshot, SB007 unknown community, SB008 unknown snapshot, 22023 a switch is not understood, and whatever keeps the restore from being done';
 
-CREATE FUNCTION snapback.switches_to_undo(switches jsonb) RETURNS jsonb
+CREATE FUNCTION snapback_internal.switches_to_undo(switches jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
     SELECT jsonb_object_agg(s.key, s.value) FROM jsonb_each(switches) s WHERE s.key IN ('rows', 'children');
 END;
-COMMENT ON FUNCTION snapback.switches_to_undo(jsonb) IS 'Of a restore''s switches, those that its undoing shares: which rows it is about; null for none';
+COMMENT ON FUNCTION snapback_internal.switches_to_undo(jsonb) IS 'Of a restore''s switches, those that its undoing shares: which rows it is about; null for none';
 
 CREATE FUNCTION snapback.undo_restore(restore uuid)
 RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint,
@@ -58,8 +58,8 @@ DECLARE
     options  text[];
     run      uuid;
 BEGIN
-    PERFORM snapback.hold_extension(), snapback.note_departures();
-    SELECT * INTO settings FROM snapback.approval_settings();
+    PERFORM snapback_internal.hold_extension(), snapback_internal.note_departures();
+    SELECT * INTO settings FROM snapback_internal.approval_settings();
     SELECT r.* INTO done FROM snapback.restore_run r WHERE r.id = undo_restore.restore;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no restore %s', coalesce(restore::text, 'NULL')),
@@ -72,10 +72,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SB004', MESSAGE = format('the snapshot from before restore %s has expired', restore),
             HINT = 'A restore can be undone for as long as snapback.retention says.';
     END IF;
-    PERFORM snapback.own_snapshot(done.before_snapshot);
-    options := snapback.check_options(done.options, done.before_snapshot);
-    run := snapback.restore_at_once(done.community, done.before_snapshot, options, snapback.switches_to_undo(done.switches));
-    RETURN QUERY SELECT t.* FROM snapback.restored_tables(run) t;
+    PERFORM snapback_internal.own_snapshot(done.before_snapshot);
+    options := snapback_internal.check_options(done.options, done.before_snapshot);
+    run := snapback_internal.restore_at_once(done.community, done.before_snapshot, options, snapback_internal.switches_to_undo(done.switches));
+    RETURN QUERY SELECT t.* FROM snapback_internal.restored_tables(run) t;
 END $$;
 COMMENT ON FUNCTION snapback.undo_restore(uuid) IS
     'For DBAs: put back what a restore replaced, from the before_restore snapshot it kept: the same options and, where it was of chosen rows only, the same rows; returns what was '

@@ -44,7 +44,7 @@ std::optional<ClaimedMail> claim_mail() {
     WorkerTransaction transaction;
     {
         Query query;
-        Row row = query.run("SELECT id, request, restore FROM snapback.claim_mail()")[0];
+        Row row = query.run("SELECT id, request, restore FROM snapback_internal.claim_mail()")[0];
         if (!row.is_null(1)) {
             mail = ClaimedMail{row.text(1), row.text(2), row.optional_text(3), ""};
             if (!mail->restore)
@@ -61,8 +61,9 @@ FiguresInMail read_figures(Row row, int first_column) {
 
 std::vector<OptionInMail> read_options(Query &query, const std::string &request) {
     std::vector<OptionInMail> options;
-    for (Row row : query.run("SELECT label, rows, inserts, updates, deletes FROM snapback.request_contents($1)",
-                             {Value::uuid(request)}))
+    for (Row row :
+         query.run("SELECT label, rows, inserts, updates, deletes FROM snapback_internal.request_contents($1)",
+                   {Value::uuid(request)}))
         options.push_back({to_utf8(row.text(1)), row.is_null(2) ? std::nullopt : std::optional(row.bigint(2)),
                            row.is_null(3) ? std::nullopt : std::optional(read_figures(row, 3))});
     return options;
@@ -70,7 +71,7 @@ std::vector<OptionInMail> read_options(Query &query, const std::string &request)
 
 std::vector<OptionInMail> read_side_effects(Query &query, const std::string &request) {
     std::vector<OptionInMail> touched;
-    for (Row row : query.run("SELECT label, inserts, updates, deletes FROM snapback.request_side_effects($1)",
+    for (Row row : query.run("SELECT label, inserts, updates, deletes FROM snapback_internal.request_side_effects($1)",
                              {Value::uuid(request)}))
         touched.push_back({to_utf8(row.text(1)), std::nullopt, read_figures(row, 2)});
     return touched;
@@ -79,7 +80,7 @@ std::vector<OptionInMail> read_side_effects(Query &query, const std::string &req
 std::vector<PartInMail> read_parts(Query &query, const std::string &restore) {
     std::vector<PartInMail> parts;
     for (Row row : query.run("SELECT label, inserted, updated, deleted, kept, returned, unlinked, taken, left_out"
-                             " FROM snapback.restored_parts($1)",
+                             " FROM snapback_internal.restored_parts($1)",
                              {Value::uuid(restore)}))
         parts.push_back({to_utf8(row.text(1)), row.bigint(2), row.bigint(3), row.bigint(4), row.bigint(5),
                          row.bigint(6), row.bigint(7), row.bigint(8), row.bigint(9)});
@@ -89,7 +90,7 @@ std::vector<PartInMail> read_parts(Query &query, const std::string &restore) {
 std::vector<ChangeInMail> read_changes(Query &query, const std::string &restore) {
     std::vector<ChangeInMail> changes;
     for (Row row : query.run("SELECT label, was_inserts, was_updates, was_deletes, inserts, updates, deletes"
-                             " FROM snapback.plan_changes($1)",
+                             " FROM snapback_internal.plan_changes($1)",
                              {Value::uuid(restore)}))
         changes.push_back({to_utf8(row.text(1)), read_figures(row, 2), read_figures(row, 5)});
     return changes;
@@ -114,7 +115,7 @@ ComposedMail compose_mail(const ClaimedMail &mail) {
         Query query;
         Row facts =
             query.run("SELECT recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry,"
-                      " is_strict, skipped, notes, current_name FROM snapback.mail_facts($1)",
+                      " is_strict, skipped, notes, current_name FROM snapback_internal.mail_facts($1)",
                       {Value::uuid(mail.id)})[0];
         auto fact = [&](int column) { return to_utf8(facts.optional_text(column).value_or("")); };
         composed.to = fact(1);
@@ -168,9 +169,9 @@ void record(const ClaimedMail &mail, const Delivery &delivery) {
     {
         Query query;
         if (delivery.outcome == Delivery::Outcome::sent)
-            query.run("SELECT snapback.note_mail_sent($1)", {Value::uuid(mail.id)});
+            query.run("SELECT snapback_internal.note_mail_sent($1)", {Value::uuid(mail.id)});
         else
-            query.run("SELECT snapback.note_mail_failure($1, $2, $3)",
+            query.run("SELECT snapback_internal.note_mail_failure($1, $2, $3)",
                       {Value::uuid(mail.id), Value::text(std::string_view(delivery.error)),
                        Value::boolean(delivery.outcome == Delivery::Outcome::refused)});
     }
@@ -182,7 +183,7 @@ std::optional<std::int64_t> milliseconds_until_next() {
     WorkerTransaction transaction;
     {
         Query query;
-        Row row = query.run("SELECT snapback.next_mail_in()")[0];
+        Row row = query.run("SELECT snapback_internal.next_mail_in()")[0];
         if (!row.is_null(1))
             wait = row.bigint(1);
     }
@@ -194,7 +195,7 @@ void reclaim_mail() {
     WorkerTransaction transaction;
     {
         Query query;
-        query.run("SELECT snapback.reclaim_mail()");
+        query.run("SELECT snapback_internal.reclaim_mail()");
     }
     transaction.commit();
 }

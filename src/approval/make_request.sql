@@ -1,6 +1,6 @@
 -- Making requests and cancelling them: by the owner alone, for what a snapshot holds, and with a preview of what it would do.
 
-CREATE FUNCTION snapback.acting_for(setting text, given text, configured text) RETURNS text
+CREATE FUNCTION snapback_internal.acting_for(setting text, given text, configured text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF given IS NOT NULL AND configured <> '' AND given <> configured
@@ -16,15 +16,15 @@ BEGIN
     END IF;
     RETURN coalesce(given, configured);
 END $$;
-COMMENT ON FUNCTION snapback.acting_for(text, text, text) IS
+COMMENT ON FUNCTION snapback_internal.acting_for(text, text, text) IS
     'The community or account that a call is for: the argument, else the setting. 42501 where both are given and differ (superusers may), 22023 where neither is';
 
-CREATE FUNCTION snapback.check_owner(community text, account text) RETURNS text
+CREATE FUNCTION snapback_internal.check_owner(community text, account text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     entry record;
 BEGIN
-    SELECT e.owner, e.owner_email, e.restores_enabled INTO entry FROM snapback.directory_entry(check_owner.community) e;
+    SELECT e.owner, e.owner_email, e.restores_enabled INTO entry FROM snapback_internal.directory_entry(check_owner.community) e;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('there is no community "%s"', community),
             HINT = 'The directory given to snapback.set_directory() lists the communities.';
@@ -37,7 +37,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SB003', MESSAGE = format('restores are not enabled for community "%s"', community),
             HINT = 'The directory''s column restores_enabled says so, usually by the community''s plan.';
     END IF;
-    IF snapback.valid_address(entry.owner_email) IS NOT TRUE THEN
+    IF snapback_internal.valid_address(entry.owner_email) IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('the owner of community "%s" has no usable mail address', community),
             DETAIL = format('The directory says: %s', coalesce(quote_literal(left(entry.owner_email, 300)), 'null')),
@@ -45,13 +45,13 @@ BEGIN
     END IF;
     RETURN entry.owner_email;
 END $$;
-COMMENT ON FUNCTION snapback.check_owner(text, text) IS
+COMMENT ON FUNCTION snapback_internal.check_owner(text, text) IS
     'The mail address of a community''s owner, where the account is that owner and may restore. SB007 unknown community, SB002 not the owner, SB003 restores not enabled, 55000 no usable address';
 
-CREATE FUNCTION snapback.check_snapshot(community text, snapshot uuid, retention interval, OUT id uuid, OUT captured_at timestamptz)
+CREATE FUNCTION snapback_internal.check_snapshot(community text, snapshot uuid, retention interval, OUT id uuid, OUT captured_at timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    SELECT s.id, s.captured_at INTO id, captured_at FROM snapback.own_snapshots(check_snapshot.community) s
+    SELECT s.id, s.captured_at INTO id, captured_at FROM snapback_internal.own_snapshots(check_snapshot.community) s
     WHERE CASE WHEN check_snapshot.snapshot IS NULL THEN s.kind <> 'before_restore' ELSE s.id = check_snapshot.snapshot END
     ORDER BY s.captured_at DESC LIMIT 1;
     IF NOT FOUND THEN
@@ -66,22 +66,22 @@ BEGIN
             HINT = 'snapback.list_snapshots() lists those that can be restored.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.check_snapshot(text, uuid, interval) IS
+COMMENT ON FUNCTION snapback_internal.check_snapshot(text, uuid, interval) IS
     'The community''s snapshot with this id, or (null) its newest one that no restore made. SB008 none, SB004 older than the retention';
 
-CREATE FUNCTION snapback.covers_no_table(names text[]) RETURNS text
+CREATE FUNCTION snapback_internal.covers_no_table(names text[]) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT string_agg(CASE WHEN n.name LIKE '%.%' THEN 'option ' ELSE 'category ' END || n.name || ' covers no table', ', ' ORDER BY n.place)
     FROM unnest(names) WITH ORDINALITY AS n (name, place);
 END;
-COMMENT ON FUNCTION snapback.covers_no_table(text[]) IS 'The sentence that these options and categories cover no table; null for none';
+COMMENT ON FUNCTION snapback_internal.covers_no_table(text[]) IS 'The sentence that these options and categories cover no table; null for none';
 
-CREATE FUNCTION snapback.check_options(categories text[], snapshot uuid) RETURNS text[]
+CREATE FUNCTION snapback_internal.check_options(categories text[], snapshot uuid) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    wanted  text[] := snapback.expand_options(categories);
-    held    text[] := coalesce(snapback.snapshot_options(snapshot), '{}');
+    wanted  text[] := snapback_internal.expand_options(categories);
+    held    text[] := coalesce(snapback_internal.snapshot_options(snapshot), '{}');
     missing text[];
 BEGIN
     -- An option named by itself must be there; of a category, or of all, something must.
@@ -95,7 +95,7 @@ BEGIN
     END IF;
     IF missing IS NOT NULL AND NOT EXISTS (SELECT FROM snapback.coverage v WHERE v.option = ANY (missing) OR split_part(v.option, '.', 1) = ANY (missing) OR '*' = ANY (missing)) THEN
         RAISE EXCEPTION USING ERRCODE = 'SB005',
-            MESSAGE = CASE WHEN '*' = ANY (missing) THEN 'no option covers a table' ELSE snapback.covers_no_table(missing) END,
+            MESSAGE = CASE WHEN '*' = ANY (missing) THEN 'no option covers a table' ELSE snapback_internal.covers_no_table(missing) END,
             HINT = 'Put tables under it with snapback.protect(), and capture the community; or choose other options.';
     ELSIF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SB005', MESSAGE = format('snapshot %s does not hold %s', snapshot, array_to_string(missing, ', ')),
@@ -108,36 +108,36 @@ BEGIN
     END IF;
     RETURN ARRAY(SELECT o FROM unnest(wanted) WITH ORDINALITY AS w (o, place) WHERE o = ANY (held) ORDER BY w.place);
 END $$;
-COMMENT ON FUNCTION snapback.check_options(text[], uuid) IS
+COMMENT ON FUNCTION snapback_internal.check_options(text[], uuid) IS
     'The options of a snapshot that are meant by categories, options or *, in order; skipped_options() are left out. SB001 unknown or none, SB005 an option that is not in '
     'the snapshot, or a category or * of which nothing is, SB008 it was swept or forgotten since check_snapshot() found it';
 
-CREATE FUNCTION snapback.skipped_options(categories text[], snapshot uuid) RETURNS text[]
+CREATE FUNCTION snapback_internal.skipped_options(categories text[], snapshot uuid) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT ARRAY(SELECT o FROM unnest(snapback.expand_options(categories)) WITH ORDINALITY AS w (o, place)
+    SELECT ARRAY(SELECT o FROM unnest(snapback_internal.expand_options(categories)) WITH ORDINALITY AS w (o, place)
                  -- Asked once, not for each option.
-                 WHERE o <> ALL (ARRAY(SELECT unnest(snapback.snapshot_options(snapshot)))) ORDER BY w.place)
+                 WHERE o <> ALL (ARRAY(SELECT unnest(snapback_internal.snapshot_options(snapshot)))) ORDER BY w.place)
 $$;
-COMMENT ON FUNCTION snapback.skipped_options(text[], uuid) IS
+COMMENT ON FUNCTION snapback_internal.skipped_options(text[], uuid) IS
     'The options that categories or * stand for, but that the snapshot does not hold: newer than it, or without any table';
 
-CREATE FUNCTION snapback.skip_reason(option text) RETURNS text
+CREATE FUNCTION snapback_internal.skip_reason(option text) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT CASE WHEN EXISTS (SELECT FROM snapback.coverage v WHERE v.option = skip_reason.option) THEN 'not in this snapshot' ELSE 'covers no table' END;
 END;
-COMMENT ON FUNCTION snapback.skip_reason(text) IS 'Why an option that a snapshot does not hold is not restored from it: it has tables that are newer, or none';
+COMMENT ON FUNCTION snapback_internal.skip_reason(text) IS 'Why an option that a snapshot does not hold is not restored from it: it has tables that are newer, or none';
 
-CREATE FUNCTION snapback.skip_notes(options text[]) RETURNS text[]
+CREATE FUNCTION snapback_internal.skip_notes(options text[]) RETURNS text[]
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT array_remove(ARRAY['not in this snapshot: ' || string_agg(o.option, ', ' ORDER BY o.place) FILTER (WHERE o.reason = 'not in this snapshot'),
-                              snapback.covers_no_table(array_agg(o.option ORDER BY o.place) FILTER (WHERE o.reason = 'covers no table'))], NULL)
-    FROM (SELECT s.option, s.place, snapback.skip_reason(s.option) AS reason FROM unnest(options) WITH ORDINALITY AS s (option, place)) o;
+                              snapback_internal.covers_no_table(array_agg(o.option ORDER BY o.place) FILTER (WHERE o.reason = 'covers no table'))], NULL)
+    FROM (SELECT s.option, s.place, snapback_internal.skip_reason(s.option) AS reason FROM unnest(options) WITH ORDINALITY AS s (option, place)) o;
 END;
-COMMENT ON FUNCTION snapback.skip_notes(text[]) IS 'What is said of skipped_options(): those whose tables are newer than the snapshot, and those without any';
+COMMENT ON FUNCTION snapback_internal.skip_notes(text[]) IS 'What is said of skipped_options(): those whose tables are newer than the snapshot, and those without any';
 
-CREATE FUNCTION snapback.check_request_rate(community text, requests_per_hour integer) RETURNS void
+CREATE FUNCTION snapback_internal.check_request_rate(community text, requests_per_hour integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     recent record;
@@ -151,9 +151,9 @@ BEGIN
             HINT = format('Try again after %s.', recent.first + interval '1 hour');
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.check_request_rate(text, integer) IS 'SB006 where the community has had its number of requests within the last hour';
+COMMENT ON FUNCTION snapback_internal.check_request_rate(text, integer) IS 'SB006 where the community has had its number of requests within the last hour';
 
-CREATE FUNCTION snapback.supersede_request(community text) RETURNS void
+CREATE FUNCTION snapback_internal.supersede_request(community text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM FROM snapback.request r WHERE r.community = supersede_request.community AND r.state = 'pending'
@@ -165,26 +165,26 @@ EXCEPTION WHEN lock_not_available THEN
         MESSAGE = format('the pending request of community "%s" is being approved or changed at this moment', community),
         HINT = 'Try again when that has ended.';
 END $$;
-COMMENT ON FUNCTION snapback.supersede_request(text) IS
+COMMENT ON FUNCTION snapback_internal.supersede_request(text) IS
     'End the community''s pending request because another takes its place. 55P03 while it is being approved';
 
-CREATE FUNCTION snapback.preview_request(snapshot uuid, options text[], switches jsonb) RETURNS jsonb
+CREATE FUNCTION snapback_internal.preview_request(snapshot uuid, options text[], switches jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    preview   jsonb := snapback.planned_tables(snapshot, options, switches);
+    preview   jsonb := snapback_internal.planned_tables(snapshot, options, switches);
     obstacles text;
 BEGIN
-    SELECT string_agg(o, E'\n') INTO obstacles FROM snapback.preview_tables(preview) t, unnest(t.obstacles) o;
+    SELECT string_agg(o, E'\n') INTO obstacles FROM snapback_internal.preview_tables(preview) t, unnest(t.obstacles) o;
     IF obstacles IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SB012', MESSAGE = 'this restore cannot be done as things are', DETAIL = obstacles,
             HINT = 'The argument switches says what to do about such rows (docs/restore.md); or choose other options.';
     END IF;
     RETURN preview;
 END $$;
-COMMENT ON FUNCTION snapback.preview_request(uuid, text[], jsonb) IS
+COMMENT ON FUNCTION snapback_internal.preview_request(uuid, text[], jsonb) IS
     'What planned_tables() returns, for a request to keep. SB012 where something keeps the restore from being done, a line of the detail for each';
 
-CREATE FUNCTION snapback.check_request_isolation() RETURNS void
+CREATE FUNCTION snapback_internal.check_request_isolation() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -193,9 +193,9 @@ BEGIN
             HINT = 'Of two requests made at once, the later must see the earlier.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.check_request_isolation() IS '25001 where a request could not see those made at the same time';
+COMMENT ON FUNCTION snapback_internal.check_request_isolation() IS '25001 where a request could not see those made at the same time';
 
-CREATE FUNCTION snapback.setting_of_new_sessions(setting text, role oid) RETURNS text
+CREATE FUNCTION snapback_internal.setting_of_new_sessions(setting text, role oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT substr(c, strpos(c, '=') + 1)
     FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) c
@@ -204,16 +204,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       AND lower(split_part(c, '=', 1)) = setting_of_new_sessions.setting
     ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1
 $$;
-COMMENT ON FUNCTION snapback.setting_of_new_sessions(text, oid) IS
+COMMENT ON FUNCTION snapback_internal.setting_of_new_sessions(text, oid) IS
     'What ALTER DATABASE and ALTER ROLE have set for the role (0: for all roles) in this database; a session that began before does not have it. Null where they set nothing. Internal.';
 
-CREATE FUNCTION snapback.check_mail_settings(unusable text) RETURNS void
+CREATE FUNCTION snapback_internal.check_mail_settings(unusable text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     setting text := substring(unusable FROM '^snapback\.[a-z_]+');
     now     text := current_setting(setting, true);
-    late    boolean := nullif(snapback.setting_of_new_sessions(setting, (SELECT r.oid FROM pg_roles r WHERE r.rolname = session_user)), '') <> now;
-    shared  boolean := nullif(snapback.setting_of_new_sessions(setting, 0), '') <> now;
+    late    boolean := nullif(snapback_internal.setting_of_new_sessions(setting, (SELECT r.oid FROM pg_roles r WHERE r.rolname = session_user)), '') <> now;
+    shared  boolean := nullif(snapback_internal.setting_of_new_sessions(setting, 0), '') <> now;
 BEGIN
     IF unusable IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -222,7 +222,7 @@ BEGIN
                 CASE WHEN late AND shared THEN NULL ELSE 'Set it for the server or the database: the mail worker reads it there, not from this session.' END);
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.check_mail_settings(text) IS
+COMMENT ON FUNCTION snapback_internal.check_mail_settings(text) IS
     '55000 with what approval_settings() says keeps mail from being sent, where it says anything. The hint tells a session that began before the setting was made to connect again, and where the mail worker needs it';
 
 CREATE FUNCTION snapback.request_restore(categories text[], snapshot uuid DEFAULT NULL, community text DEFAULT NULL,
@@ -236,29 +236,29 @@ DECLARE
     preview  jsonb;
     mailbox  text;
 BEGIN
-    SELECT * INTO settings FROM snapback.approval_settings();
-    PERFORM snapback.check_mail_settings(settings.unusable), snapback.check_request_isolation();
-    PERFORM snapback.note_departures();
-    community := snapback.acting_for('community', community, settings.community);
-    requested_by := snapback.acting_for('account', requested_by, settings.account);
-    mailbox := snapback.check_owner(community, requested_by);
-    SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
-    options := snapback.check_options(categories, chosen.id);
+    SELECT * INTO settings FROM snapback_internal.approval_settings();
+    PERFORM snapback_internal.check_mail_settings(settings.unusable), snapback_internal.check_request_isolation();
+    PERFORM snapback_internal.note_departures();
+    community := snapback_internal.acting_for('community', community, settings.community);
+    requested_by := snapback_internal.acting_for('account', requested_by, settings.account);
+    mailbox := snapback_internal.check_owner(community, requested_by);
+    SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot, settings.retention);
+    options := snapback_internal.check_options(categories, chosen.id);
 
-    PERFORM snapback.lock_requests(community);
-    PERFORM snapback.check_request_rate(community, settings.requests_per_hour);
-    PERFORM snapback.supersede_request(community);
+    PERFORM snapback_internal.lock_requests(community);
+    PERFORM snapback_internal.check_request_rate(community, settings.requests_per_hour);
+    PERFORM snapback_internal.supersede_request(community);
     status := 'pending';
-    preview := snapback.preview_request(chosen.id, options, switches);
+    preview := snapback_internal.preview_request(chosen.id, options, switches);
     INSERT INTO snapback.request AS r (community, identity, snapshot, options, coverage, skipped, switches, strict, preview, requested_by, owner_email, expires_at)
-    VALUES (request_restore.community, (SELECT e.identity FROM snapback.directory_entry(request_restore.community) e), chosen.id, options, snapback.options_coverage(options), snapback.skipped_options(categories, chosen.id), request_restore.switches,
+    VALUES (request_restore.community, (SELECT e.identity FROM snapback_internal.directory_entry(request_restore.community) e), chosen.id, options, snapback_internal.options_coverage(options), snapback_internal.skipped_options(categories, chosen.id), request_restore.switches,
             request_restore.strict IS TRUE, preview, request_restore.requested_by, mailbox,
             least(clock_timestamp() + settings.request_ttl, chosen.captured_at + settings.retention))
     RETURNING r.id, r.expires_at INTO request, expires_at;
-    PERFORM snapback.announce('request_pending', community, request, NULL, status,
+    PERFORM snapback_internal.announce('request_pending', community, request, NULL, status,
         jsonb_strip_nulls(jsonb_build_object('snapshot', chosen.id, 'options', options, 'requested_by', requested_by, 'strict', nullif(strict, false)))
         || CASE WHEN switches IS NULL THEN '{}' ELSE jsonb_build_object('switches', switches) END);
-    PERFORM snapback.queue_mail('approval', request, NULL);
+    PERFORM snapback_internal.queue_mail('approval', request, NULL);
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION snapback.request_restore(text[], uuid, text, text, jsonb, boolean) IS
@@ -277,7 +277,7 @@ DECLARE
     cancelled snapback.request;
     is_super  boolean := (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user);
 BEGIN
-    SELECT * INTO settings FROM snapback.approval_settings();
+    SELECT * INTO settings FROM snapback_internal.approval_settings();
     SELECT r.* INTO cancelled FROM snapback.request r
     WHERE r.id = cancel_request.request
       AND (is_super OR (r.community = settings.community AND r.requested_by = settings.account))

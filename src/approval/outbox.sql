@@ -25,36 +25,36 @@ COMMENT ON TABLE snapback.mail IS
     'Mail to owners: queued until its next try, sending while a worker is at it, then sent, failed (the server refused it for good, or the time was up) or dropped '
     '(its request ended before). Its id is its Message-ID, the same on every try. It goes to the request''s owner_email';
 
-CREATE FUNCTION snapback.queue_mail(kind text, request uuid, restore uuid) RETURNS void
+CREATE FUNCTION snapback_internal.queue_mail(kind text, request uuid, restore uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO snapback.mail (kind, request, restore) VALUES (kind, request, restore);
-    PERFORM snapback.start_worker('mail');
+    PERFORM snapback_internal.start_worker('mail');
 END $$;
-COMMENT ON FUNCTION snapback.queue_mail(text, uuid, uuid) IS 'Put a mail into the outbox; a worker sends it after commit';
+COMMENT ON FUNCTION snapback_internal.queue_mail(text, uuid, uuid) IS 'Put a mail into the outbox; a worker sends it after commit';
 
-CREATE FUNCTION snapback.is_sendable(mail snapback.mail, request snapback.request) RETURNS boolean
+CREATE FUNCTION snapback_internal.is_sendable(mail snapback.mail, request snapback.request) RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT mail.state = 'queued' AND (mail.kind = 'result' OR (request.state = 'pending' AND request.expires_at > clock_timestamp()));
 END;
-COMMENT ON FUNCTION snapback.is_sendable(snapback.mail, snapback.request) IS
+COMMENT ON FUNCTION snapback_internal.is_sendable(snapback.mail, snapback.request) IS
     'Whether a mail waits to be sent and still makes sense: an approval only while its request can be approved';
 
-CREATE FUNCTION snapback.claim_mail(OUT id uuid, OUT kind text, OUT request uuid, OUT restore uuid)
+CREATE FUNCTION snapback_internal.claim_mail(OUT id uuid, OUT kind text, OUT request uuid, OUT restore uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- The request's row is locked with it: no secret is made for a request that is ending at this moment.
     SELECT m.id, m.kind, m.request, m.restore INTO id, kind, request, restore
     FROM snapback.mail m JOIN snapback.request r ON r.id = m.request
-    WHERE snapback.is_sendable(m, r) AND m.next_try_at <= clock_timestamp()
+    WHERE snapback_internal.is_sendable(m, r) AND m.next_try_at <= clock_timestamp()
     ORDER BY m.next_try_at LIMIT 1 FOR NO KEY UPDATE OF m, r SKIP LOCKED;
     UPDATE snapback.mail m SET state = 'sending', attempts = m.attempts + 1, claimed_at = clock_timestamp(), next_try_at = NULL
     WHERE m.id = claim_mail.id;
 END $$;
-COMMENT ON FUNCTION snapback.claim_mail() IS 'For the mail worker: take the mail that is due longest and mark it as being sent; nulls where none is';
+COMMENT ON FUNCTION snapback_internal.claim_mail() IS 'For the mail worker: take the mail that is due longest and mark it as being sent; nulls where none is';
 
-CREATE FUNCTION snapback.reclaim_mail() RETURNS bigint
+CREATE FUNCTION snapback_internal.reclaim_mail() RETURNS bigint
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     WITH reclaimed AS (
@@ -65,10 +65,10 @@ BEGIN ATOMIC
         FROM snapback.request r WHERE r.id = m.request AND m.state = 'sending' RETURNING m.id)
     SELECT count(*) FROM reclaimed;
 END;
-COMMENT ON FUNCTION snapback.reclaim_mail() IS
+COMMENT ON FUNCTION snapback_internal.reclaim_mail() IS
     'For the mail worker, of which only one is at work: put mail that an earlier worker was sending when it ended back into the queue; returns how many';
 
-CREATE FUNCTION snapback.note_mail_sent(mail uuid) RETURNS void
+CREATE FUNCTION snapback_internal.note_mail_sent(mail uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     sent record;
@@ -76,13 +76,13 @@ BEGIN
     UPDATE snapback.mail m SET state = 'sent', sent_at = clock_timestamp(), last_error = NULL
     WHERE m.id = note_mail_sent.mail AND m.state = 'sending'
     RETURNING m.kind, m.request, m.restore, m.attempts INTO sent;
-    PERFORM snapback.record_step('mail_sent', r.community, r.id, sent.restore,
+    PERFORM snapback_internal.record_step('mail_sent', r.community, r.id, sent.restore,
         jsonb_build_object('mail', note_mail_sent.mail, 'kind', sent.kind, 'attempts', sent.attempts))
     FROM snapback.request r WHERE r.id = sent.request;
 END $$;
-COMMENT ON FUNCTION snapback.note_mail_sent(uuid) IS 'For the mail worker: the mail server took the mail';
+COMMENT ON FUNCTION snapback_internal.note_mail_sent(uuid) IS 'For the mail worker: the mail server took the mail';
 
-CREATE FUNCTION snapback.note_mail_failure(mail uuid, error text, final boolean) RETURNS void
+CREATE FUNCTION snapback_internal.note_mail_failure(mail uuid, error text, final boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     tried    snapback.mail;
@@ -105,62 +105,62 @@ BEGIN
     UPDATE snapback.mail m SET state = outcome, last_error = left(error, 1000),
                                next_try_at = CASE WHEN outcome = 'queued' THEN next END
     WHERE m.id = tried.id;
-    PERFORM snapback.record_step(CASE outcome WHEN 'queued' THEN 'mail_delayed' ELSE 'mail_' || outcome END,
+    PERFORM snapback_internal.record_step(CASE outcome WHEN 'queued' THEN 'mail_delayed' ELSE 'mail_' || outcome END,
         wish.community, wish.id, tried.restore,
         jsonb_build_object('mail', tried.id, 'kind', tried.kind, 'attempts', tried.attempts, 'error', left(error, 1000)));
 END $$;
-COMMENT ON FUNCTION snapback.note_mail_failure(uuid, text, boolean) IS
+COMMENT ON FUNCTION snapback_internal.note_mail_failure(uuid, text, boolean) IS
     'For the mail worker: a try failed. final: the server refused the mail for good; else it is tried again, later each time: an approval while it can be approved, a result for a day';
 
-CREATE FUNCTION snapback.next_mail_in() RETURNS bigint
+CREATE FUNCTION snapback_internal.next_mail_in() RETURNS bigint
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT ceil(extract(epoch FROM min(m.next_try_at) - clock_timestamp()) * 1000)::bigint
-    FROM snapback.mail m JOIN snapback.request r ON r.id = m.request WHERE snapback.is_sendable(m, r);
+    FROM snapback.mail m JOIN snapback.request r ON r.id = m.request WHERE snapback_internal.is_sendable(m, r);
 END;
-COMMENT ON FUNCTION snapback.next_mail_in() IS 'Milliseconds until the next queued mail is due, negative where it is due already; null where none is queued';
+COMMENT ON FUNCTION snapback_internal.next_mail_in() IS 'Milliseconds until the next queued mail is due, negative where it is due already; null where none is queued';
 
-CREATE FUNCTION snapback.time_for_owners(at timestamptz) RETURNS text
+CREATE FUNCTION snapback_internal.time_for_owners(at timestamptz) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC';
 END;
-COMMENT ON FUNCTION snapback.time_for_owners(timestamptz) IS 'A time as mail shows it: to the minute, in UTC';
+COMMENT ON FUNCTION snapback_internal.time_for_owners(timestamptz) IS 'A time as mail shows it: to the minute, in UTC';
 
-CREATE FUNCTION snapback.community_called(request snapback.request, OUT name text, OUT current_name text)
+CREATE FUNCTION snapback_internal.community_called(request snapback.request, OUT name text, OUT current_name text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT s.community_name INTO name FROM snapback.snapshot s WHERE s.id = request.snapshot;
-    SELECT e.name INTO current_name FROM snapback.directory_entry(request.community) e WHERE snapback.is_own_request(request);
+    SELECT e.name INTO current_name FROM snapback_internal.directory_entry(request.community) e WHERE snapback_internal.is_own_request(request);
     name := coalesce(name, current_name, request.community);
     IF current_name COLLATE "C" = name COLLATE "C" THEN
         current_name := NULL;
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.community_called(snapback.request) IS
+COMMENT ON FUNCTION snapback_internal.community_called(snapback.request) IS
     'What people know a request''s community by: its name when the snapshot was taken, since the name that the directory has now may be part of the damage; current_name: that one, where it is '
     'another, and none where the key is another community''s by now. Without a name, its key';
 
-CREATE FUNCTION snapback.mail_facts(mail uuid, OUT recipient text, OUT name text, OUT requested_by text, OUT snapshot_at text,
+CREATE FUNCTION snapback_internal.mail_facts(mail uuid, OUT recipient text, OUT name text, OUT requested_by text, OUT snapshot_at text,
     OUT expires_at text, OUT outcome text, OUT message text, OUT can_retry boolean, OUT is_strict boolean, OUT skipped text[], OUT notes text[], OUT current_name text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT r.owner_email, called.name, r.requested_by,
-           snapback.time_for_owners(s.captured_at), snapback.time_for_owners(r.expires_at), run.state, run.message,
+           snapback_internal.time_for_owners(s.captured_at), snapback_internal.time_for_owners(r.expires_at), run.state, run.message,
            r.state = 'pending' AND r.expires_at > clock_timestamp() AND run.sqlstate IS DISTINCT FROM 'SB011', r.strict,
-           ARRAY(SELECT snapback.option_label(o) || ': ' || snapback.skip_reason(o) FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place) ORDER BY k.place),
-           snapback.preview_notes(r.preview), called.current_name
+           ARRAY(SELECT snapback_internal.option_label(o) || ': ' || snapback_internal.skip_reason(o) FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place) ORDER BY k.place),
+           snapback_internal.preview_notes(r.preview), called.current_name
     INTO recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry, is_strict, skipped, notes, current_name
     FROM snapback.mail m
     JOIN snapback.request r ON r.id = m.request
-    CROSS JOIN LATERAL snapback.community_called(r) called
+    CROSS JOIN LATERAL snapback_internal.community_called(r) called
     LEFT JOIN snapback.snapshot s ON s.id = r.snapshot
     LEFT JOIN snapback.restore_run run ON run.id = m.restore
     WHERE m.id = mail_facts.mail;
 END $$;
-COMMENT ON FUNCTION snapback.mail_facts(uuid) IS 'For the mail worker: what a mail tells, but for figures; can_retry: whether the same link may restore yet (not what is refused because the plan has changed)';
+COMMENT ON FUNCTION snapback_internal.mail_facts(uuid) IS 'For the mail worker: what a mail tells, but for figures; can_retry: whether the same link may restore yet (not what is refused because the plan has changed)';
 
-CREATE FUNCTION snapback.restored_parts(restore uuid)
+CREATE FUNCTION snapback_internal.restored_parts(restore uuid)
 RETURNS TABLE (label text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint, taken bigint, left_out bigint)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -170,16 +170,16 @@ BEGIN ATOMIC
     JOIN snapback.restore_table t ON t.restore = u.id
     CROSS JOIN LATERAL jsonb_to_recordset(t.parts) AS p (option text, inserts bigint, updates bigint, deletes bigint, kept bigint, returned bigint, unlinked bigint,
                                                          taken bigint, left_out bigint)
-    CROSS JOIN LATERAL (SELECT array_position(u.options, p.option) AS place, coalesce(snapback.option_label(p.option), snapback.relation_label(t.relation, u.options)) AS label) l
+    CROSS JOIN LATERAL (SELECT array_position(u.options, p.option) AS place, coalesce(snapback_internal.option_label(p.option), snapback_internal.relation_label(t.relation, u.options)) AS label) l
     WHERE u.id = restored_parts.restore
     GROUP BY l.place, l.label
     HAVING l.place IS NOT NULL OR sum(p.inserts + p.updates + p.deletes) > 0
     ORDER BY l.place, l.label COLLATE "C";
 END;
-COMMENT ON FUNCTION snapback.restored_parts(uuid) IS
+COMMENT ON FUNCTION snapback_internal.restored_parts(uuid) IS
     'What a restore changed, for its owner: the figures of restored_tables() for each chosen option, and after them for what else was touched';
 
-CREATE FUNCTION snapback.plan_changes(restore uuid)
+CREATE FUNCTION snapback_internal.plan_changes(restore uuid)
 RETURNS TABLE (label text, was_inserts bigint, was_updates bigint, was_deletes bigint, inserts bigint, updates bigint, deletes bigint)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -188,12 +188,12 @@ BEGIN ATOMIC
                coalesce(now.inserts, 0), coalesce(now.updates, 0), coalesce(now.deletes, 0)
         FROM snapback.restore_run u
         JOIN snapback.request r ON r.id = u.request
-        CROSS JOIN (snapback.preview_parts(r.preview) was FULL JOIN snapback.preview_parts(u.changed) now
+        CROSS JOIN (snapback_internal.preview_parts(r.preview) was FULL JOIN snapback_internal.preview_parts(u.changed) now
                     ON now.label = was.label AND coalesce(now.option, '') = coalesce(was.option, ''))
         WHERE u.id = plan_changes.restore AND u.changed IS NOT NULL
           AND (was.digests, was.inserts, was.updates, was.deletes) IS DISTINCT FROM (now.digests, now.inserts, now.updates, now.deletes)
         ORDER BY array_position(r.options, coalesce(now.option, was.option)), 1) d;
 END;
-COMMENT ON FUNCTION snapback.plan_changes(uuid) IS
+COMMENT ON FUNCTION snapback_internal.plan_changes(uuid) IS
     'Where a restore was refused because its plan was no longer that of the request''s preview: what differs, part by part, in rows to insert, update and delete then and now; the same '
     'figures twice where other rows are meant. No row for any other restore';

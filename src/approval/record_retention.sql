@@ -1,9 +1,9 @@
 -- How long it is remembered who asked for what, and what became of it.
 
-CREATE FUNCTION snapback.prune_record() RETURNS void
+CREATE FUNCTION snapback_internal.prune_record() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    kept   interval := (SELECT s.audit_retention FROM snapback.approval_settings() s);
+    kept   interval := (SELECT s.audit_retention FROM snapback_internal.approval_settings() s);
     oldest timestamptz := clock_timestamp() - kept;
 BEGIN
     IF kept = interval '0' THEN
@@ -20,6 +20,6 @@ BEGIN
       AND NOT EXISTS (SELECT FROM snapback.restore_run u WHERE u.request = r.id)
       AND NOT EXISTS (SELECT FROM snapback.mail m WHERE m.request = r.id AND m.state IN ('queued', 'sending'));
 END $$;
-COMMENT ON FUNCTION snapback.prune_record() IS
+COMMENT ON FUNCTION snapback_internal.prune_record() IS
     'Delete what is older than snapback.audit_retention: the audit, restores whose snapshots are gone, and requests that have ended, with their mail. Nothing where the setting is 0, '
     'and no mail that is yet to be sent';

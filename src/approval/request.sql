@@ -55,59 +55,59 @@ COMMENT ON TABLE snapback.audit IS 'Every step of every request and restore: whe
 ALTER TABLE snapback.restore_run ADD FOREIGN KEY (request) REFERENCES snapback.request ON DELETE SET NULL;
 CREATE INDEX ON snapback.restore_run (request);
 
-CREATE FUNCTION snapback.valid_address(address text) RETURNS boolean
+CREATE FUNCTION snapback_internal.valid_address(address text) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_valid_address';
-COMMENT ON FUNCTION snapback.valid_address(text) IS
+COMMENT ON FUNCTION snapback_internal.valid_address(text) IS
     'Whether mail can be sent to this address: local@domain in ASCII, no quotes, spaces, comments or control characters, within SMTP''s lengths';
 
-CREATE FUNCTION snapback.hide_statement() RETURNS void
+CREATE FUNCTION snapback_internal.hide_statement() RETURNS void
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_hide_statement';
-COMMENT ON FUNCTION snapback.hide_statement() IS
+COMMENT ON FUNCTION snapback_internal.hide_statement() IS
     'Replace the text of the running statement, which may hold a secret, in pg_stat_activity and in the log lines of errors';
 
-CREATE FUNCTION snapback.unusable_mail_setting() RETURNS text
+CREATE FUNCTION snapback_internal.unusable_mail_setting() RETURNS text
 LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_unusable_mail_setting';
-COMMENT ON FUNCTION snapback.unusable_mail_setting() IS 'What is wrong with the first setting that keeps mail from being sent; null where all is well';
+COMMENT ON FUNCTION snapback_internal.unusable_mail_setting() IS 'What is wrong with the first setting that keeps mail from being sent; null where all is well';
 
-CREATE FUNCTION snapback.hours_of(span interval) RETURNS interval
+CREATE FUNCTION snapback_internal.hours_of(span interval) RETURNS interval
 LANGUAGE sql IMMUTABLE
 RETURN make_interval(secs => extract(epoch FROM span)::double precision);
-COMMENT ON FUNCTION snapback.hours_of(interval) IS
+COMMENT ON FUNCTION snapback_internal.hours_of(interval) IS
     'The same span without days, which may have 23 or 25 hours: settings are in seconds, whatever unit they are shown in';
 
-CREATE FUNCTION snapback.approval_settings(OUT community text, OUT account text, OUT retention interval,
+CREATE FUNCTION snapback_internal.approval_settings(OUT community text, OUT account text, OUT retention interval,
     OUT request_ttl interval, OUT requests_per_hour integer, OUT require_community_name boolean, OUT unusable text, OUT audit_retention interval)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- First, since a call of the library loads it, and with it the settings.
-    unusable := snapback.unusable_mail_setting();
+    unusable := snapback_internal.unusable_mail_setting();
     community := current_setting('snapback.community');
     account := current_setting('snapback.account');
-    retention := snapback.retention();
-    request_ttl := snapback.hours_of(current_setting('snapback.request_ttl')::interval);
+    retention := snapback_internal.retention();
+    request_ttl := snapback_internal.hours_of(current_setting('snapback.request_ttl')::interval);
     requests_per_hour := current_setting('snapback.requests_per_hour')::integer;
     require_community_name := current_setting('snapback.require_community_name')::boolean;
-    audit_retention := snapback.hours_of(current_setting('snapback.audit_retention')::interval);
+    audit_retention := snapback_internal.hours_of(current_setting('snapback.audit_retention')::interval);
 END $$;
-COMMENT ON FUNCTION snapback.approval_settings() IS
+COMMENT ON FUNCTION snapback_internal.approval_settings() IS
     'The settings that requests and approvals go by; unusable: what keeps mail from being sent, else null';
 
-CREATE FUNCTION snapback.lock_requests(community text) RETURNS void
+CREATE FUNCTION snapback_internal.lock_requests(community text) RETURNS void
 LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_lock_requests';
-COMMENT ON FUNCTION snapback.lock_requests(text) IS
+COMMENT ON FUNCTION snapback_internal.lock_requests(text) IS
     'Wait for, and take until the end of the transaction, the right to decide which of a community''s requests is pending';
 
-CREATE FUNCTION snapback.start_worker(work text) RETURNS void
+CREATE FUNCTION snapback_internal.start_worker(work text) RETURNS void
 LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_start_worker';
-COMMENT ON FUNCTION snapback.start_worker(text) IS
+COMMENT ON FUNCTION snapback_internal.start_worker(text) IS
     'Start a background worker once this transaction commits; work: mail or restore. Where no worker slot is free, the queue run starts it later';
 
-CREATE FUNCTION snapback.is_text(value text) RETURNS boolean
+CREATE FUNCTION snapback_internal.is_text(value text) RETURNS boolean
 LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_is_text';
-COMMENT ON FUNCTION snapback.is_text(text) IS
+COMMENT ON FUNCTION snapback_internal.is_text(text) IS
     'Whether all bytes of a value mean characters, so that it can be converted to UTF-8. In a SQL_ASCII database any byte can be stored. Internal.';
 
-CREATE FUNCTION snapback.announce(event text, community text, request uuid, restore uuid, state text, detail jsonb DEFAULT NULL)
+CREATE FUNCTION snapback_internal.announce(event text, community text, request uuid, restore uuid, state text, detail jsonb DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     now      timestamptz := clock_timestamp();
@@ -116,44 +116,44 @@ DECLARE
 BEGIN
     INSERT INTO snapback.audit (at, event, community, request, restore, account, detail)
     SELECT now, announce.event, announce.community, announce.request, announce.restore, nullif(s.account, ''), announce.detail
-    FROM snapback.approval_settings() s;
+    FROM snapback_internal.approval_settings() s;
     -- A notification holds less than 8000 bytes, and a listener is disconnected by one that is no text in its encoding;
     -- the identifiers are enough to look up what had to be left out.
-    PERFORM pg_notify('snapback', CASE WHEN octet_length(payload::text) < 7900 AND snapback.is_text(announce.community) IS NOT FALSE THEN payload ELSE payload - 'community' END::text);
+    PERFORM pg_notify('snapback', CASE WHEN octet_length(payload::text) < 7900 AND snapback_internal.is_text(announce.community) IS NOT FALSE THEN payload ELSE payload - 'community' END::text);
 END $$;
-COMMENT ON FUNCTION snapback.announce(text, text, uuid, uuid, text, jsonb) IS
+COMMENT ON FUNCTION snapback_internal.announce(text, text, uuid, uuid, text, jsonb) IS
     'Record a change of state in snapback.audit and tell listeners on channel snapback of it, as JSON: event, community (unless too long, or no text), request, restore, state, at';
 
-CREATE FUNCTION snapback.record_step(event text, community text, request uuid, restore uuid, detail jsonb)
+CREATE FUNCTION snapback_internal.record_step(event text, community text, request uuid, restore uuid, detail jsonb)
 RETURNS void LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     INSERT INTO snapback.audit (event, community, request, restore, account, detail)
     SELECT record_step.event, record_step.community, record_step.request, record_step.restore, nullif(s.account, ''), record_step.detail
-    FROM snapback.approval_settings() s;
+    FROM snapback_internal.approval_settings() s;
 END;
-COMMENT ON FUNCTION snapback.record_step(text, text, uuid, uuid, jsonb) IS 'Record a step that changes no state in snapback.audit';
+COMMENT ON FUNCTION snapback_internal.record_step(text, text, uuid, uuid, jsonb) IS 'Record a step that changes no state in snapback.audit';
 
-CREATE FUNCTION snapback.options_coverage(options text[]) RETURNS jsonb
+CREATE FUNCTION snapback_internal.options_coverage(options text[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(jsonb_object_agg(o.option, o.covered), '{}')
     FROM (SELECT v.option, jsonb_agg(to_jsonb(v) - '{option,registered_columns}'::text[] ORDER BY v.table_id) AS covered
           FROM snapback.coverage v WHERE v.option = ANY (options) GROUP BY v.option) o
 $$;
-COMMENT ON FUNCTION snapback.options_coverage(text[]) IS
+COMMENT ON FUNCTION snapback_internal.options_coverage(text[]) IS
     'What stands behind each of these options: the numbers of its tables, and which columns and rows of them. An option without any is left out';
 
-CREATE FUNCTION snapback.is_own_request(request snapback.request) RETURNS boolean
+CREATE FUNCTION snapback_internal.is_own_request(request snapback.request) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN EXISTS (SELECT FROM snapback.directory_entry(request.community) e
-                   WHERE snapback.same_community(request.community, request.identity, request.requested_at, e.identity));
+    RETURN EXISTS (SELECT FROM snapback_internal.directory_entry(request.community) e
+                   WHERE snapback_internal.same_community(request.community, request.identity, request.requested_at, e.identity));
 END $$;
-COMMENT ON FUNCTION snapback.is_own_request(snapback.request) IS
+COMMENT ON FUNCTION snapback_internal.is_own_request(snapback.request) IS
     'Whether the community that a request was made for is the one that the directory lists under its key now. Internal.';
 
 -- The state machine. Inserting is free, so that a dump can be loaded; changing is not.
 
-CREATE FUNCTION snapback.check_request_change() RETURNS trigger
+CREATE FUNCTION snapback_internal.check_request_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF to_jsonb(NEW) - '{state,ended_at}'::text[] IS DISTINCT FROM to_jsonb(OLD) - '{state,ended_at}'::text[] THEN
@@ -169,17 +169,17 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION snapback.check_request_change() IS 'Trigger: let a request change its state only, along the allowed ways';
+COMMENT ON FUNCTION snapback_internal.check_request_change() IS 'Trigger: let a request change its state only, along the allowed ways';
 
-CREATE FUNCTION snapback.note_request_end() RETURNS trigger
+CREATE FUNCTION snapback_internal.note_request_end() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     NEW.ended_at := clock_timestamp();
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION snapback.note_request_end() IS 'Trigger: note when a request ends';
+COMMENT ON FUNCTION snapback_internal.note_request_end() IS 'Trigger: note when a request ends';
 
-CREATE FUNCTION snapback.follow_request_change() RETURNS trigger
+CREATE FUNCTION snapback_internal.follow_request_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NEW.ended_at IS NOT NULL THEN
@@ -187,20 +187,20 @@ BEGIN
         UPDATE snapback.mail m SET state = 'dropped', next_try_at = NULL
         WHERE m.request = NEW.id AND m.kind = 'approval' AND m.state = 'queued';
     END IF;
-    PERFORM snapback.announce('request_' || NEW.state, NEW.community, NEW.id, NULL, NEW.state);
+    PERFORM snapback_internal.announce('request_' || NEW.state, NEW.community, NEW.id, NULL, NEW.state);
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION snapback.follow_request_change() IS
+COMMENT ON FUNCTION snapback_internal.follow_request_change() IS
     'Trigger: tell of a request''s new state; where it ended, its secrets die and mail that would carry another is dropped';
 
 CREATE TRIGGER check_change BEFORE UPDATE ON snapback.request
-    FOR EACH ROW EXECUTE FUNCTION snapback.check_request_change();
+    FOR EACH ROW EXECUTE FUNCTION snapback_internal.check_request_change();
 CREATE TRIGGER note_end BEFORE UPDATE ON snapback.request
-    FOR EACH ROW WHEN (NEW.state NOT IN ('pending', 'restoring') AND OLD.ended_at IS NULL) EXECUTE FUNCTION snapback.note_request_end();
+    FOR EACH ROW WHEN (NEW.state NOT IN ('pending', 'restoring') AND OLD.ended_at IS NULL) EXECUTE FUNCTION snapback_internal.note_request_end();
 CREATE TRIGGER follow_change AFTER UPDATE ON snapback.request
-    FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION snapback.follow_request_change();
+    FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION snapback_internal.follow_request_change();
 
-CREATE FUNCTION snapback.check_restore_change() RETURNS trigger
+CREATE FUNCTION snapback_internal.check_restore_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF (OLD.state, NEW.state) NOT IN (('queued', 'running'),
@@ -210,21 +210,21 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION snapback.check_restore_change() IS 'Trigger: let a restore change its state along the allowed ways only';
+COMMENT ON FUNCTION snapback_internal.check_restore_change() IS 'Trigger: let a restore change its state along the allowed ways only';
 
-CREATE FUNCTION snapback.follow_restore_change() RETURNS trigger
+CREATE FUNCTION snapback_internal.follow_restore_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM snapback.announce('restore_' || NEW.state, NEW.community, NEW.request, NEW.id, NEW.state,
+    PERFORM snapback_internal.announce('restore_' || NEW.state, NEW.community, NEW.request, NEW.id, NEW.state,
         CASE WHEN NEW.message IS NOT NULL THEN jsonb_build_object('sqlstate', NEW.sqlstate, 'message', NEW.message) END);
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION snapback.follow_restore_change() IS 'Trigger: tell of a restore''s new state';
+COMMENT ON FUNCTION snapback_internal.follow_restore_change() IS 'Trigger: tell of a restore''s new state';
 
 CREATE TRIGGER check_change BEFORE UPDATE ON snapback.restore_run
-    FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION snapback.check_restore_change();
+    FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION snapback_internal.check_restore_change();
 CREATE TRIGGER follow_change AFTER UPDATE ON snapback.restore_run
-    FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION snapback.follow_restore_change();
+    FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION snapback_internal.follow_restore_change();
 
 -- Also for a caller whose session_replication_role is replica: requests end, secrets die, and listeners are told.
 ALTER TABLE snapback.request ENABLE ALWAYS TRIGGER note_end;

@@ -1,15 +1,15 @@
 -- What a request would do, as its owner is shown it: figures for each part that was chosen, what else is touched, notes.
 
-CREATE FUNCTION snapback.planned_tables(snapshot uuid, options text[], switches jsonb) RETURNS jsonb
+CREATE FUNCTION snapback_internal.planned_tables(snapshot uuid, options text[], switches jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT coalesce(jsonb_agg(to_jsonb(p) || jsonb_build_object('digest', encode(p.digest, 'hex'), 'parts', p.parts::jsonb) ORDER BY p.relation COLLATE "C"), '[]')
-            FROM snapback.plan_restore(planned_tables.snapshot, planned_tables.options, planned_tables.switches) p);
+            FROM snapback_internal.plan_restore(planned_tables.snapshot, planned_tables.options, planned_tables.switches) p);
 END $$;
-COMMENT ON FUNCTION snapback.planned_tables(uuid, text[], jsonb) IS
+COMMENT ON FUNCTION snapback_internal.planned_tables(uuid, text[], jsonb) IS
     'What plan_restore() returns, as an array with an object for each table, the digest in hexadecimal; the errors are its own';
 
-CREATE FUNCTION snapback.preview_tables(preview jsonb)
+CREATE FUNCTION snapback_internal.preview_tables(preview jsonb)
 RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint, returned bigint,
                unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[], digest text, parts jsonb)
 LANGUAGE sql STABLE
@@ -17,17 +17,17 @@ BEGIN ATOMIC
     SELECT * FROM jsonb_to_recordset(preview) AS t (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint,
         kept bigint, returned bigint, unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[], digest text, parts jsonb);
 END;
-COMMENT ON FUNCTION snapback.preview_tables(jsonb) IS 'The rows that planned_tables() was made of';
+COMMENT ON FUNCTION snapback_internal.preview_tables(jsonb) IS 'The rows that planned_tables() was made of';
 
-CREATE FUNCTION snapback.shown_preview(preview jsonb) RETURNS jsonb
+CREATE FUNCTION snapback_internal.shown_preview(preview jsonb) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT CASE WHEN preview IS NOT NULL THEN coalesce(jsonb_agg(t.value - '{digest,parts}'::text[] ORDER BY t.ordinality), '[]') END
     FROM jsonb_array_elements(preview) WITH ORDINALITY t;
 END;
-COMMENT ON FUNCTION snapback.shown_preview(jsonb) IS 'What planned_tables() returned, table by table: without the parts and digests; null for null';
+COMMENT ON FUNCTION snapback_internal.shown_preview(jsonb) IS 'What planned_tables() returned, table by table: without the parts and digests; null for null';
 
-CREATE FUNCTION snapback.relation_options(relation text) RETURNS text[]
+CREATE FUNCTION snapback_internal.relation_options(relation text) RETURNS text[]
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT ARRAY(SELECT o.option
@@ -39,26 +39,26 @@ BEGIN ATOMIC
                  WHERE c.oid = to_regclass(relation_options.relation)
                  ORDER BY g.position, o.position);
 END;
-COMMENT ON FUNCTION snapback.relation_options(text) IS 'The options that cover the table of this qualified name, in the order of the restore dialog';
+COMMENT ON FUNCTION snapback_internal.relation_options(text) IS 'The options that cover the table of this qualified name, in the order of the restore dialog';
 
-CREATE FUNCTION snapback.relation_label(relation text, chosen text[]) RETURNS text
+CREATE FUNCTION snapback_internal.relation_label(relation text, chosen text[]) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT coalesce(string_agg(o.label, ', ' ORDER BY c.place), relation_label.relation)
-    FROM unnest(snapback.relation_options(relation)) WITH ORDINALITY AS c (option, place) JOIN snapback.option o ON o.option = c.option
+    FROM unnest(snapback_internal.relation_options(relation)) WITH ORDINALITY AS c (option, place) JOIN snapback.option o ON o.option = c.option
     WHERE o.option <> ALL (relation_label.chosen);
 END;
-COMMENT ON FUNCTION snapback.relation_label(text, text[]) IS
+COMMENT ON FUNCTION snapback_internal.relation_label(text, text[]) IS
     'What an owner calls that of a table which is outside of the chosen options: the labels of the others that cover it, or its name where none does';
 
-CREATE FUNCTION snapback.option_label(option text) RETURNS text
+CREATE FUNCTION snapback_internal.option_label(option text) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT coalesce((SELECT o.label FROM snapback.option o WHERE o.option = option_label.option), option_label.option);
 END;
-COMMENT ON FUNCTION snapback.option_label(text) IS 'What an owner calls an option: its label, or its name where it has been removed';
+COMMENT ON FUNCTION snapback_internal.option_label(text) IS 'What an owner calls an option: its label, or its name where it has been removed';
 
-CREATE FUNCTION snapback.preview_parts(preview jsonb)
+CREATE FUNCTION snapback_internal.preview_parts(preview jsonb)
 RETURNS TABLE (option text, label text, inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint, returned bigint,
                unlinked bigint, taken bigint, left_out bigint, digests text)
 LANGUAGE sql STABLE
@@ -67,51 +67,51 @@ BEGIN ATOMIC
     SELECT p.option, l.label, sum(p.inserts)::bigint, sum(p.updates)::bigint, sum(p.deletes)::bigint, sum(p.leaves)::bigint, sum(p.kept)::bigint,
            sum(p.returned)::bigint, sum(p.unlinked)::bigint, sum(p.taken)::bigint, sum(p.left_out)::bigint,
            string_agg(t.relation || ' ' || p.digest, ' ' ORDER BY t.relation COLLATE "C")
-    FROM snapback.preview_tables(preview) t
+    FROM snapback_internal.preview_tables(preview) t
     CROSS JOIN LATERAL jsonb_to_recordset(t.parts) AS p (option text, inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint, returned bigint,
                                                          unlinked bigint, taken bigint, left_out bigint, digest text)
-    CROSS JOIN LATERAL (SELECT coalesce(snapback.option_label(p.option), snapback.relation_label(t.relation, t.options)) AS label) l
+    CROSS JOIN LATERAL (SELECT coalesce(snapback_internal.option_label(p.option), snapback_internal.relation_label(t.relation, t.options)) AS label) l
     WHERE p.option IS NOT NULL OR cardinality(t.options) = 0 OR p.inserts + p.updates + p.deletes + p.kept + p.unlinked + p.left_out > 0
     GROUP BY p.option, l.label
     ORDER BY p.option COLLATE "C" NULLS LAST, l.label COLLATE "C";
 END;
-COMMENT ON FUNCTION snapback.preview_parts(jsonb) IS
+COMMENT ON FUNCTION snapback_internal.preview_parts(jsonb) IS
     'The figures of planned_tables() for each option, all its tables together; of a table under several options each row counts under those that cover it. option is null for what is touched outside '
     'the selection, by the labels of the options that cover it; digests: of its tables, all in one text';
 
-CREATE FUNCTION snapback.preview_notes(preview jsonb) RETURNS text[]
+CREATE FUNCTION snapback_internal.preview_notes(preview jsonb) RETURNS text[]
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT ARRAY(SELECT n.note FROM jsonb_array_elements(preview) WITH ORDINALITY AS t (value, place)
                  CROSS JOIN LATERAL jsonb_array_elements_text(t.value -> 'notes') WITH ORDINALITY AS n (note, place)
                  GROUP BY n.note ORDER BY min(t.place), min(n.place), n.note COLLATE "C");
 END;
-COMMENT ON FUNCTION snapback.preview_notes(jsonb) IS 'The notes of planned_tables(), each once';
+COMMENT ON FUNCTION snapback_internal.preview_notes(jsonb) IS 'The notes of planned_tables(), each once';
 
-CREATE FUNCTION snapback.request_contents(request uuid)
+CREATE FUNCTION snapback_internal.request_contents(request uuid)
 RETURNS TABLE (option text, label text, rows bigint, inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint, returned bigint,
                unlinked bigint, taken bigint, left_out bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT chosen.option, snapback.option_label(chosen.option), c.rows, p.inserts, p.updates, p.deletes, p.leaves, p.kept, p.returned,
+    SELECT chosen.option, snapback_internal.option_label(chosen.option), c.rows, p.inserts, p.updates, p.deletes, p.leaves, p.kept, p.returned,
            p.unlinked, p.taken, p.left_out
     FROM snapback.request r
     CROSS JOIN LATERAL unnest(r.options) WITH ORDINALITY AS chosen (option, place)
-    LEFT JOIN snapback.preview_parts(r.preview) p ON p.option = chosen.option
-    LEFT JOIN snapback.contents_of(r.snapshot) c ON c.option = chosen.option
+    LEFT JOIN snapback_internal.preview_parts(r.preview) p ON p.option = chosen.option
+    LEFT JOIN snapback_internal.contents_of(r.snapshot) c ON c.option = chosen.option
     WHERE r.id = request_contents.request
     ORDER BY chosen.place;
 END $$;
-COMMENT ON FUNCTION snapback.request_contents(uuid) IS
+COMMENT ON FUNCTION snapback_internal.request_contents(uuid) IS
     'The options of a request with their labels, the number of rows that the snapshot holds of each while it exists, and what was to be done when it was asked for';
 
-CREATE FUNCTION snapback.request_side_effects(request uuid) RETURNS TABLE (label text, inserts bigint, updates bigint, deletes bigint)
+CREATE FUNCTION snapback_internal.request_side_effects(request uuid) RETURNS TABLE (label text, inserts bigint, updates bigint, deletes bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
     SELECT p.label, p.inserts, p.updates, p.deletes
-    FROM snapback.request r CROSS JOIN LATERAL snapback.preview_parts(r.preview) p
+    FROM snapback.request r CROSS JOIN LATERAL snapback_internal.preview_parts(r.preview) p
     WHERE r.id = request_side_effects.request AND p.option IS NULL AND p.inserts + p.updates + p.deletes > 0;
 END $$;
-COMMENT ON FUNCTION snapback.request_side_effects(uuid) IS 'What a request was to do outside of its options, because rows refer to each other';
+COMMENT ON FUNCTION snapback_internal.request_side_effects(uuid) IS 'What a request was to do outside of its options, because rows refer to each other';

@@ -17,7 +17,7 @@ std::optional<std::string> claim_restore() {
     WorkerTransaction transaction;
     {
         Query query;
-        restore = query.run("SELECT snapback.claim_restore()")[0].optional_text(1);
+        restore = query.run("SELECT snapback_internal.claim_restore()")[0].optional_text(1);
         if (restore) {
             take_session_lock(LockSpace::restore_at_work, lock_key(*restore), true);
             query.run("UPDATE snapback.restore_run SET state = 'running', started_at = clock_timestamp() WHERE id = $1",
@@ -32,7 +32,7 @@ void carry_out(const std::string &restore) {
     WorkerTransaction transaction;
     {
         Query query;
-        query.run("SELECT snapback.carry_out($1)", {Value::uuid(restore)});
+        query.run("SELECT snapback_internal.carry_out($1)", {Value::uuid(restore)});
     }
     transaction.commit();
 }
@@ -42,7 +42,7 @@ void note_failure(const std::string &restore, std::string_view sqlstate, std::st
     WorkerTransaction transaction;
     {
         Query query;
-        query.run("SELECT snapback.note_restore_failure($1, 'failed', $2, $3)",
+        query.run("SELECT snapback_internal.note_restore_failure($1, 'failed', $2, $3)",
                   {Value::uuid(restore), Value::text(sqlstate), Value::text(message)});
     }
     transaction.commit();

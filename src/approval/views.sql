@@ -9,7 +9,7 @@ SELECT r.id AS request, r.community, r.snapshot, r.options, CASE WHEN who.is_rea
        m.state AS mail, m.attempts AS mail_attempts, m.sent_at AS mailed_at, CASE WHEN who.is_reader THEN m.last_error END AS mail_error,
        r.skipped, CASE WHEN who.is_reader OR own THEN r.switches END AS switches, r.strict
 FROM (SELECT has_table_privilege('snapback.request'::regclass, 'SELECT') AS is_reader, pg_has_role('pg_monitor', 'USAGE') AS is_monitor OFFSET 0) who
-LEFT JOIN LATERAL snapback.acting_community(CASE WHEN NOT who.is_reader THEN nullif(current_setting('snapback.community', true), '') END) a ON true
+LEFT JOIN LATERAL snapback_internal.acting_community(CASE WHEN NOT who.is_reader THEN nullif(current_setting('snapback.community', true), '') END) a ON true
 CROSS JOIN snapback.request r
 CROSS JOIN LATERAL (SELECT r.community IS NOT DISTINCT FROM a.community AND (r.identity IS NULL OR r.identity IS NOT DISTINCT FROM a.identity)
                        AND (a.missed_at IS NULL OR r.requested_at > a.missed_at)) o (own)
@@ -25,7 +25,7 @@ SELECT r.id AS restore, r.community, r.snapshot, r.options, r.request, r.state, 
        r.sqlstate, CASE WHEN who.is_reader OR own THEN r.message END AS message, t.tables, t.inserted, t.updated, t.deleted, t.kept, t.returned, t.unlinked,
        t.taken, t.left_out, CASE WHEN who.is_reader OR own THEN r.switches END AS switches
 FROM (SELECT has_table_privilege('snapback.restore_run'::regclass, 'SELECT') AS is_reader, pg_has_role('pg_monitor', 'USAGE') AS is_monitor OFFSET 0) who
-LEFT JOIN LATERAL snapback.acting_community(CASE WHEN NOT who.is_reader THEN nullif(current_setting('snapback.community', true), '') END) a ON true
+LEFT JOIN LATERAL snapback_internal.acting_community(CASE WHEN NOT who.is_reader THEN nullif(current_setting('snapback.community', true), '') END) a ON true
 CROSS JOIN snapback.restore_run r
 CROSS JOIN LATERAL (SELECT r.community IS NOT DISTINCT FROM a.community AND (r.identity IS NULL OR r.identity IS NOT DISTINCT FROM a.identity)
                        AND (a.missed_at IS NULL OR r.requested_at > a.missed_at)) o (own)
@@ -47,13 +47,13 @@ WHERE s.state = 'active' AND s.datname = current_database() AND found IS NOT NUL
 COMMENT ON VIEW snapback.restore_activity IS
     'Restores at work in this database, as they tell in pg_stat_activity and as far as the caller may see there; community is null where its name is too long for that. Internal.';
 
-CREATE FUNCTION snapback.own_restore_activity() RETURNS SETOF snapback.restore_activity
+CREATE FUNCTION snapback_internal.own_restore_activity() RETURNS SETOF snapback.restore_activity
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT a.restore, coalesce(a.community, r.community), a.pid, a.started_at, a.activity
     FROM snapback.restore_activity a LEFT JOIN snapback.restore_run r ON r.id = a.restore
     WHERE coalesce(a.community, r.community) = nullif(current_setting('snapback.community', true), '')
 $$;
-COMMENT ON FUNCTION snapback.own_restore_activity() IS
+COMMENT ON FUNCTION snapback_internal.own_restore_activity() IS
     'Restores at work for the community that the setting snapback.community names. Internal: read the view snapback.restore_progress';
 
 CREATE VIEW snapback.restore_progress WITH (security_barrier) AS
@@ -61,7 +61,7 @@ SELECT a.restore, coalesce(a.community, r.community) AS community, r.request, a.
        rows[3] AS relation, rows[1]::bigint AS rows_done, rows[2]::bigint AS rows_total
 FROM (SELECT * FROM snapback.restore_activity WHERE pg_has_role('pg_monitor', 'USAGE')
       UNION ALL
-      SELECT * FROM snapback.own_restore_activity() WHERE NOT pg_has_role('pg_monitor', 'USAGE')) a
+      SELECT * FROM snapback_internal.own_restore_activity() WHERE NOT pg_has_role('pg_monitor', 'USAGE')) a
 CROSS JOIN LATERAL regexp_match(a.activity, '^[^:]*: (?:([0-9]+) of )?([0-9]+) rows of (.*)$') rows
 LEFT JOIN snapback.restore_run r ON r.id = a.restore;
 COMMENT ON VIEW snapback.restore_progress IS

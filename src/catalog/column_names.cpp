@@ -14,7 +14,8 @@ namespace {
 /// Whether a relation's columns are called as was noted last.
 bool are_noted(Query &query, Oid relation) {
     return !query
-                .run_kept("SELECT FROM snapback.known_columns k CROSS JOIN LATERAL snapback.column_names(k.relation) n"
+                .run_kept("SELECT FROM snapback.known_columns k CROSS JOIN LATERAL "
+                          "snapback_internal.column_names(k.relation) n"
                           " WHERE k.relation = $1 AND k.names = n.names",
                           {Value::regclass(relation)})
                 .empty();
@@ -27,14 +28,14 @@ void note_columns(Oid relation) {
     Query query;
     // Almost always there is nothing to note, and every capture asks for each table.
     if (!are_noted(query, relation) || !enum_columns(relation).empty())
-        query.run_kept("SELECT snapback.note_columns(ARRAY[$1]::oid[])", {Value::regclass(relation)});
+        query.run_kept("SELECT snapback_internal.note_columns(ARRAY[$1]::oid[])", {Value::regclass(relation)});
 }
 
 void note_pending_renames() {
     Query query;
     for (Row changed : query.run("SELECT k.relation FROM snapback.known_columns k"
                                  " JOIN snapback.protected_table t ON t.relation = k.relation"
-                                 " CROSS JOIN LATERAL snapback.column_names(k.relation) n"
+                                 " CROSS JOIN LATERAL snapback_internal.column_names(k.relation) n"
                                  " WHERE k.names IS DISTINCT FROM n.names"))
         note_columns(changed.oid(1));
 }

@@ -23,16 +23,16 @@ COMMENT ON TABLE snapback.column_rename IS
     'old_names[i] became new_names[i]';
 
 -- Its body becomes part of the queries that ask it.
-CREATE FUNCTION snapback.column_names(relation oid) RETURNS TABLE (names name[])
+CREATE FUNCTION snapback_internal.column_names(relation oid) RETURNS TABLE (names name[])
 LANGUAGE sql STABLE ROWS 1
 BEGIN ATOMIC
     SELECT array_agg(CASE WHEN NOT a.attisdropped THEN a.attname END ORDER BY a.attnum)
     FROM pg_attribute a WHERE a.attrelid = column_names.relation AND a.attnum > 0;
 END;
-COMMENT ON FUNCTION snapback.column_names(oid) IS
+COMMENT ON FUNCTION snapback_internal.column_names(oid) IS
     'What a relation''s columns are called, by their number; NULL for those that were dropped';
 
-CREATE FUNCTION snapback.differing_names(known name[], live name[], OUT old_names name[], OUT new_names name[])
+CREATE FUNCTION snapback_internal.differing_names(known name[], live name[], OUT old_names name[], OUT new_names name[])
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT array_agg(k.name ORDER BY k.number), array_agg(l.name ORDER BY k.number)
@@ -40,10 +40,10 @@ AS $$
     JOIN unnest(live) WITH ORDINALITY l(name, number) USING (number)
     WHERE k.name <> l.name
 $$;
-COMMENT ON FUNCTION snapback.differing_names(name[], name[]) IS
+COMMENT ON FUNCTION snapback_internal.differing_names(name[], name[]) IS
     'The columns that were renamed, given all names by number then and now; NULL where none was';
 
-CREATE FUNCTION snapback.renames_of(relation regclass) RETURNS TABLE (number bigint, old_names name[], new_names name[])
+CREATE FUNCTION snapback_internal.renames_of(relation regclass) RETURNS TABLE (number bigint, old_names name[], new_names name[])
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -52,70 +52,70 @@ BEGIN
     UNION ALL
     SELECT 9223372036854775807, d.old_names, d.new_names
     FROM snapback.known_columns k
-    CROSS JOIN LATERAL snapback.column_names(k.relation) n
-    CROSS JOIN LATERAL snapback.differing_names(k.names, n.names) d
+    CROSS JOIN LATERAL snapback_internal.column_names(k.relation) n
+    CROSS JOIN LATERAL snapback_internal.differing_names(k.names, n.names) d
     WHERE k.relation = renames_of.relation AND k.names <> n.names AND d.old_names IS NOT NULL
     ORDER BY 1;
 END $$;
-COMMENT ON FUNCTION snapback.renames_of(regclass) IS
+COMMENT ON FUNCTION snapback_internal.renames_of(regclass) IS
     'Every rename of a relation''s columns, oldest first; last, with the greatest number there is, those that have not been noted yet';
 
-CREATE FUNCTION snapback.renamed(names name[], old_names name[], new_names name[]) RETURNS name[]
+CREATE FUNCTION snapback_internal.renamed(names name[], old_names name[], new_names name[]) RETURNS name[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT array_agg(coalesce(new_names[array_position(old_names, n.name)], n.name) ORDER BY n.place)
     FROM unnest(names) WITH ORDINALITY n(name, place)
 $$;
-COMMENT ON FUNCTION snapback.renamed(name[], name[], name[]) IS 'Names with these renames applied to them, all at once';
+COMMENT ON FUNCTION snapback_internal.renamed(name[], name[], name[]) IS 'Names with these renames applied to them, all at once';
 
 -- What was registered by a column's name goes on by its new one, until another column takes that name: then it means
 -- that column, as the application does. So a column can be replaced by a second one and two renames. A filter is text,
 -- and stays as it is.
-CREATE FUNCTION snapback.names_in_use(relation regclass, names name[], registered name[]) RETURNS name[]
+CREATE FUNCTION snapback_internal.names_in_use(relation regclass, names name[], registered name[]) RETURNS name[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT array_agg(coalesce(a.attname, n.name) ORDER BY n.place)
     FROM unnest(names, registered) WITH ORDINALITY n(name, registered, place)
     LEFT JOIN pg_attribute a ON a.attrelid = relation AND a.attname = n.registered AND a.attnum > 0 AND a.attgenerated = ''
 $$;
-COMMENT ON FUNCTION snapback.names_in_use(regclass, name[], name[]) IS
+COMMENT ON FUNCTION snapback_internal.names_in_use(regclass, name[], name[]) IS
     'Names of columns, each replaced by the name under which it was registered where the relation has a column of that name that takes values. Internal.';
 
-CREATE FUNCTION snapback.rename_covered_columns(relation regclass, old_names name[], new_names name[]) RETURNS void
+CREATE FUNCTION snapback_internal.rename_covered_columns(relation regclass, old_names name[], new_names name[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE snapback.coverage c SET columns = u.columns
     FROM snapback.protected_table t, snapback.coverage v,
-         snapback.names_in_use(rename_covered_columns.relation, snapback.renamed(v.columns, old_names, new_names), v.registered_columns) u(columns)
+         snapback_internal.names_in_use(rename_covered_columns.relation, snapback_internal.renamed(v.columns, old_names, new_names), v.registered_columns) u(columns)
     WHERE v.table_id = c.table_id AND v.option = c.option AND t.id = c.table_id AND c.columns <> u.columns
       AND coalesce(t.relation_name = (SELECT p.relname FROM pg_class p WHERE p.oid = rename_covered_columns.relation),
                    t.relation = rename_covered_columns.relation)
 $$;
-COMMENT ON FUNCTION snapback.rename_covered_columns(regclass, name[], name[]) IS
+COMMENT ON FUNCTION snapback_internal.rename_covered_columns(regclass, name[], name[]) IS
     'Lets options that name columns of this relation go on by the new names, and by those under which they were registered '
     'where columns have these again. Internal.';
 
-CREATE FUNCTION snapback.rename_path_column(relation regclass, old_names name[], new_names name[]) RETURNS void
+CREATE FUNCTION snapback_internal.rename_path_column(relation regclass, old_names name[], new_names name[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE snapback.protected_table t SET community_column = n.name
     FROM snapback.protected_table p,
-         LATERAL (SELECT (snapback.renamed(ARRAY[p.community_column], old_names, new_names))[1]) r(name),
+         LATERAL (SELECT (snapback_internal.renamed(ARRAY[p.community_column], old_names, new_names))[1]) r(name),
          -- A new column that only happens to have the name is not the community, as long as the known one exists.
          LATERAL (SELECT CASE WHEN p.registered_column = ANY (new_names)
-                                OR NOT snapback.has_column(rename_path_column.relation, r.name)
-                                   AND snapback.has_column(rename_path_column.relation, p.registered_column)
+                                OR NOT snapback_internal.has_column(rename_path_column.relation, r.name)
+                                   AND snapback_internal.has_column(rename_path_column.relation, p.registered_column)
                               THEN p.registered_column ELSE r.name END) n(name)
     WHERE p.id = t.id AND t.community_column <> n.name
       AND CASE WHEN t.via IS NULL THEN t.relation = rename_path_column.relation
                ELSE EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = t.relation AND k.conname = t.via AND k.contype = 'f'
                             AND k.confrelid = rename_path_column.relation) END
 $$;
-COMMENT ON FUNCTION snapback.rename_path_column(regclass, name[], name[]) IS
+COMMENT ON FUNCTION snapback_internal.rename_path_column(regclass, name[], name[]) IS
     'Lets community paths that name a column of this relation go on by its new name, or by the one under which it was '
     'registered: where another column was renamed to that, or the known one is gone. Internal.';
 
-CREATE FUNCTION snapback.note_columns(relations oid[]) RETURNS void
+CREATE FUNCTION snapback_internal.note_columns(relations oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -126,41 +126,41 @@ BEGIN
     FOR changed IN
         SELECT r.relation, n.names
         FROM unnest(note_columns.relations) r(relation)
-        CROSS JOIN LATERAL snapback.column_names(r.relation) n(names)
+        CROSS JOIN LATERAL snapback_internal.column_names(r.relation) n(names)
         LEFT JOIN snapback.known_columns k ON k.relation = r.relation
         WHERE n.names IS NOT NULL AND k.names IS DISTINCT FROM n.names
         ORDER BY r.relation
     LOOP
         -- Another session may note the same; whoever comes second finds it done.
         SELECT k.names INTO known FROM snapback.known_columns k WHERE k.relation = changed.relation FOR UPDATE;
-        SELECT d.* INTO found_renamed FROM snapback.differing_names(known, changed.names) d;
+        SELECT d.* INTO found_renamed FROM snapback_internal.differing_names(known, changed.names) d;
         IF found_renamed.old_names IS NOT NULL THEN
             INSERT INTO snapback.column_rename (relation, old_names, new_names)
             VALUES (changed.relation, found_renamed.old_names, found_renamed.new_names);
         END IF;
-        PERFORM snapback.rename_covered_columns(changed.relation, found_renamed.old_names, found_renamed.new_names);
-        PERFORM snapback.rename_path_column(changed.relation, found_renamed.old_names, found_renamed.new_names);
+        PERFORM snapback_internal.rename_covered_columns(changed.relation, found_renamed.old_names, found_renamed.new_names);
+        PERFORM snapback_internal.rename_path_column(changed.relation, found_renamed.old_names, found_renamed.new_names);
         INSERT INTO snapback.known_columns (relation, names) VALUES (changed.relation, changed.names)
         ON CONFLICT (relation) DO UPDATE SET names = EXCLUDED.names;
     END LOOP;
-    PERFORM snapback.note_labels(ARRAY(SELECT DISTINCT e.type FROM unnest(note_columns.relations) r(relation)
-                                       CROSS JOIN LATERAL snapback.enum_columns(r.relation) e));
+    PERFORM snapback_internal.note_labels(ARRAY(SELECT DISTINCT e.type FROM unnest(note_columns.relations) r(relation)
+                                       CROSS JOIN LATERAL snapback_internal.enum_columns(r.relation) e));
 END $$;
-COMMENT ON FUNCTION snapback.note_columns(oid[]) IS
+COMMENT ON FUNCTION snapback_internal.note_columns(oid[]) IS
     'Notes what the columns of these relations, and the labels of enums in them, are called now, and which of them were renamed since they were noted last. The caller '
     'keeps the relations locked. Internal.';
 
-CREATE FUNCTION snapback.forget_columns(relations oid[]) RETURNS void
+CREATE FUNCTION snapback_internal.forget_columns(relations oid[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     DELETE FROM snapback.known_columns k WHERE k.relation = ANY (relations);
     DELETE FROM snapback.column_rename r WHERE r.relation = ANY (relations)
 $$;
-COMMENT ON FUNCTION snapback.forget_columns(oid[]) IS
+COMMENT ON FUNCTION snapback_internal.forget_columns(oid[]) IS
     'Forgets what columns were called: of relations that are not protected any more, or whose OID has come to name another. Internal.';
 
 -- Renames are noted as they are made, so that none is lost where the next capture comes after a dump and load.
-CREATE FUNCTION snapback.note_renamed_columns() RETURNS event_trigger
+CREATE FUNCTION snapback_internal.note_renamed_columns() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
 AS $$
 DECLARE
@@ -185,14 +185,14 @@ BEGIN
         )
         SELECT array_agg(k.relation) INTO renamed
         FROM touched t JOIN snapback.known_columns k ON k.relation = t.relation;
-        PERFORM snapback.note_columns(renamed);
-        PERFORM snapback.note_labels(ARRAY(SELECT k.type FROM snapback.known_labels k WHERE k.type = ANY (enums)));
+        PERFORM snapback_internal.note_columns(renamed);
+        PERFORM snapback_internal.note_labels(ARRAY(SELECT k.type FROM snapback.known_labels k WHERE k.type = ANY (enums)));
     EXCEPTION WHEN OTHERS THEN
         -- Nobody's statement fails for this: the next capture or restore notices the rename as well.
         RAISE WARNING 'pg_snapback could not note yet what was renamed: %', SQLERRM;
     END;
 END $$;
-COMMENT ON FUNCTION snapback.note_renamed_columns() IS
+COMMENT ON FUNCTION snapback_internal.note_renamed_columns() IS
     'Internal, an event trigger: notes which columns of protected tables, and labels of enums in them, a statement has renamed. Never keeps a statement from being carried out';
 CREATE EVENT TRIGGER snapback_note_renamed_columns ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE')
-    EXECUTE FUNCTION snapback.note_renamed_columns();
+    EXECUTE FUNCTION snapback_internal.note_renamed_columns();

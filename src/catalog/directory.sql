@@ -1,26 +1,26 @@
 -- The directory: a view of the DBA's that lists the communities. It is read as its owner, never with the extension's rights.
 
-CREATE FUNCTION snapback.directory_entry(key text)
+CREATE FUNCTION snapback_internal.directory_entry(key text)
 RETURNS TABLE (community text, name text, owner text, owner_email text, restores_enabled boolean, schema_name text, identity text)
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_directory_entry';
-COMMENT ON FUNCTION snapback.directory_entry(text) IS
+COMMENT ON FUNCTION snapback_internal.directory_entry(text) IS
     'What the directory says of one community; no row where it lists none of that name. restores_enabled is false where '
     'the directory has NULL, schema_name and identity NULL where it has no such column; an identity that is NULL there is ''''. 55000 where no directory is set, or the '
     'community stands there twice';
 
-CREATE FUNCTION snapback.directory_entries()
+CREATE FUNCTION snapback_internal.directory_entries()
 RETURNS TABLE (community text, name text, owner text, owner_email text, restores_enabled boolean, schema_name text, identity text)
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_directory_entries';
-COMMENT ON FUNCTION snapback.directory_entries() IS
+COMMENT ON FUNCTION snapback_internal.directory_entries() IS
     'The whole directory, in byte order of the communities. 55000 where none is set, where a community stands there twice, '
     'or where a row has no community';
 
-CREATE FUNCTION snapback.directory_keys() RETURNS TABLE (community text, identity text)
+CREATE FUNCTION snapback_internal.directory_keys() RETURNS TABLE (community text, identity text)
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_directory_keys';
-COMMENT ON FUNCTION snapback.directory_keys() IS
+COMMENT ON FUNCTION snapback_internal.directory_keys() IS
     'What tells the communities of the directory apart: key and identity (null: it has no such column). A row without a community is skipped; of a '
     'community that is listed twice one row is returned. 55000 where no directory is set. Internal.';
 
@@ -31,27 +31,27 @@ COMMENT ON FUNCTION snapback.communities() IS
     'Every community of the directory, each once, in byte order. A row without a community is passed over with a warning. '
     '55000 where no directory is set';
 
-CREATE FUNCTION snapback.community_key() RETURNS TABLE (relation regclass, attnum integer)
+CREATE FUNCTION snapback_internal.community_key() RETURNS TABLE (relation regclass, attnum integer)
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_community_key';
-COMMENT ON FUNCTION snapback.community_key() IS
+COMMENT ON FUNCTION snapback_internal.community_key() IS
     'The table column that the directory''s communities come from, cast or as it is, and to which foreign keys may refer; '
     'no row where the directory computes them. 55000 where no directory is set';
 
-CREATE FUNCTION snapback.community_schemas() RETURNS TABLE (community text, schema_name text)
+CREATE FUNCTION snapback_internal.community_schemas() RETURNS TABLE (community text, schema_name text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- Most directories have no such column; then there is nothing to read.
     IF EXISTS (SELECT FROM snapback.directory d
                JOIN pg_attribute a ON a.attrelid = d.relation AND a.attname = 'schema_name' AND NOT a.attisdropped) THEN
-        RETURN QUERY SELECT e.community, e.schema_name FROM snapback.directory_entries() e WHERE e.schema_name IS NOT NULL;
+        RETURN QUERY SELECT e.community, e.schema_name FROM snapback_internal.directory_entries() e WHERE e.schema_name IS NOT NULL;
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.community_schemas() IS
+COMMENT ON FUNCTION snapback_internal.community_schemas() IS
     'The communities that have a schema of their own, and its name. No row where no directory is set';
 
-CREATE FUNCTION snapback.check_directory_columns(directory regclass) RETURNS void
+CREATE FUNCTION snapback_internal.check_directory_columns(directory regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -85,17 +85,17 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION snapback.check_directory_columns(regclass) IS
+COMMENT ON FUNCTION snapback_internal.check_directory_columns(regclass) IS
     'Refuses a directory that lacks a column (42703) or has one of the wrong type (42804), naming it';
 
-CREATE FUNCTION snapback.warn_of_disowned_snapshots() RETURNS void
+CREATE FUNCTION snapback_internal.warn_of_disowned_snapshots() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found record;
 BEGIN
     SELECT count(DISTINCT d.community) AS communities, min(d.community COLLATE "C") AS first INTO found
-    FROM snapback.disowned_snapshots() d WHERE d.noticed_at IS NULL;
+    FROM snapback_internal.disowned_snapshots() d WHERE d.noticed_at IS NULL;
     IF found.communities > 0 THEN
         RAISE WARNING USING MESSAGE = format('this directory does not list %s of the communities that have snapshots, or gives them another identity', found.communities),
             DETAIL = format('The first of them is "%s".', found.first),
@@ -103,7 +103,7 @@ BEGIN
                    'that health() names.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.warn_of_disowned_snapshots() IS
+COMMENT ON FUNCTION snapback_internal.warn_of_disowned_snapshots() IS
     'A WARNING where snapshots belong to no community of the directory and that has not been noticed before. Internal.';
 
 CREATE FUNCTION snapback.set_directory(directory regclass) RETURNS void
@@ -122,7 +122,7 @@ BEGIN
             MESSAGE = format('%s cannot be the directory of communities', directory),
             HINT = 'Name a view or a table that is permanent.';
     END IF;
-    PERFORM snapback.check_directory_columns(directory);
+    PERFORM snapback_internal.check_directory_columns(directory);
     IF EXISTS (SELECT FROM snapback.protected_table WHERE relation_name IS NOT NULL)
        AND NOT EXISTS (SELECT FROM pg_attribute a
                        WHERE a.attrelid = directory AND a.attname = 'schema_name' AND NOT a.attisdropped) THEN
@@ -135,8 +135,8 @@ BEGIN
     INSERT INTO snapback.directory (relation) VALUES (directory)
     ON CONFLICT (single) DO UPDATE SET relation = EXCLUDED.relation;
     -- Read it once, so that what is wrong with its rows is said now and not at night.
-    PERFORM FROM snapback.directory_entries();
-    PERFORM snapback.warn_of_disowned_snapshots();
+    PERFORM FROM snapback_internal.directory_entries();
+    PERFORM snapback_internal.warn_of_disowned_snapshots();
 END $$;
 COMMENT ON FUNCTION snapback.set_directory(regclass) IS
     'Names the view or table with one row per community, in place of any named before. Its columns: community (any type), '

@@ -14,7 +14,7 @@ COMMENT ON TABLE snapback.excluded_table IS
     'Tables that snapback.exclude() leaves out, and why. schema_name, table_name: what the table was called when last looked at, by which it is known again '
     'if it is dropped and created anew; relation_name: a table of that name in each community''s own schema';
 
-CREATE FUNCTION snapback.excluded_relations() RETURNS TABLE (id integer, relation regclass, reason text)
+CREATE FUNCTION snapback_internal.excluded_relations() RETURNS TABLE (id integer, relation regclass, reason text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT e.id, c.oid::regclass, e.reason
@@ -24,31 +24,31 @@ AS $$
     WHERE e.relation IS NOT NULL AND c.relkind IN ('r', 'p')
     UNION ALL
     SELECT e.id, r.relation, e.reason
-    FROM snapback.excluded_table e CROSS JOIN LATERAL snapback.community_relations(e.relation_name) r
+    FROM snapback.excluded_table e CROSS JOIN LATERAL snapback_internal.community_relations(e.relation_name) r
     WHERE e.relation_name IS NOT NULL AND r.relation IS NOT NULL
 $$;
-COMMENT ON FUNCTION snapback.excluded_relations() IS
+COMMENT ON FUNCTION snapback_internal.excluded_relations() IS
     'The relations that are left out on purpose: also one that took the name of an excluded table after that was dropped. Internal.';
 
-CREATE FUNCTION snapback.follow_excluded_tables() RETURNS void
+CREATE FUNCTION snapback_internal.follow_excluded_tables() RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE snapback.excluded_table e SET relation = c.oid, schema_name = n.nspname, table_name = c.relname
-    FROM snapback.excluded_relations() x JOIN pg_class c ON c.oid = x.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+    FROM snapback_internal.excluded_relations() x JOIN pg_class c ON c.oid = x.relation JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE x.id = e.id AND e.relation IS NOT NULL AND (e.relation, e.schema_name, e.table_name) IS DISTINCT FROM (c.oid::regclass, n.nspname, c.relname)
 $$;
-COMMENT ON FUNCTION snapback.follow_excluded_tables() IS
+COMMENT ON FUNCTION snapback_internal.follow_excluded_tables() IS
     'Write down what excluded tables are called now, and which relations took the place of those that were dropped. Internal: captures and exclude() call it.';
 
-CREATE FUNCTION snapback.end_exclusion(relation regclass) RETURNS boolean
+CREATE FUNCTION snapback_internal.end_exclusion(relation regclass) RETURNS boolean
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH ended AS (DELETE FROM snapback.excluded_table e
                    WHERE e.relation = end_exclusion.relation
-                      OR e.id IN (SELECT x.id FROM snapback.excluded_relations() x WHERE x.relation = end_exclusion.relation) RETURNING 1)
+                      OR e.id IN (SELECT x.id FROM snapback_internal.excluded_relations() x WHERE x.relation = end_exclusion.relation) RETURNING 1)
     SELECT EXISTS (SELECT FROM ended)
 $$;
-COMMENT ON FUNCTION snapback.end_exclusion(regclass) IS 'Exclude a relation no longer; returns whether it was excluded. Internal.';
+COMMENT ON FUNCTION snapback_internal.end_exclusion(regclass) IS 'Exclude a relation no longer; returns whether it was excluded. Internal.';
 
 CREATE FUNCTION snapback.exclude(relation regclass, reason text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -57,19 +57,19 @@ DECLARE
     class pg_class;
 BEGIN
     SELECT * INTO class FROM pg_class c WHERE c.oid = exclude.relation;
-    PERFORM snapback.refuse('42P01', format('there is no relation %s', coalesce(exclude.relation::text, 'NULL')), 'Name a table.') WHERE class.oid IS NULL;
-    PERFORM snapback.refuse('22023', format('no reason is given for excluding %s', exclude.relation),
+    PERFORM snapback_internal.refuse('42P01', format('there is no relation %s', coalesce(exclude.relation::text, 'NULL')), 'Name a table.') WHERE class.oid IS NULL;
+    PERFORM snapback_internal.refuse('22023', format('no reason is given for excluding %s', exclude.relation),
                             'It is shown in the view snapback.protection, such as ''a cache that the application fills again''.')
     WHERE coalesce(btrim(exclude.reason), '') = '';
-    PERFORM snapback.refuse(r.state, r.problem, 'Name a permanent table of your application; a partitioned one is excluded as a whole.')
-    FROM snapback.kind_refusal(class) r
+    PERFORM snapback_internal.refuse(r.state, r.problem, 'Name a permanent table of your application; a partitioned one is excluded as a whole.')
+    FROM snapback_internal.kind_refusal(class) r
     WHERE r.state = '42809' OR class.relpersistence = 't';
     LOCK TABLE snapback.protected_table IN SHARE ROW EXCLUSIVE MODE;
-    PERFORM snapback.lock_relation(exclude.relation);
-    PERFORM snapback.refuse('55000', format('%s is protected', exclude.relation), 'Call snapback.unprotect() first.')
-    WHERE (snapback.protected_as(exclude.relation)).id IS NOT NULL;
-    PERFORM snapback.follow_excluded_tables(), snapback.end_exclusion(exclude.relation);
-    IF snapback.is_in_community_schema(exclude.relation) THEN
+    PERFORM snapback_internal.lock_relation(exclude.relation);
+    PERFORM snapback_internal.refuse('55000', format('%s is protected', exclude.relation), 'Call snapback.unprotect() first.')
+    WHERE (snapback_internal.protected_as(exclude.relation)).id IS NOT NULL;
+    PERFORM snapback_internal.follow_excluded_tables(), snapback_internal.end_exclusion(exclude.relation);
+    IF snapback_internal.is_in_community_schema(exclude.relation) THEN
         INSERT INTO snapback.excluded_table (relation_name, reason) VALUES (class.relname, exclude.reason);
     ELSE
         INSERT INTO snapback.excluded_table (relation, schema_name, table_name, reason)
@@ -86,8 +86,8 @@ CREATE FUNCTION snapback.unexclude(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM snapback.refuse('42704', format('%s is not excluded', coalesce(unexclude.relation::text, 'NULL')),
+    PERFORM snapback_internal.refuse('42704', format('%s is not excluded', coalesce(unexclude.relation::text, 'NULL')),
                             'The view snapback.protection lists the tables that are.')
-    WHERE NOT snapback.end_exclusion(unexclude.relation);
+    WHERE NOT snapback_internal.end_exclusion(unexclude.relation);
 END $$;
 COMMENT ON FUNCTION snapback.unexclude(regclass) IS 'Ends what snapback.exclude() did. 42704 where the table is not excluded';

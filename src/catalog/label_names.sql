@@ -23,13 +23,13 @@ COMMENT ON TABLE snapback.label_rename IS
     'Renames of enum labels, in the order in which they came to light; those of one row came to pass at once, as far as can be told: old_labels[i] '
     'became new_labels[i]';
 
-CREATE FUNCTION snapback.enum_columns(relation oid) RETURNS TABLE (column_name text, type oid, form text)
+CREATE FUNCTION snapback_internal.enum_columns(relation oid) RETURNS TABLE (column_name text, type oid, form text)
 LANGUAGE c STABLE STRICT ROWS 2 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_enum_columns';
-COMMENT ON FUNCTION snapback.enum_columns(oid) IS
+COMMENT ON FUNCTION snapback_internal.enum_columns(oid) IS
     'The columns of a relation that hold labels of enums, and how: value, array, or nested (in a composite value, a range). Internal.';
 
-CREATE FUNCTION snapback.differing_labels(types oid[]) RETURNS TABLE (type oid, old_labels name[], new_labels name[])
+CREATE FUNCTION snapback_internal.differing_labels(types oid[]) RETURNS TABLE (type oid, old_labels name[], new_labels name[])
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT k.type, array_agg(l.label ORDER BY e.oid), array_agg(e.enumlabel ORDER BY e.oid)
@@ -42,32 +42,32 @@ BEGIN ATOMIC
     WHERE k.type = ANY (differing_labels.types) AND (k.numbers <> now.numbers OR k.labels <> now.labels)
     GROUP BY k.type;
 END;
-COMMENT ON FUNCTION snapback.differing_labels(oid[]) IS
+COMMENT ON FUNCTION snapback_internal.differing_labels(oid[]) IS
     'The labels of these enums that were renamed since they were noted: a row for each enum that has any. Internal.';
 
-CREATE FUNCTION snapback.label_renames_of(relation regclass)
+CREATE FUNCTION snapback_internal.label_renames_of(relation regclass)
 RETURNS TABLE (column_name text, form text, labels name[], number bigint, old_labels name[], new_labels name[])
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
-    WITH used AS MATERIALIZED (SELECT c.* FROM snapback.enum_columns(label_renames_of.relation) c),
+    WITH used AS MATERIALIZED (SELECT c.* FROM snapback_internal.enum_columns(label_renames_of.relation) c),
     renamed AS (
         SELECT r.type::oid, r.number, r.old_labels, r.new_labels
         FROM snapback.label_rename r WHERE r.type = ANY (ARRAY(SELECT u.type FROM used u)::regtype[])
         UNION ALL
         SELECT d.type, 9223372036854775807, d.old_labels, d.new_labels
-        FROM snapback.differing_labels(ARRAY(SELECT DISTINCT u.type FROM used u)) d)
+        FROM snapback_internal.differing_labels(ARRAY(SELECT DISTINCT u.type FROM used u)) d)
     SELECT u.column_name, u.form, ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = u.type),
            r.number, r.old_labels, r.new_labels
     FROM used u JOIN renamed r ON r.type = u.type
     ORDER BY u.column_name COLLATE "C", r.number;
 END $$;
-COMMENT ON FUNCTION snapback.label_renames_of(regclass) IS
+COMMENT ON FUNCTION snapback_internal.label_renames_of(regclass) IS
     'Every rename of labels of the enums in a relation''s columns, column by column, oldest first; last, with the greatest number there is, those that have not '
     'been noted yet. labels: those that the enum has now. Internal.';
 
-CREATE FUNCTION snapback.note_labels(types oid[]) RETURNS void
+CREATE FUNCTION snapback_internal.note_labels(types oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -85,7 +85,7 @@ BEGIN
     LOOP
         -- Another session may note the same; whoever comes second finds it done.
         PERFORM FROM snapback.known_labels k WHERE k.type = changed.type FOR UPDATE;
-        SELECT d.* INTO renamed FROM snapback.differing_labels(ARRAY[changed.type]) d;
+        SELECT d.* INTO renamed FROM snapback_internal.differing_labels(ARRAY[changed.type]) d;
         IF renamed.old_labels IS NOT NULL THEN
             INSERT INTO snapback.label_rename (type, old_labels, new_labels)
             VALUES (changed.type, renamed.old_labels, renamed.new_labels);
@@ -94,5 +94,5 @@ BEGIN
         ON CONFLICT (type) DO UPDATE SET numbers = EXCLUDED.numbers, labels = EXCLUDED.labels;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION snapback.note_labels(oid[]) IS
+COMMENT ON FUNCTION snapback_internal.note_labels(oid[]) IS
     'Notes what the labels of these enums are called now, and which of them were renamed since they were noted last. Internal.';

@@ -1,45 +1,45 @@
 -- Paths that come to nothing: where a column on the way takes NULL, rows fall out of their community.
 
-CREATE FUNCTION snapback.takes_null(relation regclass, column_name name) RETURNS boolean
+CREATE FUNCTION snapback_internal.takes_null(relation regclass, column_name name) RETURNS boolean
 LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_takes_null';
-COMMENT ON FUNCTION snapback.takes_null(regclass, name) IS
+COMMENT ON FUNCTION snapback_internal.takes_null(regclass, name) IS
     'Whether a column takes NULL: it is not declared NOT NULL, nor is there a CHECK that says just that, either of them valid for all rows. NULL where there is no such column';
 
-CREATE FUNCTION snapback.nullable_steps(relation regclass, community_column name, via name)
+CREATE FUNCTION snapback_internal.nullable_steps(relation regclass, community_column name, via name)
 RETURNS TABLE (step integer, relation regclass, column_name text)
 LANGUAGE c STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_nullable_steps';
-COMMENT ON FUNCTION snapback.nullable_steps(regclass, name, name) IS
+COMMENT ON FUNCTION snapback_internal.nullable_steps(regclass, name, name) IS
     'The columns that take NULL on a table''s path, step by step from the table itself: its own columns first. Those that a '
     'foreign key refers to are not NULL where it leads';
 
-CREATE FUNCTION snapback.null_note(relation regclass, community_column name, via name) RETURNS text
+CREATE FUNCTION snapback_internal.null_note(relation regclass, community_column name, via name) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('rows for which %s is NULL belong to no community, and are not kept',
                   string_agg(CASE n.step WHEN 1 THEN '' ELSE n.relation || '.' END || quote_ident(n.column_name), ' or '
                              ORDER BY n.step, n.column_name COLLATE "C"))
-    FROM snapback.nullable_steps(null_note.relation, null_note.community_column, null_note.via) n
+    FROM snapback_internal.nullable_steps(null_note.relation, null_note.community_column, null_note.via) n
     HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION snapback.null_note(regclass, name, name) IS
+COMMENT ON FUNCTION snapback_internal.null_note(regclass, name, name) IS
     'What the columns that take NULL on a table''s path mean for its rows; NULL where there is none such';
 
-CREATE FUNCTION snapback.rows_outside() RETURNS TABLE (relation regclass, column_name name, estimate bigint)
+CREATE FUNCTION snapback_internal.rows_outside() RETURNS TABLE (relation regclass, column_name name, estimate bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT t.relation, c.column_name, ceil(s.stanullfrac * size.tuples)::bigint
     FROM snapback.protected_table t
-    CROSS JOIN LATERAL unnest(snapback.path_columns(t.relation, t.community_column, t.via)) c(column_name)
+    CROSS JOIN LATERAL unnest(snapback_internal.path_columns(t.relation, t.community_column, t.via)) c(column_name)
     JOIN pg_attribute a ON a.attrelid = t.relation AND a.attname = c.column_name
     JOIN pg_class r ON r.oid = t.relation
     JOIN pg_statistic s ON s.starelid = t.relation AND s.staattnum = a.attnum AND s.stainherit = (r.relkind = 'p')
     CROSS JOIN LATERAL (SELECT sum(greatest(p.reltuples, 0)) AS tuples
                         FROM (SELECT t.relation AS relid UNION SELECT i.relid FROM pg_partition_tree(t.relation) i) i
                         JOIN pg_class p ON p.oid = i.relid AND p.relkind = 'r') size
-    WHERE s.stanullfrac * size.tuples > 0 AND snapback.takes_null(t.relation, c.column_name)
+    WHERE s.stanullfrac * size.tuples > 0 AND snapback_internal.takes_null(t.relation, c.column_name)
 $$;
-COMMENT ON FUNCTION snapback.rows_outside() IS
+COMMENT ON FUNCTION snapback_internal.rows_outside() IS
     'Where protected tables hold rows of no community, because a column on which their path starts is NULL there, and about '
     'how many: as the last ANALYZE found them, so it costs nothing to ask';

@@ -1,14 +1,14 @@
 -- The paths that offer themselves to a table: what snapback.protect() finds when no path is named, and what
 -- snapback.suggest() prints.
 
-CREATE FUNCTION snapback.plain_name(name text) RETURNS text
+CREATE FUNCTION snapback_internal.plain_name(name text) RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
     SELECT translate(lower(name), '_- ', ''); -- becomes part of a query that asks it of every column there is
 END;
-COMMENT ON FUNCTION snapback.plain_name(text) IS 'A name without case, underscores, hyphens and blanks: tenantId, tenant_id and "Tenant Id" are one';
+COMMENT ON FUNCTION snapback_internal.plain_name(text) IS 'A name without case, underscores, hyphens and blanks: tenantId, tenant_id and "Tenant Id" are one';
 
-CREATE FUNCTION snapback.singular(name text) RETURNS text
+CREATE FUNCTION snapback_internal.singular(name text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN name ~* 'ies$' THEN regexp_replace(name, 'ies$', 'y', 'i')
@@ -16,9 +16,9 @@ AS $$
                 WHEN name ~* '[^s]s$' THEN regexp_replace(name, 's$', '', 'i')
                 ELSE name END
 $$;
-COMMENT ON FUNCTION snapback.singular(text) IS 'What one of the rows of a table is called: communities, community';
+COMMENT ON FUNCTION snapback_internal.singular(text) IS 'What one of the rows of a table is called: communities, community';
 
-CREATE FUNCTION snapback.base_type(type oid) RETURNS oid
+CREATE FUNCTION snapback_internal.base_type(type oid) RETURNS oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH RECURSIVE under AS (
@@ -27,12 +27,12 @@ AS $$
         SELECT t.oid, t.typbasetype FROM under u JOIN pg_type t ON t.oid = u.typbasetype)
     SELECT u.oid FROM under u WHERE u.typbasetype = 0
 $$;
-COMMENT ON FUNCTION snapback.base_type(oid) IS 'The type under a domain; any other as it is';
+COMMENT ON FUNCTION snapback_internal.base_type(oid) IS 'The type under a domain; any other as it is';
 
-CREATE FUNCTION snapback.community_column_names() RETURNS TABLE (plain_name text, type oid)
+CREATE FUNCTION snapback_internal.community_column_names() RETURNS TABLE (plain_name text, type oid)
 LANGUAGE sql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH key AS MATERIALIZED (SELECT k.relation, k.column_name FROM snapback.community_key_column() k),
+    WITH key AS MATERIALIZED (SELECT k.relation, k.column_name FROM snapback_internal.community_key_column() k),
     used AS (
         SELECT f.child AS relation, f.columns[array_position(f.parent_columns, key.column_name)] AS name
         FROM snapback.foreign_key f JOIN key ON key.relation = f.parent
@@ -41,40 +41,40 @@ AS $$
         SELECT t.relation, t.community_column FROM snapback.protected_table t
         WHERE t.via IS NULL AND t.relation NOT IN (SELECT key.relation FROM key)),
     usual AS (
-        SELECT snapback.plain_name(u.name) AS plain_name, snapback.base_type(a.atttypid) AS type
+        SELECT snapback_internal.plain_name(u.name) AS plain_name, snapback_internal.base_type(a.atttypid) AS type
         FROM used u JOIN pg_attribute a ON a.attrelid = u.relation AND a.attname = u.name
         GROUP BY 1, 2 ORDER BY count(*) DESC, 1, 2 LIMIT 1)
     SELECT n.plain_name, n.type
     FROM (SELECT u.plain_name, u.type FROM usual u
           UNION
-          SELECT snapback.plain_name(snapback.singular(c.relname) || key.column_name), snapback.base_type(a.atttypid)
+          SELECT snapback_internal.plain_name(snapback_internal.singular(c.relname) || key.column_name), snapback_internal.base_type(a.atttypid)
           FROM key
           JOIN pg_class c ON c.oid = key.relation
           JOIN pg_attribute a ON a.attrelid = key.relation AND a.attname = key.column_name) n
     WHERE n.plain_name <> 'id'
 $$;
-COMMENT ON FUNCTION snapback.community_column_names() IS
+COMMENT ON FUNCTION snapback_internal.community_column_names() IS
     'What a column that holds a community is called in this database, and of which type it is: as most of those that refer '
     'to the directory''s key or are protected by it, or after the table behind the directory (tenants.id: tenant_id, tenantId)';
 
-CREATE FUNCTION snapback.named_columns() RETURNS TABLE (relation regclass, column_name name)
+CREATE FUNCTION snapback_internal.named_columns() RETURNS TABLE (relation regclass, column_name name)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH called_so AS MATERIALIZED (
         SELECT a.attrelid, a.attname, a.atttypid, n.type
-        FROM snapback.community_column_names() n JOIN pg_attribute a ON snapback.plain_name(a.attname) = n.plain_name
+        FROM snapback_internal.community_column_names() n JOIN pg_attribute a ON snapback_internal.plain_name(a.attname) = n.plain_name
         WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')
     SELECT c.oid::regclass, a.attname
     FROM called_so a JOIN pg_class c ON c.oid = a.attrelid
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relispartition AND c.oid >= 16384
       AND c.relnamespace NOT IN ('snapback'::regnamespace, 'information_schema'::regnamespace)
-      AND c.oid NOT IN (SELECT k.relation FROM snapback.community_key_column() k)
+      AND c.oid NOT IN (SELECT k.relation FROM snapback_internal.community_key_column() k)
       AND c.oid NOT IN (SELECT d.relation FROM snapback.directory d)
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-      AND snapback.base_type(a.atttypid) = a.type
-      AND NOT EXISTS (SELECT FROM snapback.foreign_keys_from(c.oid) f WHERE f.columns = ARRAY[a.attname::text])
+      AND snapback_internal.base_type(a.atttypid) = a.type
+      AND NOT EXISTS (SELECT FROM snapback_internal.foreign_keys_from(c.oid) f WHERE f.columns = ARRAY[a.attname::text])
 $$;
-COMMENT ON FUNCTION snapback.named_columns() IS
+COMMENT ON FUNCTION snapback_internal.named_columns() IS
     'Columns that are called like one that holds a community and have its type, though no foreign key of theirs alone says so';
 
 CREATE TYPE snapback.path_step AS (
@@ -88,12 +88,12 @@ CREATE TYPE snapback.path_step AS (
 );
 COMMENT ON TYPE snapback.path_step IS 'The first step that a table''s path may take: see path_steps()';
 
-CREATE FUNCTION snapback.path_steps(relations regclass[], named jsonb) RETURNS SETOF snapback.path_step
+CREATE FUNCTION snapback_internal.path_steps(relations regclass[], named jsonb) RETURNS SETOF snapback.path_step
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH key AS MATERIALIZED (SELECT k.relation, k.column_name FROM snapback.community_key_column() k),
+    WITH key AS MATERIALIZED (SELECT k.relation, k.column_name FROM snapback_internal.community_key_column() k),
     foreign_key AS MATERIALIZED (
-        SELECT f.* FROM unnest(relations) r CROSS JOIN LATERAL (SELECT r AS child, k.* FROM snapback.foreign_keys_from(r) k) f),
+        SELECT f.* FROM unnest(relations) r CROSS JOIN LATERAL (SELECT r AS child, k.* FROM snapback_internal.foreign_keys_from(r) k) f),
     own_column AS (
         SELECT f.child AS relation, f.columns[array_position(f.parent_columns, key.column_name::text)]::name AS name
         FROM foreign_key f JOIN key ON key.relation = f.parent
@@ -109,23 +109,23 @@ AS $$
         FROM unnest(relations) r CROSS JOIN LATERAL jsonb_array_elements_text(named -> r::oid::text) n(name)
         EXCEPT
         SELECT o.relation, o.name FROM own_column o)
-    SELECT o.relation, o.name, NULL::name, NULL::regclass, NOT snapback.takes_null(o.relation, o.name), true, NULL
+    SELECT o.relation, o.name, NULL::name, NULL::regclass, NOT snapback_internal.takes_null(o.relation, o.name), true, NULL
     FROM own_column o
     UNION ALL
     SELECT n.relation, n.name, NULL, NULL, m.mandatory, m.mandatory, 'a guess by its name: no foreign key says so'
     FROM named_column n
-    CROSS JOIN LATERAL (SELECT NOT snapback.takes_null(n.relation, n.name) AS mandatory OFFSET 0) m
+    CROSS JOIN LATERAL (SELECT NOT snapback_internal.takes_null(n.relation, n.name) AS mandatory OFFSET 0) m
     UNION ALL
     SELECT f.child, p.column_name, f.name, f.parent, f.mandatory, false, format('%s -> %s', array_to_string(f.columns, ', '), f.parent)
     FROM foreign_key f
     LEFT JOIN key p ON p.relation = f.parent AND p.column_name <> ALL (f.parent_columns)
     WHERE f.parent <> f.child
 $$;
-COMMENT ON FUNCTION snapback.path_steps(regclass[], jsonb) IS
+COMMENT ON FUNCTION snapback_internal.path_steps(regclass[], jsonb) IS
     'The first steps that the paths of these tables may take, whoever is protected by then: their own columns with a foreign key to the directory''s key, or '
     'inherited from a table protected by them; those named, by the table''s OID, which look like one; foreign keys';
 
-CREATE FUNCTION snapback.best_steps(steps snapback.path_step[], parents regclass[])
+CREATE FUNCTION snapback_internal.best_steps(steps snapback.path_step[], parents regclass[])
 RETURNS TABLE (relation regclass, community_column name, via name, mandatory boolean, own boolean, arguments text, meaning text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -145,7 +145,7 @@ AS $$
     WHERE (n.mandatory OR n.mandatory_ones <> 1) AND (n.mandatory_ones > 0 OR n.via IS NULL OR NOT n.has_column)
     ORDER BY n.relation::text COLLATE "C", 6
 $$;
-COMMENT ON FUNCTION snapback.best_steps(snapback.path_step[], regclass[]) IS
+COMMENT ON FUNCTION snapback_internal.best_steps(snapback.path_step[], regclass[]) IS
     'Of each table''s path steps those to choose from, given the tables that are protected: own columns before foreign keys to parents that have a path, or to another key '
     'of the table behind the directory; where exactly one takes no NULL, that one; where all take NULL, a column before foreign keys. A single row is the path. '
     'arguments: how to ask snapback.protect() for that one';

@@ -44,11 +44,11 @@ BEGIN
         'claim_mail', 'request_contents', 'request_side_effects', 'restored_parts', 'plan_changes', 'note_mail_sent', 'note_mail_failure',
         'next_mail_in', 'reclaim_mail']
     LOOP
-        FOR entry IN SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'snapback'::regnamespace AND p.proname = name LOOP
+        FOR entry IN SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnamespace) AND p.proname = name LOOP
             EXECUTE format('ALTER FUNCTION %s %s', entry, settings);
         END LOOP;
         IF NOT FOUND THEN
-            RAISE EXCEPTION 'there is no function snapback.%', name;
+            RAISE EXCEPTION 'the extension has no function %', name;
         END IF;
     END LOOP;
 END

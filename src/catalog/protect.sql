@@ -1,50 +1,50 @@
 -- Putting a table under an option, and taking it out again.
 
-CREATE FUNCTION snapback.check_protectable(relation regclass, chosen snapback.protected_table, columns name[], filter text)
+CREATE FUNCTION snapback_internal.check_protectable(relation regclass, chosen snapback.protected_table, columns name[], filter text)
 RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    start name[] := snapback.path_columns(relation, chosen.community_column, chosen.via);
+    start name[] := snapback_internal.path_columns(relation, chosen.community_column, chosen.via);
 BEGIN
-    PERFORM snapback.refuse(r.state, r.problem, r.hint) FROM snapback.table_refusal(relation) r;
+    PERFORM snapback_internal.refuse(r.state, r.problem, r.hint) FROM snapback_internal.table_refusal(relation) r;
     IF chosen.relation_name IS NULL THEN
-        PERFORM snapback.refuse(p.state, p.problem, p.hint)
-        FROM snapback.resolve_path(relation, chosen.community_column, chosen.via) p;
+        PERFORM snapback_internal.refuse(p.state, p.problem, p.hint)
+        FROM snapback_internal.resolve_path(relation, chosen.community_column, chosen.via) p;
     END IF;
-    PERFORM snapback.refuse(r.state, r.problem, r.hint) FROM snapback.column_refusal(relation, columns, start) r;
-    PERFORM snapback.check_filter(relation, filter);
+    PERFORM snapback_internal.refuse(r.state, r.problem, r.hint) FROM snapback_internal.column_refusal(relation, columns, start) r;
+    PERFORM snapback_internal.check_filter(relation, filter);
 END $$;
-COMMENT ON FUNCTION snapback.check_protectable(regclass, snapback.protected_table, name[], text) IS
+COMMENT ON FUNCTION snapback_internal.check_protectable(regclass, snapback.protected_table, name[], text) IS
     'Refuses a table, a path, columns or a filter that cannot be protected. Errors as snapback.protect() lists them';
 
-CREATE FUNCTION snapback.record_table(chosen snapback.protected_table) RETURNS integer
+CREATE FUNCTION snapback_internal.record_table(chosen snapback.protected_table) RETURNS integer
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE snapback.protected_table
     SET community_column = chosen.community_column, via = chosen.via, registered_column = chosen.registered_column WHERE id = chosen.id;
     INSERT INTO snapback.protected_table (relation, relation_name, community_column, via, registered_column, registered_name)
     SELECT chosen.relation, chosen.relation_name, chosen.community_column, chosen.via, chosen.registered_column,
-           snapback.full_name(chosen.relation)
+           snapback_internal.full_name(chosen.relation)
     WHERE chosen.id IS NULL;
     SELECT t.id FROM snapback.protected_table t
     WHERE t.relation = chosen.relation OR t.relation_name = chosen.relation_name
 $$;
-COMMENT ON FUNCTION snapback.record_table(snapback.protected_table) IS
+COMMENT ON FUNCTION snapback_internal.record_table(snapback.protected_table) IS
     'Writes a protected table down, anew or with its path as it is now; returns its number';
 
-CREATE FUNCTION snapback.tell_of_nulls(chosen snapback.protected_table) RETURNS void
+CREATE FUNCTION snapback_internal.tell_of_nulls(chosen snapback.protected_table) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    note text := snapback.null_note(chosen.relation, chosen.community_column, chosen.via);
+    note text := snapback_internal.null_note(chosen.relation, chosen.community_column, chosen.via);
 BEGIN
     IF note IS NOT NULL THEN
         RAISE NOTICE USING MESSAGE = format('%s: %s', chosen.relation, note),
             HINT = 'Where no row may fall out, declare it NOT NULL, or protect the table by another path.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.tell_of_nulls(snapback.protected_table) IS
+COMMENT ON FUNCTION snapback_internal.tell_of_nulls(snapback.protected_table) IS
     'A NOTICE where columns on the path that a table is protected by take NULL';
 
 CREATE FUNCTION snapback.protect(relation regclass, option text, community_column name DEFAULT NULL, via name DEFAULT NULL,
@@ -57,45 +57,45 @@ DECLARE
     member   regclass;
     its_id   integer;
 BEGIN
-    PERFORM snapback.refuse(r.state, r.problem, r.hint) FROM snapback.table_refusal(protect.relation) r;
-    PERFORM snapback.refuse('SB001', format('there is no option %s', coalesce('"' || protect.option || '"', 'NULL')),
+    PERFORM snapback_internal.refuse(r.state, r.problem, r.hint) FROM snapback_internal.table_refusal(protect.relation) r;
+    PERFORM snapback_internal.refuse('SB001', format('there is no option %s', coalesce('"' || protect.option || '"', 'NULL')),
                             'Call snapback.add_option() first.')
     WHERE NOT EXISTS (SELECT FROM snapback.option o WHERE o.option = protect.option);
     LOCK TABLE snapback.protected_table IN SHARE ROW EXCLUSIVE MODE;
-    PERFORM snapback.lock_relation(protect.relation);
-    IF (snapback.protected_as(protect.relation)).id IS NULL THEN
-        PERFORM snapback.take_place(protect.relation, protect.community_column, protect.via);
+    PERFORM snapback_internal.lock_relation(protect.relation);
+    IF (snapback_internal.protected_as(protect.relation)).id IS NULL THEN
+        PERFORM snapback_internal.take_place(protect.relation, protect.community_column, protect.via);
     ELSE
-        PERFORM snapback.tell_of_namesake(protect.relation);
+        PERFORM snapback_internal.tell_of_namesake(protect.relation);
     END IF;
 
-    chosen := snapback.choose_path(protect.relation, snapback.protected_as(protect.relation), protect.community_column, protect.via);
+    chosen := snapback_internal.choose_path(protect.relation, snapback_internal.protected_as(protect.relation), protect.community_column, protect.via);
     IF chosen.relation_name IS NULL THEN
-        PERFORM snapback.check_protectable(protect.relation, chosen, protect.columns, protect.filter);
+        PERFORM snapback_internal.check_protectable(protect.relation, chosen, protect.columns, protect.filter);
     ELSE
-        FOR member IN SELECT r.relation FROM snapback.community_relations(chosen.relation_name) r WHERE r.relation IS NOT NULL LOOP
-            PERFORM snapback.lock_relation(member);
-            PERFORM snapback.check_protectable(member, chosen, protect.columns, protect.filter);
+        FOR member IN SELECT r.relation FROM snapback_internal.community_relations(chosen.relation_name) r WHERE r.relation IS NOT NULL LOOP
+            PERFORM snapback_internal.lock_relation(member);
+            PERFORM snapback_internal.check_protectable(member, chosen, protect.columns, protect.filter);
         END LOOP;
     END IF;
 
-    IF snapback.end_exclusion(protect.relation) THEN
+    IF snapback_internal.end_exclusion(protect.relation) THEN
         RAISE NOTICE USING MESSAGE = format('%s was excluded, and is protected now', protect.relation);
     END IF;
-    its_id := snapback.record_table(chosen);
+    its_id := snapback_internal.record_table(chosen);
     IF chosen.id IS NULL THEN
-        PERFORM snapback.forget_columns(ARRAY(SELECT r.relation FROM snapback.relations_of(its_id) r));
+        PERFORM snapback_internal.forget_columns(ARRAY(SELECT r.relation FROM snapback_internal.relations_of(its_id) r));
     END IF;
     INSERT INTO snapback.coverage (table_id, option, columns, filter, registered_columns)
     SELECT its_id, protect.option, d.columns, protect.filter, d.columns
     FROM (SELECT array_agg(DISTINCT c) FROM unnest(protect.columns) c) d(columns)
     ON CONFLICT (table_id, option) DO UPDATE
     SET columns = EXCLUDED.columns, filter = EXCLUDED.filter, registered_columns = EXCLUDED.registered_columns;
-    PERFORM snapback.note_columns(ARRAY(SELECT r.relation FROM snapback.relations_of(its_id) r));
-    PERFORM snapback.install_guard(r.relation) FROM snapback.relations_of(its_id) r;
-    PERFORM snapback.tell_of_nulls(chosen);
-    PERFORM snapback.tell_of_expressions(r.relation)
-    FROM (SELECT r.relation FROM snapback.relations_of(its_id) r ORDER BY r.relation LIMIT 1) r;
+    PERFORM snapback_internal.note_columns(ARRAY(SELECT r.relation FROM snapback_internal.relations_of(its_id) r));
+    PERFORM snapback_internal.install_guard(r.relation) FROM snapback_internal.relations_of(its_id) r;
+    PERFORM snapback_internal.tell_of_nulls(chosen);
+    PERFORM snapback_internal.tell_of_expressions(r.relation)
+    FROM (SELECT r.relation FROM snapback_internal.relations_of(its_id) r ORDER BY r.relation LIMIT 1) r;
 END $$;
 COMMENT ON FUNCTION snapback.protect(regclass, text, name, name, name[], text) IS
     'Puts a table under an option; again under the same one, it replaces columns and filter. The path to the community is '
@@ -105,14 +105,14 @@ COMMENT ON FUNCTION snapback.protect(regclass, text, name, name, name[], text) I
     'dropped or has another name now, or that a protected table has become a partition of, takes the place of the old one, '
     'under all its options; the old one is no longer protected. A table that was excluded is excluded no longer. NOTICEs: columns of the path that take NULL, '
     'and constraints that cannot be evaluated during a restore. Errors: SB001 no such option; 42P01, 42809, 0A000, 55000, SB022 as '
-    'snapback.table_refusal(); 42703, 42704 no such column or foreign key; SB020 no path, SB021 several, SB023 the table '
-    'has another one; 2BP01 where paths of other tables still lead through the old one; 22023, 42703, 428C9, 42P10 as snapback.column_refusal(); and those of snapback.check_filter()';
+    'snapback_internal.table_refusal(); 42703, 42704 no such column or foreign key; SB020 no path, SB021 several, SB023 the table '
+    'has another one; 2BP01 where paths of other tables still lead through the old one; 22023, 42703, 428C9, 42P10 as snapback_internal.column_refusal(); and those of snapback_internal.check_filter()';
 
-CREATE FUNCTION snapback.refuse_if_parent(relation regclass) RETURNS void
+CREATE FUNCTION snapback_internal.refuse_if_parent(relation regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    children text := snapback.tables_led_through(refuse_if_parent.relation);
+    children text := snapback_internal.tables_led_through(refuse_if_parent.relation);
 BEGIN
     IF children IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
@@ -121,7 +121,7 @@ BEGIN
             HINT = 'Call snapback.unprotect() for them first.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.refuse_if_parent(regclass) IS '2BP01 where other tables come to their community through this one';
+COMMENT ON FUNCTION snapback_internal.refuse_if_parent(regclass) IS '2BP01 where other tables come to their community through this one';
 
 CREATE FUNCTION snapback.unprotect(relation regclass, option text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -130,7 +130,7 @@ DECLARE
     present snapback.protected_table;
 BEGIN
     LOCK TABLE snapback.protected_table IN SHARE ROW EXCLUSIVE MODE;
-    present := snapback.protected_as(relation);
+    present := snapback_internal.protected_as(relation);
     DELETE FROM snapback.coverage c
     WHERE c.table_id = present.id AND (unprotect.option IS NULL OR c.option = unprotect.option);
     IF NOT FOUND THEN
@@ -140,13 +140,13 @@ BEGIN
             HINT = 'The view snapback.protection lists what is protected.';
     END IF;
     IF NOT EXISTS (SELECT FROM snapback.coverage c WHERE c.table_id = present.id) THEN
-        PERFORM snapback.refuse_if_parent(present.relation);
-        PERFORM snapback.forget_columns(ARRAY(SELECT r.relation FROM snapback.relations_of(present.id) r));
-        PERFORM snapback.remove_guard(r.relation)
-        FROM snapback.relations_of(present.id) r JOIN pg_class c ON c.oid = r.relation;
+        PERFORM snapback_internal.refuse_if_parent(present.relation);
+        PERFORM snapback_internal.forget_columns(ARRAY(SELECT r.relation FROM snapback_internal.relations_of(present.id) r));
+        PERFORM snapback_internal.remove_guard(r.relation)
+        FROM snapback_internal.relations_of(present.id) r JOIN pg_class c ON c.oid = r.relation;
         DELETE FROM snapback.protected_table t WHERE t.id = present.id;
         -- A guard reaches a table's children, which may be protected for themselves.
-        PERFORM snapback.install_guard(t.relation)
+        PERFORM snapback_internal.install_guard(t.relation)
         FROM snapback.protected_table t JOIN pg_inherits i ON i.inhrelid = t.relation;
     END IF;
 END $$;

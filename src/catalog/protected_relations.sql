@@ -1,18 +1,18 @@
 -- From protected tables to relations and back.
 
-CREATE FUNCTION snapback.relations_of(table_id integer) RETURNS TABLE (relation regclass)
+CREATE FUNCTION snapback_internal.relations_of(table_id integer) RETURNS TABLE (relation regclass)
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT t.relation FROM snapback.protected_table t WHERE t.id = relations_of.table_id AND t.relation IS NOT NULL
     UNION ALL
     SELECT r.relation
-    FROM snapback.protected_table t CROSS JOIN LATERAL snapback.community_relations(t.relation_name) r
+    FROM snapback.protected_table t CROSS JOIN LATERAL snapback_internal.community_relations(t.relation_name) r
     WHERE t.id = relations_of.table_id AND t.relation_name IS NOT NULL AND r.relation IS NOT NULL
 $$;
-COMMENT ON FUNCTION snapback.relations_of(integer) IS
+COMMENT ON FUNCTION snapback_internal.relations_of(integer) IS
     'The relations that a protected table stands for: one, or one in each community''s schema';
 
-CREATE FUNCTION snapback.protected_as(relation regclass) RETURNS snapback.protected_table
+CREATE FUNCTION snapback_internal.protected_as(relation regclass) RETURNS snapback.protected_table
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT t FROM snapback.protected_table t WHERE t.relation = protected_as.relation
@@ -20,32 +20,32 @@ AS $$
     SELECT t FROM snapback.protected_table t
     JOIN pg_class c ON c.relname = t.relation_name AND c.oid = protected_as.relation
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname IN (SELECT s.schema_name FROM snapback.community_schemas() s)
+    WHERE n.nspname IN (SELECT s.schema_name FROM snapback_internal.community_schemas() s)
     LIMIT 1
 $$;
-COMMENT ON FUNCTION snapback.protected_as(regclass) IS
+COMMENT ON FUNCTION snapback_internal.protected_as(regclass) IS
     'The protected table that a relation is, or is one community''s part of; NULL where it is not protected';
 
-CREATE FUNCTION snapback.is_in_community_schema(relation regclass) RETURNS boolean
+CREATE FUNCTION snapback_internal.is_in_community_schema(relation regclass) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     owners text[];
 BEGIN
     SELECT array_agg(s.community) INTO owners
-    FROM snapback.community_schemas() s
+    FROM snapback_internal.community_schemas() s
     JOIN pg_namespace n ON n.nspname = s.schema_name
     JOIN pg_class c ON c.relnamespace = n.oid AND c.oid = relation;
     IF cardinality(owners) > 1 THEN
-        PERFORM snapback.refuse('55000', format('the schema of %s belongs to more than one community', relation),
+        PERFORM snapback_internal.refuse('55000', format('the schema of %s belongs to more than one community', relation),
                                 format('The directory gives it to: %s.', array_to_string(owners, ', ')));
     END IF;
     RETURN owners IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION snapback.is_in_community_schema(regclass) IS
+COMMENT ON FUNCTION snapback_internal.is_in_community_schema(regclass) IS
     'Whether a relation lies in the schema of one community. 55000 where the directory gives that schema to several';
 
-CREATE FUNCTION snapback.tables_led_through(relation regclass) RETURNS text
+CREATE FUNCTION snapback_internal.tables_led_through(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(t.relation::text, ', ' ORDER BY t.id)
@@ -53,5 +53,5 @@ AS $$
     JOIN snapback.foreign_key f ON f.child = t.relation AND f.name = t.via
     WHERE f.parent = tables_led_through.relation AND f.parent <> f.child AND t.community_column IS NULL
 $$;
-COMMENT ON FUNCTION snapback.tables_led_through(regclass) IS
+COMMENT ON FUNCTION snapback_internal.tables_led_through(regclass) IS
     'The other protected tables that come to their community through a table, as a list for messages; NULL where there are none. Internal.';

@@ -1,20 +1,20 @@
 -- What a table, or a column of it, may not be to be protected.
 
-CREATE FUNCTION snapback.lock_relation(relation regclass) RETURNS void
+CREATE FUNCTION snapback_internal.lock_relation(relation regclass) RETURNS void
 LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_lock_relation';
-COMMENT ON FUNCTION snapback.lock_relation(regclass) IS
+COMMENT ON FUNCTION snapback_internal.lock_relation(regclass) IS
     'Keeps a relation''s kind, owner and columns as they are until the transaction ends. 42704 where there is none';
 
-CREATE FUNCTION snapback.check_filter(relation regclass, filter text) RETURNS void
+CREATE FUNCTION snapback_internal.check_filter(relation regclass, filter text) RETURNS void
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_check_filter';
-COMMENT ON FUNCTION snapback.check_filter(regclass, text) IS
+COMMENT ON FUNCTION snapback_internal.check_filter(regclass, text) IS
     'Refuses, as the relation''s owner and without reading a row, a filter that is not one boolean expression over the '
     'relation''s own columns, or has a subquery, an aggregate, a volatile function, or a column that is generated. '
     'SQLSTATE as Postgres has it for the fault: 42601, 42703, 42804, 42803, 42501; 0A000 for what Postgres would allow';
 
-CREATE FUNCTION snapback.large_object_column(relation regclass) RETURNS name
+CREATE FUNCTION snapback_internal.large_object_column(relation regclass) RETURNS name
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
     WITH RECURSIVE held AS (
@@ -30,10 +30,10 @@ AS $$
         WHERE n.type <> 0)
     SELECT h.attname FROM held h WHERE h.type = 'oid'::regtype ORDER BY h.attnum LIMIT 1
 $$;
-COMMENT ON FUNCTION snapback.large_object_column(regclass) IS
+COMMENT ON FUNCTION snapback_internal.large_object_column(regclass) IS
     'The first column that may name large objects: of type oid, a domain over it (lo), or an array of them';
 
-CREATE FUNCTION snapback.kind_refusal(class pg_catalog.pg_class, OUT state text, OUT problem text, OUT hint text)
+CREATE FUNCTION snapback_internal.kind_refusal(class pg_catalog.pg_class, OUT state text, OUT problem text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -75,10 +75,10 @@ BEGIN
     END IF;
     state := NULL;
 END $$;
-COMMENT ON FUNCTION snapback.kind_refusal(pg_catalog.pg_class) IS
+COMMENT ON FUNCTION snapback_internal.kind_refusal(pg_catalog.pg_class) IS
     'Why a relation is of no kind that can be protected: SQLSTATE (42809, 0A000), problem and hint; NULL where it is';
 
-CREATE FUNCTION snapback.key_over_periods(relation regclass) RETURNS text
+CREATE FUNCTION snapback_internal.key_over_periods(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     -- A column of the catalog that only later versions have.
@@ -88,16 +88,16 @@ AS $$
       AND (to_jsonb(c) ->> 'conperiod')::boolean
     ORDER BY c.conname LIMIT 1
 $$;
-COMMENT ON FUNCTION snapback.key_over_periods(regclass) IS
+COMMENT ON FUNCTION snapback_internal.key_over_periods(regclass) IS
     'A foreign key from or to a table that refers to periods, which several rows cover together; NULL where there is none';
 
-CREATE FUNCTION snapback.table_refusal(relation regclass, OUT state text, OUT problem text, OUT hint text)
+CREATE FUNCTION snapback_internal.table_refusal(relation regclass, OUT state text, OUT problem text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     class        pg_class;
     large_object name;
-    over_periods text := snapback.key_over_periods(relation);
+    over_periods text := snapback_internal.key_over_periods(relation);
 BEGIN
     SELECT * INTO class FROM pg_class c WHERE c.oid = relation;
     IF class.oid IS NULL THEN
@@ -106,11 +106,11 @@ BEGIN
         hint := 'Name a table.';
         RETURN;
     END IF;
-    SELECT * INTO state, problem, hint FROM snapback.kind_refusal(class);
+    SELECT * INTO state, problem, hint FROM snapback_internal.kind_refusal(class);
     IF state IS NOT NULL THEN
         RETURN;
     END IF;
-    large_object := snapback.large_object_column(relation);
+    large_object := snapback_internal.large_object_column(relation);
     IF large_object IS NOT NULL THEN
         state := '0A000';
         problem := format('column "%s" of %s holds the OID of a large object', large_object, relation);
@@ -125,18 +125,18 @@ BEGIN
         problem := format('row security of %s binds its owner too, and would hide rows from a snapshot', relation);
         hint := format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, or ALTER ROLE %I BYPASSRLS.', relation,
                        pg_get_userbyid(class.relowner));
-    ELSIF snapback.key_columns(relation) IS NULL THEN
+    ELSIF snapback_internal.key_columns(relation) IS NULL THEN
         state := 'SB022';
         problem := format('%s has no key that names a row', relation);
         hint := 'Give it a primary key, or a unique index over columns that are NOT NULL; it must not be deferrable.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.table_refusal(regclass) IS
+COMMENT ON FUNCTION snapback_internal.table_refusal(regclass) IS
     'Why a relation cannot be protected: SQLSTATE, problem and hint; NULL where it can. 42P01 there is none, 42809 no '
     'table of the application''s, 0A000 temporary, unlogged, foreign, with large objects or a foreign key over periods, 55000 row security binds its '
     'owner, SB022 no key';
 
-CREATE FUNCTION snapback.column_refusal(relation regclass, columns name[], path_columns name[],
+CREATE FUNCTION snapback_internal.column_refusal(relation regclass, columns name[], path_columns name[],
                                         OUT state text, OUT problem text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -150,13 +150,13 @@ BEGIN
     END IF;
     FOREACH column_name IN ARRAY coalesce(columns, '{}') LOOP
         hint := 'Name columns that a restore can set on rows that live: none that is generated, or part of the key or of the path.';
-        IF NOT snapback.has_column(relation, column_name) THEN
+        IF NOT snapback_internal.has_column(relation, column_name) THEN
             state := '42703';
             problem := format('%s has no column "%s"', relation, column_name);
         ELSIF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = column_name AND a.attgenerated <> '') THEN
             state := '428C9';
             problem := format('column "%s" of %s is generated', column_name, relation);
-        ELSIF column_name = ANY (snapback.key_columns(relation)) THEN
+        ELSIF column_name = ANY (snapback_internal.key_columns(relation)) THEN
             state := '42P10';
             problem := format('column "%s" is part of the key of %s', column_name, relation);
         ELSIF column_name = ANY (path_columns) THEN
@@ -166,11 +166,11 @@ BEGIN
         EXIT WHEN state IS NOT NULL;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION snapback.column_refusal(regclass, name[], name[]) IS
+COMMENT ON FUNCTION snapback_internal.column_refusal(regclass, name[], name[]) IS
     'Why an option cannot restore these columns of a table: SQLSTATE (22023 none, 42703 no such column, 428C9 generated, '
     '42P10 of the key or the path), problem and hint; NULL where it can';
 
-CREATE FUNCTION snapback.refuse(state text, problem text, hint text) RETURNS void
+CREATE FUNCTION snapback_internal.refuse(state text, problem text, hint text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -178,4 +178,4 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = state, MESSAGE = problem, HINT = hint;
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.refuse(text, text, text) IS 'Raises what is wrong; nothing where the SQLSTATE is NULL';
+COMMENT ON FUNCTION snapback_internal.refuse(text, text, text) IS 'Raises what is wrong; nothing where the SQLSTATE is NULL';

@@ -42,7 +42,7 @@ COMMENT ON FUNCTION snapback.add_option(text, text, text) IS
     'Adds an option to a category; called again, it changes label and description. 22023 where the name is malformed, '
     '42704 where there is no such category';
 
-CREATE FUNCTION snapback.refuse_if_covered(options text[], what text) RETURNS void
+CREATE FUNCTION snapback_internal.refuse_if_covered(options text[], what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -58,14 +58,14 @@ BEGIN
             HINT = 'Call snapback.unprotect() for them first.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.refuse_if_covered(text[], text) IS
+COMMENT ON FUNCTION snapback_internal.refuse_if_covered(text[], text) IS
     '2BP01, naming the tables, where any stands under one of the options';
 
 CREATE FUNCTION snapback.remove_option(option text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM snapback.refuse_if_covered(ARRAY[remove_option.option], format('option "%s"', remove_option.option));
+    PERFORM snapback_internal.refuse_if_covered(ARRAY[remove_option.option], format('option "%s"', remove_option.option));
     DELETE FROM snapback.option o WHERE o.option = remove_option.option;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no option "%s"', remove_option.option),
@@ -79,7 +79,7 @@ CREATE FUNCTION snapback.remove_category(category text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM snapback.refuse_if_covered(
+    PERFORM snapback_internal.refuse_if_covered(
         ARRAY(SELECT o.option FROM snapback.option o WHERE o.category = remove_category.category),
         format('category "%s"', remove_category.category));
     DELETE FROM snapback.option o WHERE o.category = remove_category.category;
@@ -93,7 +93,7 @@ END $$;
 COMMENT ON FUNCTION snapback.remove_category(text) IS
     'Removes a category and its options. 42704 where there is none, 2BP01 where tables stand under one of them';
 
-CREATE FUNCTION snapback.expand_options(categories text[]) RETURNS text[]
+CREATE FUNCTION snapback_internal.expand_options(categories text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -127,6 +127,6 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION snapback.expand_options(text[]) IS
+COMMENT ON FUNCTION snapback_internal.expand_options(text[]) IS
     'The options that a list of categories, options and ''*'' stands for, each once, in the order of the restore dialog. '
     'SB001 where the list is empty or names what there is not';

@@ -92,8 +92,9 @@ void read_key(RelationShape &shape) {
 
 /// The renames that the table's columns have gone through, noted or not.
 void read_renames(Query &query, RelationShape &shape) {
-    for (Row row : query.run_kept("SELECT number, old_names::text[], new_names::text[] FROM snapback.renames_of($1)",
-                                  {Value::regclass(shape.relation)}))
+    for (Row row :
+         query.run_kept("SELECT number, old_names::text[], new_names::text[] FROM snapback_internal.renames_of($1)",
+                        {Value::regclass(shape.relation)}))
         shape.renames.push_back({row.bigint(1), row.text_array(2), row.text_array(3)});
     if (!shape.renames.empty())
         shape.stored.renames = shape.renames.back().number;
@@ -105,7 +106,7 @@ void read_label_renames(Query &query, RelationShape &shape) {
         return;
     for (Row row :
          query.run_kept("SELECT column_name, form, labels::text[], number, old_labels::text[], new_labels::text[]"
-                        " FROM snapback.label_renames_of($1)",
+                        " FROM snapback_internal.label_renames_of($1)",
                         {Value::regclass(shape.relation)})) {
         std::size_t column = shape.column_named(row.text(1));
         if (column == shape.columns.size())

@@ -1,15 +1,15 @@
 -- A table that takes the place of one that is gone or has another name now: what was stored of that is this one's.
 
-CREATE FUNCTION snapback.full_name(relation regclass) RETURNS text
+CREATE FUNCTION snapback_internal.full_name(relation regclass) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.oid = full_name.relation
 $$;
-COMMENT ON FUNCTION snapback.full_name(regclass) IS
+COMMENT ON FUNCTION snapback_internal.full_name(regclass) IS
     'A relation''s name with its schema, quoted where needed, whatever the search_path; NULL where there is no such relation';
 
-CREATE FUNCTION snapback.described_name(definition text, OUT schema_name text, OUT table_name text)
+CREATE FUNCTION snapback_internal.described_name(definition text, OUT schema_name text, OUT table_name text)
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
     -- The stored description of a table writes tab, newline and backslash as \t, \n and \\, see docs/format.md.
@@ -18,9 +18,9 @@ AS $$
     CROSS JOIN LATERAL unnest(f.parts) WITH ORDINALITY w(part, place)
     CROSS JOIN LATERAL (SELECT replace(replace(replace(w.part, '\\', chr(1)), '\t', E'\t'), '\n', E'\n'), w.place) p(part, place)
 $$;
-COMMENT ON FUNCTION snapback.described_name(text) IS 'What a table was called whose stored description this is';
+COMMENT ON FUNCTION snapback_internal.described_name(text) IS 'What a table was called whose stored description this is';
 
-CREATE FUNCTION snapback.last_captured_name(table_id integer, OUT schema_name text, OUT table_name text)
+CREATE FUNCTION snapback_internal.last_captured_name(table_id integer, OUT schema_name text, OUT table_name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT d.schema_name, d.table_name
@@ -30,27 +30,27 @@ AS $$
           JOIN snapback.shape s ON s.sha256 = m.shape
           WHERE m.table_id = last_captured_name.table_id
           ORDER BY n.captured_at DESC LIMIT 1) s
-    CROSS JOIN LATERAL snapback.described_name(s.definition) d
+    CROSS JOIN LATERAL snapback_internal.described_name(s.definition) d
 $$;
-COMMENT ON FUNCTION snapback.last_captured_name(integer) IS
+COMMENT ON FUNCTION snapback_internal.last_captured_name(integer) IS
     'What a protected table was called when it was last captured; NULL where no snapshot holds it';
 
-CREATE FUNCTION snapback.captured_as(relation regclass) RETURNS TABLE (table_id integer, captured_at timestamptz)
+CREATE FUNCTION snapback_internal.captured_as(relation regclass) RETURNS TABLE (table_id integer, captured_at timestamptz)
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
     WITH named AS (
         SELECT s.sha256 FROM snapback.shape s
-        CROSS JOIN LATERAL snapback.described_name(s.definition) d
-        WHERE format('%I.%I', d.schema_name, d.table_name) = snapback.full_name(captured_as.relation))
+        CROSS JOIN LATERAL snapback_internal.described_name(s.definition) d
+        WHERE format('%I.%I', d.schema_name, d.table_name) = snapback_internal.full_name(captured_as.relation))
     SELECT m.table_id, max(n.captured_at)
     FROM snapback.manifest m JOIN snapback.snapshot n ON n.id = m.snapshot
     WHERE m.shape = ANY (ARRAY(SELECT d.sha256 FROM named d))
     GROUP BY m.table_id
 $$;
-COMMENT ON FUNCTION snapback.captured_as(regclass) IS
+COMMENT ON FUNCTION snapback_internal.captured_as(regclass) IS
     'The protected tables that snapshots hold under the name which a relation has now, and when each was last captured under it';
 
-CREATE FUNCTION snapback.replaced_table(relation regclass) RETURNS snapback.protected_table
+CREATE FUNCTION snapback_internal.replaced_table(relation regclass) RETURNS snapback.protected_table
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH partitioned AS (
@@ -60,23 +60,23 @@ AS $$
     renamed AS (
         -- A table that took this name's place, or was registered, later than it was captured under the name, is not meant:
         -- it stands for another one now.
-        SELECT t AS its_table, a.captured_at FROM snapback.captured_as(replaced_table.relation) a
+        SELECT t AS its_table, a.captured_at FROM snapback_internal.captured_as(replaced_table.relation) a
         JOIN snapback.protected_table t ON t.id = a.table_id
         WHERE t.relation IS NOT NULL AND t.relation <> replaced_table.relation
-          AND (t.registered_name = snapback.full_name(replaced_table.relation) OR a.captured_at > t.registered_at))
+          AND (t.registered_name = snapback_internal.full_name(replaced_table.relation) OR a.captured_at > t.registered_at))
     SELECT f.its_table FROM (SELECT * FROM partitioned UNION ALL SELECT * FROM renamed) f
     ORDER BY f.captured_at IS NOT NULL, f.captured_at DESC
     LIMIT 1
 $$;
-COMMENT ON FUNCTION snapback.replaced_table(regclass) IS
+COMMENT ON FUNCTION snapback_internal.replaced_table(regclass) IS
     'The protected table whose place a relation takes: one that was captured under its name, and was dropped or has another name '
     'now, or one that is a partition of it now';
 
-CREATE FUNCTION snapback.refuse_if_path(replaced regclass, relation regclass) RETURNS void
+CREATE FUNCTION snapback_internal.refuse_if_path(replaced regclass, relation regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    children text := snapback.tables_led_through(refuse_if_path.replaced);
+    children text := snapback_internal.tables_led_through(refuse_if_path.replaced);
 BEGIN
     IF children IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
@@ -85,69 +85,69 @@ BEGIN
             HINT = format('Let their foreign keys refer to %s first.', relation);
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.refuse_if_path(regclass, regclass) IS '2BP01 where other tables come to their community through a table that is to be replaced';
+COMMENT ON FUNCTION snapback_internal.refuse_if_path(regclass, regclass) IS '2BP01 where other tables come to their community through a table that is to be replaced';
 
-CREATE FUNCTION snapback.move_columns(old_relation regclass, new_relation regclass) RETURNS void
+CREATE FUNCTION snapback_internal.move_columns(old_relation regclass, new_relation regclass) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT snapback.forget_columns(ARRAY[new_relation]::oid[]);
+    SELECT snapback_internal.forget_columns(ARRAY[new_relation]::oid[]);
     DELETE FROM snapback.known_columns k WHERE k.relation = old_relation;
     UPDATE snapback.column_rename r SET relation = new_relation WHERE r.relation = old_relation
 $$;
-COMMENT ON FUNCTION snapback.move_columns(regclass, regclass) IS
+COMMENT ON FUNCTION snapback_internal.move_columns(regclass, regclass) IS
     'Lets the renames of one relation''s columns count for the relation that takes its place. Internal.';
 
-CREATE FUNCTION snapback.take_place(relation regclass, community_column name, via name) RETURNS void
+CREATE FUNCTION snapback_internal.take_place(relation regclass, community_column name, via name) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    replaced  snapback.protected_table := snapback.replaced_table(relation);
+    replaced  snapback.protected_table := snapback_internal.replaced_table(relation);
     remains   boolean := EXISTS (SELECT FROM pg_class c WHERE c.oid = replaced.relation);
     partition boolean := EXISTS (SELECT FROM pg_class c WHERE c.oid = replaced.relation AND c.relispartition);
-    own_until timestamptz := (SELECT a.captured_at FROM snapback.captured_as(relation) a WHERE a.table_id = replaced.id);
+    own_until timestamptz := (SELECT a.captured_at FROM snapback_internal.captured_as(relation) a WHERE a.table_id = replaced.id);
 BEGIN
     IF replaced.id IS NULL THEN
         RETURN;
     END IF;
     IF remains AND NOT partition THEN
-        PERFORM snapback.refuse_if_path(replaced.relation, take_place.relation);
+        PERFORM snapback_internal.refuse_if_path(replaced.relation, take_place.relation);
     END IF;
-    PERFORM snapback.remove_guard(replaced.relation) WHERE remains;
-    PERFORM snapback.move_columns(replaced.relation, take_place.relation);
+    PERFORM snapback_internal.remove_guard(replaced.relation) WHERE remains;
+    PERFORM snapback_internal.move_columns(replaced.relation, take_place.relation);
     IF num_nonnulls(take_place.community_column, take_place.via) > 0 THEN
         replaced.community_column := take_place.community_column;
         replaced.via := take_place.via;
     END IF;
     UPDATE snapback.protected_table t
     SET relation = take_place.relation, community_column = replaced.community_column, via = replaced.via,
-        registered_name = snapback.full_name(take_place.relation), registered_at = clock_timestamp(),
+        registered_name = snapback_internal.full_name(take_place.relation), registered_at = clock_timestamp(),
         replaced_during = CASE WHEN partition OR own_until IS NULL THEN t.replaced_during
                                ELSE t.replaced_during + tstzmultirange(tstzrange(own_until, clock_timestamp(), '()')) END
     WHERE t.id = replaced.id;
     -- A guard reaches a table's children, which may be protected for themselves.
-    PERFORM snapback.install_guard(t.relation)
+    PERFORM snapback_internal.install_guard(t.relation)
     FROM snapback.protected_table t JOIN pg_inherits i ON i.inhrelid = t.relation WHERE i.inhparent = replaced.relation;
     RAISE NOTICE USING MESSAGE = format('%s takes the place of the table that was protected before, under all its options: older snapshots are restored into it',
                                         take_place.relation)
                                  || CASE WHEN remains AND NOT partition THEN format('; %s is no longer protected', replaced.relation) ELSE '' END;
 END $$;
-COMMENT ON FUNCTION snapback.take_place(regclass, name, name) IS
+COMMENT ON FUNCTION snapback_internal.take_place(regclass, name, name) IS
     'Lets a relation take the place of a protected table, so that snapshots can be restored into it: of one that was captured under '
     'its name, and was dropped or has another name now, or of one that has become a partition of it. Nothing where there is none such. '
     '2BP01 where paths of other tables still lead through the old one. Internal: call snapback.protect()';
 
-CREATE FUNCTION snapback.tell_of_namesake(relation regclass) RETURNS void
+CREATE FUNCTION snapback_internal.tell_of_namesake(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    namesake snapback.protected_table := snapback.replaced_table(relation);
+    namesake snapback.protected_table := snapback_internal.replaced_table(relation);
 BEGIN
     IF namesake.id IS NOT NULL THEN
         RAISE NOTICE USING MESSAGE = format('snapshots also hold another protected table under the name %s: %s',
-                                            relation, coalesce(snapback.full_name(namesake.relation), 'one that was dropped')),
+                                            relation, coalesce(snapback_internal.full_name(namesake.relation), 'one that was dropped')),
             HINT = format('To restore those rows into %s, call snapback.unprotect() for it and then snapback.protect() again: it then takes the place of '
                           'the other table, and its own snapshots can no longer be restored.', relation);
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.tell_of_namesake(regclass) IS
+COMMENT ON FUNCTION snapback_internal.tell_of_namesake(regclass) IS
     'A NOTICE where a relation that is protected has the name under which another protected table was captured. Internal.';

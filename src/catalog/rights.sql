@@ -3,13 +3,13 @@
 
 REVOKE ALL ON ALL TABLES IN SCHEMA snapback FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA snapback FROM PUBLIC;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA snapback FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA snapback, snapback_internal FROM PUBLIC;
 
 -- What an alert watches; no rows of communities, no mail addresses. The functions besides health() are what the views call.
 GRANT USAGE ON SCHEMA snapback TO pg_monitor;
 GRANT SELECT ON snapback.protection, snapback.snapshots, snapback.requests, snapback.restores, snapback.restore_progress TO pg_monitor;
-GRANT EXECUTE ON FUNCTION snapback.health(), snapback.health_for_monitors(), snapback.retention(), snapback.protection_of_tables(),
-    snapback.own_restore_activity(), snapback.disowned_snapshots(), snapback.acting_community(text) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION snapback.health(), snapback_internal.health_shown_to(name), snapback_internal.retention(), snapback_internal.protection_of_tables(),
+    snapback_internal.own_restore_activity(), snapback_internal.disowned_snapshots(), snapback_internal.acting_community(text) TO pg_monitor;
 
 DO $$
 DECLARE

@@ -1,41 +1,41 @@
 -- What a DBA may copy: the calls of snapback.protect() that are missing.
 
-CREATE FUNCTION snapback.option_named(relation regclass) RETURNS text
+CREATE FUNCTION snapback_internal.option_named(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT o.option FROM snapback.option o JOIN pg_class c ON c.oid = option_named.relation
     CROSS JOIN LATERAL (SELECT split_part(o.option, '.', 2) AS name) n
-    WHERE snapback.plain_name(snapback.singular(n.name)) = snapback.plain_name(snapback.singular(c.relname))
+    WHERE snapback_internal.plain_name(snapback_internal.singular(n.name)) = snapback_internal.plain_name(snapback_internal.singular(c.relname))
     ORDER BY n.name = c.relname DESC, o.position LIMIT 1
 $$;
-COMMENT ON FUNCTION snapback.option_named(regclass) IS 'The first option that is called as the table is, in one number or the other: teams, "Team"; NULL where none is';
+COMMENT ON FUNCTION snapback_internal.option_named(regclass) IS 'The first option that is called as the table is, in one number or the other: teams, "Team"; NULL where none is';
 
-CREATE FUNCTION snapback.likely_option(relation regclass, via name, option text) RETURNS text
+CREATE FUNCTION snapback_internal.likely_option(relation regclass, via name, option text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce(
         likely_option.option,
-        snapback.option_named(likely_option.relation),
+        snapback_internal.option_named(likely_option.relation),
         (SELECT coalesce((SELECT min(c.option)
                           FROM snapback.protected_table t JOIN snapback.coverage c ON c.table_id = t.id
                           WHERE t.relation = f.parent
                           HAVING count(*) = 1),
-                         snapback.option_named(f.parent))
+                         snapback_internal.option_named(f.parent))
          FROM snapback.foreign_key f WHERE f.child = likely_option.relation AND f.name = likely_option.via),
         (SELECT min(o.option) FROM snapback.option o HAVING count(*) = 1),
         '<option>')
 $$;
-COMMENT ON FUNCTION snapback.likely_option(regclass, name, text) IS
+COMMENT ON FUNCTION snapback_internal.likely_option(regclass, name, text) IS
     'The option that is given; else the one called as the table is, that of the parent it hangs on, the only one that there is, or a placeholder';
 
-CREATE FUNCTION snapback.comment_line(line text) RETURNS text
+CREATE FUNCTION snapback_internal.comment_line(line text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT '-- ' || regexp_replace(line, '[\r\n]+', ' ', 'g')
 $$;
-COMMENT ON FUNCTION snapback.comment_line(text) IS 'A line as an SQL comment that no name in it can end';
+COMMENT ON FUNCTION snapback_internal.comment_line(text) IS 'A line as an SQL comment that no name in it can end';
 
-CREATE FUNCTION snapback.suggested_calls(relations regclass[], steps snapback.path_step[], parents regclass[], option text)
+CREATE FUNCTION snapback_internal.suggested_calls(relations regclass[], steps snapback.path_step[], parents regclass[], option text)
 RETURNS TABLE (relation regclass, line text, is_call boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -45,75 +45,75 @@ DECLARE
 BEGIN
     is_call := true;
     FOR choice IN SELECT b.*, count(*) OVER (PARTITION BY b.relation) AS choices, row_number() OVER (PARTITION BY b.relation ORDER BY b.arguments COLLATE "C") AS place
-                  FROM snapback.best_steps(steps, parents) b WHERE b.relation = ANY (relations)
+                  FROM snapback_internal.best_steps(steps, parents) b WHERE b.relation = ANY (relations)
                   ORDER BY b.relation::text COLLATE "C", place LOOP
         relation := choice.relation;
         IF choice.choices > 1 AND choice.place = 1 THEN
-            line := snapback.comment_line(format('%s: more than one path leads to a community; keep the one that says whose a row is:', choice.relation));
+            line := snapback_internal.comment_line(format('%s: more than one path leads to a community; keep the one that says whose a row is:', choice.relation));
             RETURN NEXT;
         END IF;
-        line := format('SELECT snapback.protect(%L, %L, %s);', choice.relation, snapback.likely_option(choice.relation, choice.via, option),
+        line := format('SELECT snapback.protect(%L, %L, %s);', choice.relation, snapback_internal.likely_option(choice.relation, choice.via, option),
                        choice.arguments);
         remark := concat_ws('; ', CASE WHEN choice.choices > 1 OR choice.via IS NULL THEN choice.meaning END,
                                   CASE WHEN NOT choice.mandatory THEN 'rows where it is NULL are not kept' END);
-        line := line || coalesce(' ' || snapback.comment_line(nullif(remark, '')), '');
-        line := CASE WHEN choice.choices > 1 THEN snapback.comment_line(line) ELSE line END;
+        line := line || coalesce(' ' || snapback_internal.comment_line(nullif(remark, '')), '');
+        line := CASE WHEN choice.choices > 1 THEN snapback_internal.comment_line(line) ELSE line END;
         RETURN NEXT;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION snapback.suggested_calls(regclass[], snapback.path_step[], regclass[], text) IS
+COMMENT ON FUNCTION snapback_internal.suggested_calls(regclass[], snapback.path_step[], regclass[], text) IS
     'The calls that protect these tables, given the steps that their paths may take and which tables are protected by then; where several paths of one offer '
     'themselves, each as a comment. What a reader should know stands behind the call';
 
-CREATE FUNCTION snapback.suggest_in_order(todo regclass[], option text) RETURNS TABLE (relation regclass, line text, is_call boolean)
+CREATE FUNCTION snapback_internal.suggest_in_order(todo regclass[], option text) RETURNS TABLE (relation regclass, line text, is_call boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     parents regclass[] := ARRAY(SELECT t.relation FROM snapback.protected_table t WHERE t.relation IS NOT NULL);
     named   jsonb := (SELECT jsonb_object_agg(n.relation::oid, n.names)
-                      FROM (SELECT n.relation, array_agg(n.column_name) AS names FROM snapback.named_columns() n GROUP BY 1) n);
-    steps   snapback.path_step[] := ARRAY(SELECT s FROM snapback.path_steps(todo, named) s);
+                      FROM (SELECT n.relation, array_agg(n.column_name) AS names FROM snapback_internal.named_columns() n GROUP BY 1) n);
+    steps   snapback.path_step[] := ARRAY(SELECT s FROM snapback_internal.path_steps(todo, named) s);
     ready   regclass[];
 BEGIN
     LOOP
-        ready := ARRAY(SELECT DISTINCT b.relation FROM snapback.best_steps(steps, parents) b WHERE b.own OR b.mandatory);
+        ready := ARRAY(SELECT DISTINCT b.relation FROM snapback_internal.best_steps(steps, parents) b WHERE b.own OR b.mandatory);
         -- What takes NULL is followed only where nothing better will come.
         IF ready = '{}' THEN
-            ready := ARRAY(SELECT b.relation FROM snapback.best_steps(steps, parents) b ORDER BY b.relation::text COLLATE "C" LIMIT 1);
+            ready := ARRAY(SELECT b.relation FROM snapback_internal.best_steps(steps, parents) b ORDER BY b.relation::text COLLATE "C" LIMIT 1);
         END IF;
         EXIT WHEN ready = '{}';
-        RETURN QUERY SELECT c.* FROM snapback.suggested_calls(ready, steps, parents, option) c;
+        RETURN QUERY SELECT c.* FROM snapback_internal.suggested_calls(ready, steps, parents, option) c;
         parents := parents || ready;
         steps := ARRAY(SELECT s FROM unnest(steps) s WHERE s.relation <> ALL (ready));
         todo := ARRAY(SELECT r FROM unnest(todo) r WHERE r <> ALL (ready));
     END LOOP;
-    RETURN QUERY SELECT t, snapback.comment_line(format('%s: no path to a community is known; name community_column or via', t)), false FROM unnest(todo) t;
+    RETURN QUERY SELECT t, snapback_internal.comment_line(format('%s: no path to a community is known; name community_column or via', t)), false FROM unnest(todo) t;
 END $$;
-COMMENT ON FUNCTION snapback.suggest_in_order(regclass[], text) IS
+COMMENT ON FUNCTION snapback_internal.suggest_in_order(regclass[], text) IS
     'The calls that protect these tables, parents before the children whose paths lead through them; is_call is false for a line that says why there is none';
 
-CREATE FUNCTION snapback.suggestions(option text) RETURNS TABLE (relation regclass, line text, is_call boolean)
+CREATE FUNCTION snapback_internal.suggestions(option text) RETURNS TABLE (relation regclass, line text, is_call boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    unprotected regclass[] := ARRAY(SELECT u.relation FROM snapback.unprotected_tables() u);
-    refused     regclass[] := ARRAY(SELECT u FROM unnest(unprotected) u WHERE (snapback.table_refusal(u)).problem IS NOT NULL);
-    own         regclass[] := ARRAY(SELECT u FROM unnest(unprotected) u WHERE snapback.is_in_community_schema(u));
+    unprotected regclass[] := ARRAY(SELECT u.relation FROM snapback_internal.unprotected_tables() u);
+    refused     regclass[] := ARRAY(SELECT u FROM unnest(unprotected) u WHERE (snapback_internal.table_refusal(u)).problem IS NOT NULL);
+    own         regclass[] := ARRAY(SELECT u FROM unnest(unprotected) u WHERE snapback_internal.is_in_community_schema(u));
 BEGIN
-    RETURN QUERY SELECT u, snapback.comment_line(format('%s cannot be protected: %s', u, (snapback.table_refusal(u)).problem)), false
+    RETURN QUERY SELECT u, snapback_internal.comment_line(format('%s cannot be protected: %s', u, (snapback_internal.table_refusal(u)).problem)), false
                  FROM unnest(refused) u ORDER BY u::text COLLATE "C";
     -- Of the tables that every community has in its own schema, one call protects all.
     RETURN QUERY SELECT u, CASE WHEN u = first_value(u) OVER alike
-                                THEN format('SELECT snapback.protect(%L, %L);', u, snapback.likely_option(u, NULL, suggestions.option)) END, true
+                                THEN format('SELECT snapback.protect(%L, %L);', u, snapback_internal.likely_option(u, NULL, suggestions.option)) END, true
                  FROM unnest(own) u JOIN pg_class c ON c.oid = u
                  WHERE u <> ALL (refused)
                  WINDOW alike AS (PARTITION BY c.relname ORDER BY u::text COLLATE "C")
                  ORDER BY c.relname, u::text COLLATE "C";
-    RETURN QUERY SELECT s.* FROM snapback.suggest_in_order(ARRAY(
+    RETURN QUERY SELECT s.* FROM snapback_internal.suggest_in_order(ARRAY(
                      SELECT u FROM unnest(unprotected) u WHERE u <> ALL (refused) AND u <> ALL (own)), suggestions.option) s;
 END $$;
-COMMENT ON FUNCTION snapback.suggestions(text) IS
+COMMENT ON FUNCTION snapback_internal.suggestions(text) IS
     'What suggest() prints, and which table each line is about: is_call is true where it protects the table, or is one of several calls to choose from. The line is null where '
     'another table''s call protects this one as well';
 
@@ -124,14 +124,14 @@ DECLARE
     lines text[];
 BEGIN
     IF NOT EXISTS (SELECT FROM snapback.directory) THEN
-        RETURN NEXT snapback.comment_line('no directory of communities is set: call snapback.set_directory() first');
+        RETURN NEXT snapback_internal.comment_line('no directory of communities is set: call snapback.set_directory() first');
         RETURN;
     END IF;
-    PERFORM snapback.refuse('SB001', format('there is no option "%s"', suggest.option), 'Call snapback.add_option() first.')
+    PERFORM snapback_internal.refuse('SB001', format('there is no option "%s"', suggest.option), 'Call snapback.add_option() first.')
     WHERE suggest.option IS NOT NULL AND NOT EXISTS (SELECT FROM snapback.option o WHERE o.option = suggest.option);
-    lines := ARRAY(SELECT s.line FROM snapback.suggestions(suggest.option) s WHERE s.line IS NOT NULL);
+    lines := ARRAY(SELECT s.line FROM snapback_internal.suggestions(suggest.option) s WHERE s.line IS NOT NULL);
     IF EXISTS (SELECT FROM unnest(lines) l WHERE l LIKE '%, ''<option>''%') THEN
-        RETURN NEXT snapback.comment_line(coalesce(
+        RETURN NEXT snapback_internal.comment_line(coalesce(
             (SELECT format('name an option in place of <option>, or have the calls printed for one: SELECT snapback.suggest(%L)', o.option)
              FROM snapback.option o JOIN snapback.category c ON c.category = o.category ORDER BY c.position, o.position LIMIT 1),
             'there is no option yet: call snapback.add_option() first'));

@@ -27,7 +27,7 @@ constexpr GuardTrigger truncate_trigger{"~snapback_truncate_guard", TRIGGER_TYPE
 
 /// Find the trigger function; a Postgres call.
 Oid guard_function() {
-    List *name = list_make2(makeString(pstrdup("snapback")), makeString(pstrdup("write_guard")));
+    List *name = list_make2(makeString(pstrdup("snapback_internal")), makeString(pstrdup("write_guard")));
     return LookupFuncName(name, 0, nullptr, true);
 }
 

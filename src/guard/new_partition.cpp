@@ -32,7 +32,7 @@ void guard_touched_tables() {
     for (Row touched : query.run("SELECT DISTINCT objid FROM pg_catalog.pg_event_trigger_ddl_commands() "
                                  "WHERE object_type OPERATOR(pg_catalog.=) 'table'"))
         if (registered_as(touched.oid(1)))
-            query.run("SELECT snapback.install_guard($1)", {Value::regclass(touched.oid(1))});
+            query.run("SELECT snapback_internal.install_guard($1)", {Value::regclass(touched.oid(1))});
 }
 
 } // namespace

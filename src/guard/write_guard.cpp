@@ -89,13 +89,13 @@ Datum guard_written_row(const TriggerData &event) {
 SNAPBACK_FUNCTION(snapback_write_guard) {
     using namespace snapback;
     if (!CALLED_AS_TRIGGER(fcinfo))
-        throw Error(sqlstate::trigger_protocol_violated, "snapback.write_guard() is a trigger function");
+        throw Error(sqlstate::trigger_protocol_violated, "snapback_internal.write_guard() is a trigger function");
     const auto &event = *reinterpret_cast<TriggerData *>(fcinfo->context);
     if (!TRIGGER_FIRED_BEFORE(event.tg_event) ||
         TRIGGER_FIRED_FOR_ROW(event.tg_event) == TRIGGER_FIRED_BY_TRUNCATE(event.tg_event))
         throw Error(sqlstate::trigger_protocol_violated,
-                    "snapback.write_guard() guards rows before they are written, and tables before TRUNCATE")
-            .with_hint("Have snapback.install_guard() make the triggers.");
+                    "snapback_internal.write_guard() guards rows before they are written, and tables before TRUNCATE")
+            .with_hint("Call snapback.install_guards() to create the triggers.");
     if (TRIGGER_FIRED_FOR_ROW(event.tg_event))
         return guard_written_row(event);
     admit_writer_to_all();

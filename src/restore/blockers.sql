@@ -1,10 +1,10 @@
 -- Who keeps a restore waiting, beside the community's writers.
 
-CREATE FUNCTION snapback.blockers(waited interval) RETURNS text
+CREATE FUNCTION snapback_internal.blockers(waited interval) RETURNS text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH RECURSIVE protected AS MATERIALIZED (
-        SELECT p.relation::oid FROM snapback.protected_relations() p WHERE p.relation IS NOT NULL),
+        SELECT p.relation::oid FROM snapback_internal.protected_relations() p WHERE p.relation IS NOT NULL),
     touched AS (
         (SELECT p.relation FROM protected p
          UNION
@@ -35,6 +35,6 @@ AS $$
           WHERE a.xact_start <= clock_timestamp() - waited OR p.prepared <= clock_timestamp() - waited
           GROUP BY h.pid, p.gid) b
 $$;
-COMMENT ON FUNCTION snapback.blockers(interval) IS
+COMMENT ON FUNCTION snapback_internal.blockers(interval) IS
     'The sessions and prepared transactions that may have kept a restore waiting all that time: they have locks that are in the way of one, on the tables named; null where '
     'there is none any more. Internal.';

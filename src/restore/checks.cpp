@@ -243,7 +243,7 @@ void require_guards(const Plan &plan) {
                         table->live.name + " is not guarded: others could write to it during the restore")
                 .with_hint(state == GuardState::overtaken
                                ? "A BEFORE trigger of it fires after the guard: rename that trigger."
-                               : "Call snapback.install_guard('" + table->live.name + "').");
+                               : "Call snapback.install_guards().");
 }
 
 void check_constraints(Query &query, const Plan &plan) {

@@ -111,7 +111,8 @@ std::vector<Uniqueness> uniqueness_at_stake(Query &query, const TablePlan &plan)
         return all;
     all = uniqueness_of(query, plan.live.relation);
     if (plan.insert.size() == 0) {
-        Oid key = query.run_kept("SELECT snapback.key_index($1)", {Value::regclass(plan.live.relation)})[0].oid(1);
+        Oid key =
+            query.run_kept("SELECT snapback_internal.key_index($1)", {Value::regclass(plan.live.relation)})[0].oid(1);
         std::erase_if(all, [&](const Uniqueness &uniqueness) { return uniqueness.index == key; });
     }
     return all;

@@ -181,7 +181,7 @@ std::optional<Error> find_unusable_option(Query &query, const TablePlan &plan,
     Rows broken = query.run_kept(
         "SELECT CASE WHEN EXISTS (SELECT FROM snapback.coverage c WHERE c.table_id = t.id AND c.option = ANY ($3)"
         "                         AND pg_catalog.num_nonnulls(c.columns, c.filter) > 0)"
-        "       THEN snapback.coverage_problem(t, $2, $3) END"
+        "       THEN snapback_internal.coverage_problem(t, $2, $3) END"
         " FROM snapback.protected_table t WHERE t.id = $1",
         {Value::integer(plan.table.id), Value::regclass(plan.live.relation), Value::text_array(options)});
     if (broken.empty())
@@ -208,7 +208,7 @@ SNAPBACK_FUNCTION(snapback_schema_changes) {
     Oid relation = PG_GETARG_OID(1);
     Manifest manifest = read_manifest(uuid_argument(fcinfo, 0));
     Query query;
-    Rows id = query.run("SELECT snapback.protected_table_id($1)", {Value::regclass(relation)});
+    Rows id = query.run("SELECT snapback_internal.protected_table_id($1)", {Value::regclass(relation)});
     RelationShape live = relation_shape(relation);
     const ManifestTable *stored = manifest.table(id[0].integer(1));
     if (!stored)

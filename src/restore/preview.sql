@@ -1,11 +1,11 @@
 -- What a restore would do, before anybody asks for it.
 
-CREATE FUNCTION snapback.plan_restore(snapshot uuid, options text[], switches jsonb, in_parts boolean DEFAULT true)
+CREATE FUNCTION snapback_internal.plan_restore(snapshot uuid, options text[], switches jsonb, in_parts boolean DEFAULT true)
     RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint,
                    returned bigint, unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[], digest bytea, parts text)
     LANGUAGE c CALLED ON NULL INPUT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_plan_restore';
-COMMENT ON FUNCTION snapback.plan_restore(uuid, text[], jsonb, boolean) IS
+COMMENT ON FUNCTION snapback_internal.plan_restore(uuid, text[], jsonb, boolean) IS
     'The plan of a restore, table by table; nothing is locked or written. The columns are those of preview_restore(); digest: SHA-256 of every write '
     'that is planned for the table, whatever their order; parts: a JSON array with the figures of each chosen option that covers the table, and of what none of them covers (option '
     'null), with the digest of their writes; both NULL unless in_parts. A row counts under the options whose filter it meets, then or now; a change under an option with columns where one of those differs. Errors as restore() would raise them while planning. Internal: call preview_restore().';
@@ -20,18 +20,18 @@ DECLARE
     chosen record;
     missing text[];
 BEGIN
-    SELECT * INTO settings FROM snapback.approval_settings();
-    PERFORM snapback.note_departures();
-    community := snapback.acting_for('community', community, settings.community);
-    SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
+    SELECT * INTO settings FROM snapback_internal.approval_settings();
+    PERFORM snapback_internal.note_departures();
+    community := snapback_internal.acting_for('community', community, settings.community);
+    SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot, settings.retention);
     RETURN QUERY SELECT p.relation, p.options, p.inserts, p.updates, p.deletes, p.leaves, p.kept, p.returned, p.unlinked, p.taken, p.left_out,
                         p.obstacles, p.notes
-                 FROM snapback.plan_restore(chosen.id, snapback.check_options(categories, chosen.id), switches, false) p
+                 FROM snapback_internal.plan_restore(chosen.id, snapback_internal.check_options(categories, chosen.id), switches, false) p
                  ORDER BY p.relation COLLATE "C";
-    missing := snapback.skipped_options(categories, chosen.id);
+    missing := snapback_internal.skipped_options(categories, chosen.id);
     IF missing <> '{}' THEN
         RETURN QUERY SELECT NULL::text, missing, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint,
-                            '{}'::text[], snapback.skip_notes(missing);
+                            '{}'::text[], snapback_internal.skip_notes(missing);
     END IF;
 END
 $$;
@@ -44,11 +44,11 @@ COMMENT ON FUNCTION snapback.preview_restore(text[], uuid, text, jsonb) IS
     'but that the snapshot does not hold, or that cover no table, are in a last row without a relation. switches: docs/restore.md. No snapshot: the newest; no community: the setting '
     'snapback.community. Errors: SB001 unknown option, SB004 expired, SB005 not in the snapshot, SB008 unknown snapshot, 22023 a switch is not understood, XX001 damaged, and whatever would keep the restore from being planned';
 
-CREATE FUNCTION snapback.plan_rows(snapshot uuid, options text[], switches jsonb)
+CREATE FUNCTION snapback_internal.plan_rows(snapshot uuid, options text[], switches jsonb)
     RETURNS TABLE (relation text, key jsonb, action text, old jsonb, new jsonb)
     LANGUAGE c CALLED ON NULL INPUT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_plan_rows';
-COMMENT ON FUNCTION snapback.plan_rows(uuid, text[], jsonb) IS
+COMMENT ON FUNCTION snapback_internal.plan_rows(uuid, text[], jsonb) IS
     'The plan of a restore, row by row; nothing is locked or written. Errors as restore() would raise them while planning. Internal: call diff_rows().';
 
 CREATE FUNCTION snapback.diff_rows(snapshot uuid, option text, community text DEFAULT NULL, switches jsonb DEFAULT NULL)
@@ -59,11 +59,11 @@ DECLARE
     settings record;
     chosen record;
 BEGIN
-    SELECT * INTO settings FROM snapback.approval_settings();
-    PERFORM snapback.note_departures();
-    community := snapback.acting_for('community', community, settings.community);
-    SELECT * INTO chosen FROM snapback.check_snapshot(community, snapshot, settings.retention);
-    RETURN QUERY SELECT p.* FROM snapback.plan_rows(chosen.id, snapback.check_options(ARRAY[option], chosen.id), switches) p;
+    SELECT * INTO settings FROM snapback_internal.approval_settings();
+    PERFORM snapback_internal.note_departures();
+    community := snapback_internal.acting_for('community', community, settings.community);
+    SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot, settings.retention);
+    RETURN QUERY SELECT p.* FROM snapback_internal.plan_rows(chosen.id, snapback_internal.check_options(ARRAY[option], chosen.id), switches) p;
 END
 $$;
 COMMENT ON FUNCTION snapback.diff_rows(uuid, text, text, jsonb) IS

@@ -23,7 +23,7 @@ WritesByTable previewed_writes(Query &query, const std::string &restore) {
     WritesByTable writes;
     for (Row row : query.run("SELECT t.relation, t.digest FROM snapback.restore_run u"
                              " JOIN snapback.request r ON r.id = u.request"
-                             " CROSS JOIN LATERAL snapback.preview_tables(r.preview) t"
+                             " CROSS JOIN LATERAL snapback_internal.preview_tables(r.preview) t"
                              " WHERE u.id = $1 AND t.inserts + t.updates + t.deletes > 0",
                              {Value::uuid(restore)}))
         writes.emplace(row.text(1), row.text(2));

@@ -9,7 +9,8 @@ void find_refusing_publications(Query &query, TablePlan &plan) {
         return;
     for (Row row : query.run_kept(
              "SELECT c.oid, p.pubname::text, CASE WHEN p.pubdelete AND $3 THEN 'DELETE' ELSE 'UPDATE' END"
-             " FROM snapback.guard_members($1) g JOIN pg_catalog.pg_class c ON c.oid = g.member AND c.relkind = 'r'"
+             " FROM snapback_internal.guard_members($1) g JOIN pg_catalog.pg_class c ON c.oid = g.member AND c.relkind "
+             "= 'r'"
              " JOIN pg_catalog.pg_publication p ON p.pubupdate AND $2 OR p.pubdelete AND $3"
              " WHERE c.relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid"
              "   AND i.indimmediate AND i.indisvalid"

@@ -156,7 +156,7 @@ Names further_options(const Plan &plan, Oid relation) {
     if (!table)
         return options;
     Query query;
-    for (Row row : query.run("SELECT o.option FROM pg_catalog.unnest(snapback.snapshot_options($1))"
+    for (Row row : query.run("SELECT o.option FROM pg_catalog.unnest(snapback_internal.snapshot_options($1))"
                              " WITH ORDINALITY AS o (option, place)"
                              " WHERE o.option <> ALL ($2) AND EXISTS (SELECT FROM snapback.coverage v"
                              "   WHERE v.table_id = $3 AND v.option = o.option) ORDER BY o.place",

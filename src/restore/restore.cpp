@@ -41,7 +41,7 @@ Run read_run(const std::string &id) {
 void require_own_snapshot(const Run &run) {
     Query query;
     if (query
-            .run("SELECT FROM snapback.own_snapshots($1) s WHERE s.id = $2",
+            .run("SELECT FROM snapback_internal.own_snapshots($1) s WHERE s.id = $2",
                  {Value::text(run.community), Value::uuid(run.snapshot)})
             .empty())
         throw Error(sqlstate::unknown_snapshot, "snapshot " + run.snapshot + " is not of community " + run.community)
@@ -148,7 +148,7 @@ void perform(const Run &run) {
     std::string patience = std::to_string(settings().lock_timeout_ms) + " ms";
     Query query;
     std::optional<std::string> blockers =
-        query.run("SELECT snapback.blockers(CAST($1 AS pg_catalog.interval))", {Value::text(patience)})[0]
+        query.run("SELECT snapback_internal.blockers(CAST($1 AS pg_catalog.interval))", {Value::text(patience)})[0]
             .optional_text(1);
     throw Error(sqlstate::lock_not_available,
                 "the restore of community \"" + run.community + "\" waited more than " + patience + " for a lock")

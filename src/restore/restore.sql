@@ -59,9 +59,9 @@ COMMENT ON TABLE snapback.restore_row IS
     'snapshot it made before takes them back as well';
 CREATE INDEX ON snapback.restore_run (before_snapshot);
 
-CREATE FUNCTION snapback.perform_restore(restore uuid) RETURNS void
+CREATE FUNCTION snapback_internal.perform_restore(restore uuid) RETURNS void
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_perform_restore';
-COMMENT ON FUNCTION snapback.perform_restore(uuid) IS
+COMMENT ON FUNCTION snapback_internal.perform_restore(uuid) IS
     'Carry out the restore of this row of snapback.restore_run: lock the community, keep a before_restore snapshot, plan, write, check. '
     'All in the calling transaction; any failure is an error and changes nothing. Internal: call restore() or approve_restore().';

@@ -33,8 +33,8 @@ void require_presence(const ProtectedTable &table) {
         call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table.relation)); }))
         return;
     Query query;
-    Rows rows =
-        query.run("SELECT schema_name, table_name FROM snapback.last_captured_name($1)", {Value::integer(table.id)});
+    Rows rows = query.run("SELECT schema_name, table_name FROM snapback_internal.last_captured_name($1)",
+                          {Value::integer(table.id)});
     std::string oid = std::to_string(table.relation);
     std::string name = rows[0].is_null(1) ? "the relation with OID " + oid
                                           : quote_name(rows[0].text(1)) + "." + quote_name(rows[0].text(2));

@@ -1,13 +1,13 @@
 -- Taking snapshots: of one community, or of all of them in the night.
 
-CREATE FUNCTION snapback.capture_batch(communities text[], kind text, label text) RETURNS uuid[]
+CREATE FUNCTION snapback_internal.capture_batch(communities text[], kind text, label text) RETURNS uuid[]
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_capture_batch';
-COMMENT ON FUNCTION snapback.capture_batch(text[], text, text) IS
+COMMENT ON FUNCTION snapback_internal.capture_batch(text[], text, text) IS
     'Capture these communities under one MVCC snapshot, in one pass over each table; return the snapshots'' ids in the same order. '
     'label: up to 1000 characters (22001), empty for none. Any failure is an error and stores nothing. Internal: call capture() or capture_all().';
 
-CREATE FUNCTION snapback.check_protection() RETURNS void
+CREATE FUNCTION snapback_internal.check_protection() RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -17,7 +17,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION snapback.check_protection() IS '55000 where no table is protected: a snapshot would be empty, and nobody would know';
+COMMENT ON FUNCTION snapback_internal.check_protection() IS '55000 where no table is protected: a snapshot would be empty, and nobody would know';
 
 CREATE FUNCTION snapback.capture(community text, label text DEFAULT NULL) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -25,14 +25,14 @@ AS $$
 DECLARE
     captured uuid;
 BEGIN
-    PERFORM snapback.hold_extension();
-    IF NOT EXISTS (SELECT FROM snapback.directory_entry(capture.community)) THEN
+    PERFORM snapback_internal.hold_extension();
+    IF NOT EXISTS (SELECT FROM snapback_internal.directory_entry(capture.community)) THEN
         RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('community %s is not in the directory', coalesce(quote_literal(capture.community), 'NULL')),
             HINT = 'It goes by what the directory has in its column community: SELECT * FROM snapback.communities().';
     END IF;
-    PERFORM snapback.check_protection();
-    captured := (snapback.capture_batch(ARRAY[capture.community], 'manual', coalesce(capture.label, '')))[1];
-    PERFORM snapback.note_departures(), snapback.follow_excluded_tables();
+    PERFORM snapback_internal.check_protection();
+    captured := (snapback_internal.capture_batch(ARRAY[capture.community], 'manual', coalesce(capture.label, '')))[1];
+    PERFORM snapback_internal.note_departures(), snapback_internal.follow_excluded_tables();
     RETURN captured;
 END
 $$;
@@ -41,7 +41,7 @@ COMMENT ON FUNCTION snapback.capture(text, text) IS
     'whatever keeps a protected table from being read whole.';
 
 -- Captures what it can of a set of communities: all at once, or where one of them fails, half by half.
-CREATE FUNCTION snapback.capture_some(communities text[]) RETURNS integer
+CREATE FUNCTION snapback_internal.capture_some(communities text[]) RETURNS integer
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -51,7 +51,7 @@ DECLARE
     advice text;
 BEGIN
     BEGIN
-        RETURN cardinality(snapback.capture_batch(communities, 'scheduled', ''));
+        RETURN cardinality(snapback_internal.capture_batch(communities, 'scheduled', ''));
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, advice = PG_EXCEPTION_HINT;
     END;
@@ -60,10 +60,10 @@ BEGIN
         RAISE WARNING 'community % was not captured: %', communities[1], reason;
         RETURN 0;
     END IF;
-    RETURN snapback.capture_some(communities[:half]) + snapback.capture_some(communities[half + 1:]);
+    RETURN snapback_internal.capture_some(communities[:half]) + snapback_internal.capture_some(communities[half + 1:]);
 END
 $$;
-COMMENT ON FUNCTION snapback.capture_some(text[]) IS
+COMMENT ON FUNCTION snapback_internal.capture_some(text[]) IS
     'Capture these communities; record those that fail in snapback.capture_failure; return how many succeeded. Internal.';
 
 CREATE PROCEDURE snapback.capture_all(batch integer DEFAULT 1000)
@@ -77,20 +77,20 @@ DECLARE
 BEGIN
     -- A procedure that commits cannot have a SET clause, and what it sets locally ends with each transaction.
     SET LOCAL search_path = pg_catalog, pg_temp;
-    PERFORM snapback.hold_extension();
+    PERFORM snapback_internal.hold_extension();
     IF batch IS NULL OR batch < 1 THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'batch must be at least 1 community';
     END IF;
-    PERFORM snapback.check_protection();
-    PERFORM snapback.note_departures(), snapback.follow_excluded_tables();
+    PERFORM snapback_internal.check_protection();
+    PERFORM snapback_internal.note_departures(), snapback_internal.follow_excluded_tables();
     everyone := ARRAY(SELECT c FROM snapback.communities() AS c ORDER BY c COLLATE "C");
     WHILE lowest <= cardinality(everyone) LOOP
         highest := least(lowest + batch - 1, cardinality(everyone));
-        captured := captured + snapback.capture_some(everyone[lowest:highest]);
-        PERFORM snapback.note_departures();
+        captured := captured + snapback_internal.capture_some(everyone[lowest:highest]);
+        PERFORM snapback_internal.note_departures();
         COMMIT;
         SET LOCAL search_path = pg_catalog, pg_temp;
-        PERFORM snapback.hold_extension();
+        PERFORM snapback_internal.hold_extension();
         RAISE INFO 'captured % of % communities, % failed', captured, cardinality(everyone), highest - captured;
         lowest := highest + 1;
     END LOOP;

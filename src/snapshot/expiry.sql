@@ -1,13 +1,13 @@
 -- The end of snapshots: by age, or because a community is erased.
 
-CREATE FUNCTION snapback.lock_store(wait boolean) RETURNS boolean
+CREATE FUNCTION snapback_internal.lock_store(wait boolean) RETURNS boolean
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_lock_store';
-COMMENT ON FUNCTION snapback.lock_store(boolean) IS
+COMMENT ON FUNCTION snapback_internal.lock_store(boolean) IS
     'Take the store for a sweep until the transaction ends: no capture or restore is under way and none begins. '
     'False where that would mean to wait and wait is false. Internal.';
 
-CREATE FUNCTION snapback.sweep(communities text[]) RETURNS bigint
+CREATE FUNCTION snapback_internal.sweep(communities text[]) RETURNS bigint
     LANGUAGE sql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
     WITH referenced AS (
@@ -23,11 +23,11 @@ AS $$
     )
     SELECT count(*) FROM gone
 $$;
-COMMENT ON FUNCTION snapback.sweep(text[]) IS
+COMMENT ON FUNCTION snapback_internal.sweep(text[]) IS
     'Delete the chunks of these communities that no snapshot refers to; return how many. The caller holds the store. Internal.';
 
 -- What many snapshots share is looked up by index in any case: the planner's figures may be those of the night before.
-CREATE FUNCTION snapback.delete_snapshots(doomed uuid[], OUT snapshots bigint, OUT chunks bigint)
+CREATE FUNCTION snapback_internal.delete_snapshots(doomed uuid[], OUT snapshots bigint, OUT chunks bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
@@ -51,36 +51,36 @@ BEGIN
     WHERE h.sha256 = ANY (shapes)
       AND CASE WHEN EXISTS (SELECT FROM snapback.table_set_member m WHERE m.shape = h.sha256) THEN false
                ELSE NOT EXISTS (SELECT FROM snapback.snapshot_table m WHERE m.shape = h.sha256) END;
-    chunks := snapback.sweep(communities);
+    chunks := snapback_internal.sweep(communities);
 END
 $$;
-COMMENT ON FUNCTION snapback.delete_snapshots(uuid[]) IS
+COMMENT ON FUNCTION snapback_internal.delete_snapshots(uuid[]) IS
     'Delete these snapshots, and what no other snapshot refers to: table sets, table descriptions and chunks; return how many snapshots and chunks went. '
     'The caller holds the store. Internal.';
 
-CREATE FUNCTION snapback.expired_snapshots() RETURNS uuid[]
+CREATE FUNCTION snapback_internal.expired_snapshots() RETURNS uuid[]
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce(array_agg(s.id ORDER BY s.community, s.captured_at), '{}')
-    FROM snapback.snapshot s WHERE s.captured_at + snapback.retention() <= clock_timestamp()
+    FROM snapback.snapshot s WHERE s.captured_at + snapback_internal.retention() <= clock_timestamp()
 $$;
-COMMENT ON FUNCTION snapback.expired_snapshots() IS 'The snapshots that are older than snapback.retention, those of a community side by side. Internal.';
+COMMENT ON FUNCTION snapback_internal.expired_snapshots() IS 'The snapshots that are older than snapback.retention, those of a community side by side. Internal.';
 
-CREATE FUNCTION snapback.prune() RETURNS void
+CREATE FUNCTION snapback_internal.prune() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM snapback.forget_columns(ARRAY(SELECT k.relation FROM snapback.known_columns k
+    PERFORM snapback_internal.forget_columns(ARRAY(SELECT k.relation FROM snapback.known_columns k
                                           WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = k.relation)));
     DELETE FROM snapback.known_labels k WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = k.type);
     DELETE FROM snapback.label_rename r WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = r.type);
-    DELETE FROM snapback.capture_failure f WHERE f.failed_at + snapback.retention() <= clock_timestamp();
+    DELETE FROM snapback.capture_failure f WHERE f.failed_at + snapback_internal.retention() <= clock_timestamp();
     DELETE FROM snapback.departure d
     WHERE NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.community = d.community AND s.captured_at <= d.noticed_at);
-    PERFORM snapback.prune_record();
+    PERFORM snapback_internal.prune_record();
 END
 $$;
-COMMENT ON FUNCTION snapback.prune() IS 'Delete what is remembered of tables and types that are gone, failed captures after snapback.retention, departures that no snapshot is older than, and the record as prune_record() does. Internal.';
+COMMENT ON FUNCTION snapback_internal.prune() IS 'Delete what is remembered of tables and types that are gone, failed captures after snapback.retention, departures that no snapshot is older than, and the record as prune_record() does. Internal.';
 
 CREATE FUNCTION snapback.expire(OUT snapshots bigint, OUT chunks bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -88,11 +88,11 @@ AS $$
 BEGIN
     snapshots := 0;
     chunks := 0;
-    IF NOT snapback.lock_store(false) THEN
+    IF NOT snapback_internal.lock_store(false) THEN
         RETURN;
     END IF;
-    SELECT d.snapshots, d.chunks INTO snapshots, chunks FROM snapback.delete_snapshots(snapback.expired_snapshots()) d;
-    PERFORM snapback.prune();
+    SELECT d.snapshots, d.chunks INTO snapshots, chunks FROM snapback_internal.delete_snapshots(snapback_internal.expired_snapshots()) d;
+    PERFORM snapback_internal.prune();
 END
 $$;
 COMMENT ON FUNCTION snapback.expire() IS
@@ -114,20 +114,20 @@ DECLARE
 BEGIN
     -- A procedure that commits cannot have a SET clause, and what it sets locally ends with each transaction.
     SET LOCAL search_path = pg_catalog, pg_temp;
-    PERFORM snapback.hold_extension();
+    PERFORM snapback_internal.hold_extension();
     IF patience IS NULL OR patience < interval '0' THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'patience must not be null or negative';
     END IF;
-    doomed := snapback.expired_snapshots();
+    doomed := snapback_internal.expired_snapshots();
     free_at := clock_timestamp();
     LOOP
-        IF snapback.lock_store(false) THEN
+        IF snapback_internal.lock_store(false) THEN
             locked_at := clock_timestamp();
             IF deleted = cardinality(doomed) THEN
-                PERFORM snapback.prune();
+                PERFORM snapback_internal.prune();
                 RETURN;
             END IF;
-            PERFORM snapback.delete_snapshots(doomed[deleted + 1:deleted + batch]);
+            PERFORM snapback_internal.delete_snapshots(doomed[deleted + 1:deleted + batch]);
             deleted := least(deleted + batch, cardinality(doomed));
             RAISE INFO 'deleted % of % expired snapshots', deleted, cardinality(doomed);
             took := clock_timestamp() - locked_at;
@@ -142,7 +142,7 @@ BEGIN
         END IF;
         COMMIT;
         SET LOCAL search_path = pg_catalog, pg_temp;
-        PERFORM snapback.hold_extension();
+        PERFORM snapback_internal.hold_extension();
     END LOOP;
 END
 $$;
@@ -165,21 +165,21 @@ BEGIN
     IF forget.community IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'name the community to forget';
     END IF;
-    PERFORM snapback.note_departures();
+    PERFORM snapback_internal.note_departures();
     -- Whoever is at work for the community has one of these rows, and may come to wait for the store.
     PERFORM FROM snapback.restore_run r WHERE r.community = forget.community FOR UPDATE;
     PERFORM FROM snapback.request r WHERE r.community = forget.community FOR UPDATE;
-    PERFORM snapback.lock_store(true);
+    PERFORM snapback_internal.lock_store(true);
     left_at := (SELECT max(d.noticed_at) FROM snapback.departure d WHERE d.community = forget.community);
     IF former_only THEN
-        identity_now := (SELECT e.identity FROM snapback.directory_entry(forget.community) e);
+        identity_now := (SELECT e.identity FROM snapback_internal.directory_entry(forget.community) e);
     END IF;
-    of_former := ARRAY(SELECT d.id FROM snapback.disowned_snapshots() d WHERE d.community = forget.community);
+    of_former := ARRAY(SELECT d.id FROM snapback_internal.disowned_snapshots() d WHERE d.community = forget.community);
     wishes := ARRAY(SELECT r.id FROM snapback.request r WHERE r.community = forget.community
-                    AND (everything OR r.snapshot = ANY (of_former) OR NOT snapback.is_own_request(r)));
+                    AND (everything OR r.snapshot = ANY (of_former) OR NOT snapback_internal.is_own_request(r)));
     runs := ARRAY(SELECT r.id FROM snapback.restore_run r WHERE r.community = forget.community
                   AND (everything OR r.snapshot = ANY (of_former) OR r.request = ANY (wishes)
-                       OR NOT snapback.same_community(r.community, r.identity, r.requested_at, identity_now)));
+                       OR NOT snapback_internal.same_community(r.community, r.identity, r.requested_at, identity_now)));
     DELETE FROM snapback.audit a
     WHERE a.community = forget.community AND (everything OR a.request = ANY (wishes) OR a.restore = ANY (runs) OR a.at <= left_at);
     DELETE FROM snapback.capture_failure f WHERE f.community = forget.community AND (everything OR f.failed_at <= left_at);
@@ -189,9 +189,9 @@ BEGIN
     DELETE FROM snapback.restore_epoch e WHERE e.community = forget.community AND everything;
     DELETE FROM snapback.departure d WHERE d.community = forget.community;
     SELECT d.snapshots, d.chunks INTO snapshots, chunks
-    FROM snapback.delete_snapshots(ARRAY(SELECT s.id FROM snapback.snapshot s
+    FROM snapback_internal.delete_snapshots(ARRAY(SELECT s.id FROM snapback.snapshot s
                                          WHERE s.community = forget.community AND (everything OR s.id = ANY (of_former)))) d;
-    chunks := chunks + snapback.sweep(ARRAY[forget.community]);
+    chunks := chunks + snapback_internal.sweep(ARRAY[forget.community]);
 END
 $$;
 COMMENT ON FUNCTION snapback.forget(text, boolean) IS
@@ -199,10 +199,10 @@ COMMENT ON FUNCTION snapback.forget(text, boolean) IS
     'former_only: leave what belongs to the community that the directory lists under this key now, and erase what was kept of earlier ones. '
     'Returns how many snapshots and chunks went; zero for a community that nothing is kept of';
 
-CREATE FUNCTION snapback.strike(community text, table_id integer, keys text) RETURNS bigint
+CREATE FUNCTION snapback_internal.strike(community text, table_id integer, keys text) RETURNS bigint
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_strike';
-COMMENT ON FUNCTION snapback.strike(text, integer, text) IS
+COMMENT ON FUNCTION snapback_internal.strike(text, integer, text) IS
     'Strike rows of one table from the community''s snapshots, by keys in jsonb; the caller holds the store and sweeps it. Internal: call strike_rows().';
 
 CREATE FUNCTION snapback.strike_rows(community text, relation regclass, keys jsonb) RETURNS bigint
@@ -218,9 +218,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'keys must be a jsonb array',
             HINT = 'For example [{"id": 7}].';
     END IF;
-    PERFORM snapback.lock_store(true);
-    struck := snapback.strike(strike_rows.community, snapback.protected_table_id(relation), keys::text);
-    PERFORM snapback.sweep(ARRAY[strike_rows.community]);
+    PERFORM snapback_internal.lock_store(true);
+    struck := snapback_internal.strike(strike_rows.community, snapback_internal.protected_table_id(relation), keys::text);
+    PERFORM snapback_internal.sweep(ARRAY[strike_rows.community]);
     -- What a strict request was refused for may name values that were in the way.
     UPDATE snapback.restore_run r SET changed = NULL WHERE r.community = strike_rows.community AND r.changed IS NOT NULL;
     RETURN struck;

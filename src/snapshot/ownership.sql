@@ -9,47 +9,47 @@ COMMENT ON TABLE snapback.departure IS
     'When a community that has snapshots was found to be missing from the directory. Snapshots and requests of that time or before belong to nobody, '
     'even if the key comes back, unless snapback.adopt_snapshots() removes the row';
 
-CREATE FUNCTION snapback.same_community(community text, identity text, at timestamptz, identity_now text) RETURNS boolean
+CREATE FUNCTION snapback_internal.same_community(community text, identity text, at timestamptz, identity_now text) RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT (same_community.identity IS NULL OR same_community.identity IS NOT DISTINCT FROM same_community.identity_now)
        AND NOT EXISTS (SELECT FROM snapback.departure d
                        WHERE d.community = same_community.community AND d.noticed_at >= same_community.at);
 END;
-COMMENT ON FUNCTION snapback.same_community(text, text, timestamptz, text) IS
+COMMENT ON FUNCTION snapback_internal.same_community(text, text, timestamptz, text) IS
     'Whether what was kept for a community at a time, with the identity that it had then (null: the directory had no such column), belongs to the community that '
     'the directory lists under this key now, with the identity that it has now. Internal.';
 
-CREATE FUNCTION snapback.acting_community(key text) RETURNS TABLE (community text, identity text, missed_at timestamptz)
+CREATE FUNCTION snapback_internal.acting_community(key text) RETURNS TABLE (community text, identity text, missed_at timestamptz)
 LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT e.community, e.identity, (SELECT max(d.noticed_at) FROM snapback.departure d WHERE d.community = e.community)
-    FROM snapback.directory_entry(acting_community.key) e WHERE e.community = current_setting('snapback.community', true)
+    FROM snapback_internal.directory_entry(acting_community.key) e WHERE e.community = current_setting('snapback.community', true)
 $$;
-COMMENT ON FUNCTION snapback.acting_community(text) IS
+COMMENT ON FUNCTION snapback_internal.acting_community(text) IS
     'The community of the setting snapback.community, where that is the key: its identity, and when one with this key was last missing from the directory. No row '
     'for any other key, or where the directory does not list it. Internal: the views snapback.requests and snapback.restores call it.';
 
-CREATE FUNCTION snapback.own_snapshots(community text) RETURNS SETOF snapback.snapshot
+CREATE FUNCTION snapback_internal.own_snapshots(community text) RETURNS SETOF snapback.snapshot
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY SELECT s.*
-                 FROM snapback.directory_entry(own_snapshots.community) e JOIN snapback.snapshot s ON s.community = e.community
-                 WHERE snapback.same_community(s.community, s.identity, s.captured_at, e.identity);
+                 FROM snapback_internal.directory_entry(own_snapshots.community) e JOIN snapback.snapshot s ON s.community = e.community
+                 WHERE snapback_internal.same_community(s.community, s.identity, s.captured_at, e.identity);
 END
 $$;
-COMMENT ON FUNCTION snapback.own_snapshots(text) IS
+COMMENT ON FUNCTION snapback_internal.own_snapshots(text) IS
     'The snapshots of a community that is in the directory, without those of an earlier community with the same key. 55000 where the directory '
     'cannot tell. Internal.';
 
-CREATE FUNCTION snapback.own_snapshot(snapshot uuid) RETURNS uuid
+CREATE FUNCTION snapback_internal.own_snapshot(snapshot uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     its_community text := (SELECT s.community FROM snapback.snapshot s WHERE s.id = own_snapshot.snapshot);
 BEGIN
-    IF its_community IS NOT NULL AND NOT EXISTS (SELECT FROM snapback.own_snapshots(its_community) o WHERE o.id = own_snapshot.snapshot) THEN
+    IF its_community IS NOT NULL AND NOT EXISTS (SELECT FROM snapback_internal.own_snapshots(its_community) o WHERE o.id = own_snapshot.snapshot) THEN
         RAISE EXCEPTION USING ERRCODE = 'SB008', MESSAGE = format('snapshot %s belongs to no community', snapshot),
             DETAIL = format('Community "%s" is missing from the directory, or was missing since, or has another identity now.', its_community),
             HINT = 'snapback.adopt_snapshots() gives a community its earlier snapshots back; snapback.forget() erases them.';
@@ -57,10 +57,10 @@ BEGIN
     RETURN snapshot;
 END
 $$;
-COMMENT ON FUNCTION snapback.own_snapshot(uuid) IS
+COMMENT ON FUNCTION snapback_internal.own_snapshot(uuid) IS
     'The snapshot itself, where it belongs to a community of the directory or does not exist; else SB008. Internal.';
 
-CREATE FUNCTION snapback.disowned_snapshots()
+CREATE FUNCTION snapback_internal.disowned_snapshots()
 RETURNS TABLE (id uuid, community text, noticed_at timestamptz, is_listed boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
@@ -70,7 +70,7 @@ DECLARE
     readable   boolean := true;
 BEGIN
     BEGIN
-        SELECT array_agg(k.community), array_agg(k.identity) INTO keys, identities FROM snapback.directory_keys() k;
+        SELECT array_agg(k.community), array_agg(k.identity) INTO keys, identities FROM snapback_internal.directory_keys() k;
     EXCEPTION WHEN OTHERS THEN
         readable := false;
     END;
@@ -86,11 +86,11 @@ BEGIN
        OR (readable AND (k.community IS NULL OR (s.identity IS NOT NULL AND s.identity IS DISTINCT FROM k.identity)));
 END
 $$;
-COMMENT ON FUNCTION snapback.disowned_snapshots() IS
+COMMENT ON FUNCTION snapback_internal.disowned_snapshots() IS
     'The snapshots that belong to no community of the directory: when its absence was noticed (null: not noticed, or only the identity differs), and whether the '
     'directory lists the key now. Where the directory cannot be read, is_listed is null and only noticed absences count. Internal.';
 
-CREATE FUNCTION snapback.note_departures() RETURNS bigint
+CREATE FUNCTION snapback_internal.note_departures() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' SET jit = off
 AS $$
 DECLARE
@@ -112,18 +112,18 @@ BEGIN
         RETURN 0;
     END IF;
     BEGIN
-        gone := ARRAY(SELECT c FROM unnest(candidates) AS c EXCEPT SELECT k.community FROM snapback.directory_keys() k);
+        gone := ARRAY(SELECT c FROM unnest(candidates) AS c EXCEPT SELECT k.community FROM snapback_internal.directory_keys() k);
     EXCEPTION WHEN OTHERS THEN
         RETURN 0;
     END;
     -- Not before the time of its snapshots, in case the clock was ahead when they were taken.
     INSERT INTO snapback.departure (community, noticed_at)
     SELECT g, greatest(clock_timestamp(), (SELECT max(s.captured_at) FROM snapback.snapshot s WHERE s.community = g)) FROM unnest(gone) AS g;
-    PERFORM snapback.record_step('community_departed', g, NULL, NULL, NULL) FROM unnest(gone) AS g;
+    PERFORM snapback_internal.record_step('community_departed', g, NULL, NULL, NULL) FROM unnest(gone) AS g;
     RETURN cardinality(gone);
 END
 $$;
-COMMENT ON FUNCTION snapback.note_departures() IS
+COMMENT ON FUNCTION snapback_internal.note_departures() IS
     'Note which communities with snapshots are missing from the directory, and return how many were not known to be. Their snapshots belong to nobody from '
     'then on. Nothing is noted where the directory cannot be read, nor in a transaction that is read-only or not READ COMMITTED. Captures, previews, requests, approvals, '
     'health() and process_queue() call it';
@@ -139,20 +139,20 @@ BEGIN
     IF adopt_snapshots.community IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'name the community that is to have its earlier snapshots back';
     END IF;
-    SELECT e.identity INTO entry FROM snapback.directory_entry(adopt_snapshots.community) e;
+    SELECT e.identity INTO entry FROM snapback_internal.directory_entry(adopt_snapshots.community) e;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('there is no community "%s"', community),
             HINT = 'Put it back into the directory first, under the same key.';
     END IF;
-    before := (SELECT count(*) FROM snapback.own_snapshots(adopt_snapshots.community));
+    before := (SELECT count(*) FROM snapback_internal.own_snapshots(adopt_snapshots.community));
     DELETE FROM snapback.departure d
     WHERE d.community = adopt_snapshots.community AND (adopt_snapshots.since IS NULL OR d.noticed_at >= adopt_snapshots.since);
     UPDATE snapback.snapshot s SET identity = entry.identity
     WHERE s.community = adopt_snapshots.community AND adopt_snapshots.since IS NULL AND s.identity IS DISTINCT FROM entry.identity;
     UPDATE snapback.restore_run r SET identity = entry.identity
     WHERE r.community = adopt_snapshots.community AND adopt_snapshots.since IS NULL AND r.identity IS DISTINCT FROM entry.identity;
-    adopted := (SELECT count(*) FROM snapback.own_snapshots(adopt_snapshots.community)) - before;
-    PERFORM snapback.record_step('snapshots_adopted', adopt_snapshots.community, NULL, NULL, jsonb_build_object('snapshots', adopted));
+    adopted := (SELECT count(*) FROM snapback_internal.own_snapshots(adopt_snapshots.community)) - before;
+    PERFORM snapback_internal.record_step('snapshots_adopted', adopt_snapshots.community, NULL, NULL, jsonb_build_object('snapshots', adopted));
     RETURN adopted;
 END
 $$;

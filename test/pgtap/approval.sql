@@ -5,7 +5,7 @@ BEGIN;
 \ir ../fixture/odd_names.sql
 CREATE ROLE pgtap_backend;
 SELECT snapback.grant_backend('pgtap_backend') AS _, snapback.capture('1') AS one, snapback.capture('2') AS two, snapback.capture('4') AS free \gset
-CREATE TEMP TABLE grantable AS SELECT f AS oid, p.proname::text AS name FROM snapback.backend_functions() f JOIN pg_proc p ON p.oid = f;
+CREATE TEMP TABLE grantable AS SELECT f AS oid, p.proname::text AS name FROM snapback_internal.backend_functions() f JOIN pg_proc p ON p.oid = f;
 -- A strict function with a NULL that is known beforehand would not even be called.
 CREATE TEMP TABLE forbidden AS SELECT p.oid::regprocedure AS oid, p.proname::text AS name, p.prokind,
         (SELECT string_agg(format(CASE p.prokind WHEN 'p' THEN 'NULL::%s' ELSE '(SELECT NULL::%s)' END, format_type(t, NULL)), ', ') FROM unnest(p.proargtypes) t) AS arguments
@@ -155,7 +155,7 @@ FROM (VALUES ('{}', 'now() + interval ''1 hour''', 'pending', 'NULL', 'a request
 SELECT throws_ok($$ INSERT INTO snapback.request (community, snapshot, options, requested_by, owner_email, expires_at)
                     SELECT community, snapshot, options, requested_by, owner_email, now() + interval '1 hour' FROM snapback.request WHERE state = 'pending' LIMIT 1 $$, '23505', NULL, 'of a community''s requests one is pending');
 
-SELECT is(snapback.token_hash(t), NULL, format('%L cannot be a secret', left(t, 50))) FROM unnest(ARRAY['', repeat('a', 42), repeat('a', 44), repeat('a', 42) || ' ', repeat('a', 42) || '=']) t;
+SELECT is(snapback_internal.token_hash(t), NULL, format('%L cannot be a secret', left(t, 50))) FROM unnest(ARRAY['', repeat('a', 42), repeat('a', 44), repeat('a', 42) || ' ', repeat('a', 42) || '=']) t;
 SELECT throws_ok(format($$ INSERT INTO snapback.token (sha256, request) VALUES ('\x00', %L) $$, :'pending'), '23514', NULL, 'of a secret its SHA-256 is kept');
 SELECT throws_ok($$ INSERT INTO snapback.token (sha256, request) VALUES (sha256('x'), gen_random_uuid()) $$, '23503', NULL, 'for its request');
 
@@ -171,8 +171,8 @@ SELECT throws_ok(format('SELECT pg_temp.mail(%s)', a), '23514', NULL, 'but not: 
     $$ 'approval', 'sending', NULL, NULL, NULL, NULL $$, $$ 'approval', 'sent', NULL, now(), NULL, NULL $$, $$ 'approval', 'queued', now(), NULL, now(), NULL $$, $$ 'approval', 'failed', NULL, now(), NULL, NULL $$,
     $$ 'approval', 'failed', now(), now(), NULL, 'x' $$, $$ 'result', 'queued', now(), NULL, NULL, NULL $$, $$ 'approval', 'queued', now(), NULL, NULL, NULL, true $$, $$ 'advertisement', 'queued', now(), NULL, NULL, NULL $$]) a;
 SELECT throws_ok('INSERT INTO snapback.mail (kind, request) VALUES (''approval'', gen_random_uuid())', '23503', NULL, 'and not about nothing');
-SELECT throws_ok('SELECT snapback.start_worker(''tea'')', '22023', 'there is no worker for "tea"', 'workers send mail and restore');
-SELECT throws_ok('SELECT snapback.queue_mail(NULL, NULL, NULL)', '23502', NULL, 'and nothing is no mail');
+SELECT throws_ok('SELECT snapback_internal.start_worker(''tea'')', '22023', 'there is no worker for "tea"', 'workers send mail and restore');
+SELECT throws_ok('SELECT snapback_internal.queue_mail(NULL, NULL, NULL)', '23502', NULL, 'and nothing is no mail');
 
 -- ---- a backend: everything that it may, and nothing that it may not
 
@@ -243,7 +243,7 @@ SELECT matches(public.outcome('pgtap_dumper', 'SELECT * FROM snapback.chunk'), '
 SELECT snapback.grant_operator('pgtap_dumper') AS _, snapback.revoke_backend('pgtap_dumper') AS _ \gset
 SELECT is(public.outcome('pgtap_dumper', statement), 'done', statement) FROM unnest(ARRAY['SELECT snapback.capture(''1'', ''by an operator'')', 'SELECT * FROM snapback.restore(''{odd.weird}'', NULL, ''1'')']) statement;
 SELECT is(public.outcome('pgtap_dumper', format('SELECT * FROM snapback.undo_restore(%L)', (SELECT restore FROM snapback.restores WHERE state = 'restored' AND community = '1' LIMIT 1))), 'done', 'SELECT * FROM snapback.undo_restore(...)');
-SELECT matches(public.outcome('pgtap_dumper', statement), '^42501', 'no operator''s: ' || statement) FROM unnest(ARRAY['SELECT snapback.capture_batch(''{1}'', ''manual'', '''')', 'SELECT snapback.forget(''1'')', 'CALL snapback.capture_all()',
+SELECT matches(public.outcome('pgtap_dumper', statement), '^42501', 'no operator''s: ' || statement) FROM unnest(ARRAY['SELECT snapback_internal.capture_batch(''{1}'', ''manual'', '''')', 'SELECT snapback.forget(''1'')', 'CALL snapback.capture_all()',
     'SELECT snapback.grant_operator(''pgtap_dumper'')']) statement;
 SELECT snapback.revoke_operator('pgtap_dumper') AS _ \gset
 SELECT schema_privs_are('snapback', 'pgtap_dumper', '{}'::name[], 'the last one takes the schema along');

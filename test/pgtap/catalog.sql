@@ -14,9 +14,7 @@ INSERT INTO contract VALUES
         'void', 'volatile', false),
     ('unprotect', 'relation regclass, option text DEFAULT NULL::text', 'void', 'volatile', false),
     ('suggest', 'option text DEFAULT NULL::text', 'SETOF text', 'stable', false),
-    ('install_guard', 'relation regclass', 'void', 'volatile', false),
     ('install_guards', '', 'SETOF text', 'volatile', false),
-    ('guard_state', 'relation regclass', 'text', 'volatile', false),
     ('schedule', 'capture_at text DEFAULT ''0 3 * * *''::text', 'TABLE(job text, at text, command text)', 'volatile', false),
     ('unschedule', '', 'integer', 'volatile', false),
     ('process_queue', 'OUT requests_expired bigint, OUT restores_interrupted bigint, OUT restores_queued bigint, OUT mail_due bigint', 'record', 'volatile', true),
@@ -31,7 +29,6 @@ INSERT INTO contract VALUES
     ('expire', 'OUT snapshots bigint, OUT chunks bigint', 'record', 'volatile', false),
     ('forget', 'community text, OUT snapshots bigint, OUT chunks bigint', 'record', 'volatile', false),
     ('adopt_snapshots', 'community text, since timestamp with time zone DEFAULT NULL::timestamp with time zone', 'bigint', 'volatile', false),
-    ('note_departures', '', 'bigint', 'volatile', false),
     ('exclude', 'relation regclass, reason text', 'void', 'volatile', false),
     ('unexclude', 'relation regclass', 'void', 'volatile', false),
     ('health', '', 'TABLE(concern text, subject text, problem text, hint text)', 'volatile', false),
@@ -45,9 +42,9 @@ INSERT INTO contract VALUES
 
 -- A trigger, an event trigger: Postgres calls them, so nobody else has to run them with the extension's rights.
 CREATE TEMP TABLE definers AS SELECT name FROM contract WHERE definer
-    UNION ALL VALUES ('diff_rows'), ('undo_restore'), ('health_for_monitors'), ('own_restore_activity'), ('disowned_snapshots'), ('acting_community'), ('protection_of_tables'), ('guard_new_partition'), ('note_renamed_columns');
+    UNION ALL VALUES ('diff_rows'), ('undo_restore'), ('health_shown_to'), ('own_restore_activity'), ('disowned_snapshots'), ('acting_community'), ('protection_of_tables'), ('guard_new_partition'), ('note_renamed_columns');
 
-SELECT plan(35 * 4 + 69);
+SELECT plan(32 * 4 + 70);
 
 -- ---- signatures
 
@@ -55,7 +52,7 @@ SELECT plan(35 * 4 + 69);
 CREATE VIEW pg_temp.functions AS
 SELECT p.oid, p.proname::text AS name, p.oid::regprocedure::text AS signature, pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result,
        p.prokind, p.prosecdef, p.proconfig, p.prosqlbody, p.proowner, p.proacl, p.prorettype, l.lanname, p.pronargs, p.pronargdefaults
-FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE p.pronamespace = 'snapback'::regnamespace;
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnamespace);
 
 SELECT is((SELECT count(*) FROM pg_temp.functions f WHERE f.name = c.name), 1::bigint, format('snapback.%s is there, once', c.name)) FROM contract c;
 SELECT ok((SELECT f.arguments = c.arguments OR starts_with(f.arguments, c.arguments || ', ') AND f.arguments ~ ('^.{' || length(c.arguments) || '}(, [^,]+ DEFAULT [^,]+)+$')
@@ -105,8 +102,9 @@ SELECT is_empty($$ SELECT f.signature FROM pg_temp.functions f WHERE f.prokind =
 SELECT set_eq('SELECT name FROM pg_temp.functions WHERE prosecdef', 'SELECT name FROM definers', 'these functions run with their owner''s rights, and no other');
 SELECT set_eq($$ SELECT f.signature, a.grantee::regrole::text, a.privilege_type, a.is_grantable
                  FROM pg_temp.functions f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee <> f.proowner $$,
-              $$ SELECT format('snapback.%s', f), 'pg_monitor' AS grantee, 'EXECUTE' AS privilege, false AS grantable
-                 FROM unnest('{health(),health_for_monitors(),own_restore_activity(),protection_of_tables(),retention(),disowned_snapshots(),acting_community(text)}'::text[]) f $$,
+              $$ SELECT f, 'pg_monitor' AS grantee, 'EXECUTE' AS privilege, false AS grantable
+                 FROM unnest(ARRAY['snapback.health()', 'snapback_internal.health_shown_to(name)', 'snapback_internal.own_restore_activity()', 'snapback_internal.protection_of_tables()',
+                              'snapback_internal.retention()', 'snapback_internal.disowned_snapshots()', 'snapback_internal.acting_community(text)']) f $$,
               'no function is granted to anybody, but to pg_monitor what it watches with');
 SELECT set_eq($$ SELECT c.oid::regclass::text, a.grantee::regrole::text, a.privilege_type, a.is_grantable
                  FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'snapback'::regnamespace AND a.grantee <> c.relowner $$,
@@ -115,6 +113,7 @@ SELECT set_eq($$ SELECT c.oid::regclass::text, a.grantee::regrole::text, a.privi
 SELECT is_empty($$ SELECT attrelid::regclass, attname FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'snapback'::regnamespace) $$, 'no column by itself');
 SELECT results_eq($$ SELECT a.grantee::regrole::text, a.privilege_type, a.is_grantable FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'snapback' AND a.grantee <> n.nspowner $$,
                   $$ VALUES ('pg_monitor', 'USAGE', false) $$, 'and of the schema its use');
+SELECT is_empty($$ SELECT a.grantee FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'snapback_internal' AND a.grantee <> n.nspowner $$, 'of the internal one nobody has it');
 SELECT is_empty($$ SELECT f.signature FROM pg_temp.functions f WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e') $$,
                 'every function belongs to the extension');
 
@@ -177,14 +176,14 @@ SELECT throws_ok($$ SELECT snapback.add_option('none.x', '', '') $$, '42704', 't
 SELECT throws_ok($$ SELECT snapback.set_directory('"Odd Schema".plain') $$, '42703', 'the directory "Odd Schema".plain has no column "community"', 'a directory has its columns');
 SELECT lives_ok($$ SELECT snapback.protect('"Odd Schema"."Left ""Out"""', 'odd.weird') $$, 'a table may join an option');
 SELECT lives_ok($$ SELECT snapback.unprotect('"Odd Schema"."Left ""Out"""') $$, 'and leave it');
-SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = '"Odd Schema"."Left ""Out"""'::regclass AND tgfoid = 'snapback.write_guard'::regproc), 0::bigint, 'its guard leaves with it');
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = '"Odd Schema"."Left ""Out"""'::regclass AND tgfoid = 'snapback_internal.write_guard'::regproc), 0::bigint, 'its guard leaves with it');
 
 -- ---- categories and options as one names them
 
-SELECT is(snapback.expand_options('{*}'), '{odd.weird,odd.children,even.plain,even.colors}', '* is all, in the order of registration');
-SELECT is(snapback.expand_options('{even,odd.weird,even.plain}'), '{odd.weird,even.plain,even.colors}', 'whatever is named several times is meant once');
-SELECT throws_ok($$ SELECT snapback.expand_options('{odd,NULL,x}') $$, 'SB001', 'there is no option "NULL", "x"', 'what there is not is named');
-SELECT throws_ok($$ SELECT snapback.expand_options('{}') $$, 'SB001', 'no option is named', 'nothing is nothing');
-SELECT throws_ok($$ SELECT snapback.expand_options(NULL) $$, 'SB001', 'no option is named', 'and so is NULL');
+SELECT is(snapback_internal.expand_options('{*}'), '{odd.weird,odd.children,even.plain,even.colors}', '* is all, in the order of registration');
+SELECT is(snapback_internal.expand_options('{even,odd.weird,even.plain}'), '{odd.weird,even.plain,even.colors}', 'whatever is named several times is meant once');
+SELECT throws_ok($$ SELECT snapback_internal.expand_options('{odd,NULL,x}') $$, 'SB001', 'there is no option "NULL", "x"', 'what there is not is named');
+SELECT throws_ok($$ SELECT snapback_internal.expand_options('{}') $$, 'SB001', 'no option is named', 'nothing is nothing');
+SELECT throws_ok($$ SELECT snapback_internal.expand_options(NULL) $$, 'SB001', 'no option is named', 'and so is NULL');
 
 SELECT * FROM finish();

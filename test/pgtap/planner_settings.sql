@@ -72,6 +72,6 @@ SELECT cmp_ok(max(net) FILTER (WHERE settings = 'hostile'), '<', 2 * max(net) FI
 FROM (SELECT settings, what, min(ms) - min(min(ms)) FILTER (WHERE what = 'nothing') OVER (PARTITION BY settings) AS net FROM app.cost GROUP BY settings, what) c
 WHERE what <> 'nothing' GROUP BY what ORDER BY what COLLATE "C";
 SELECT is_empty('SELECT * FROM app.changed', 'every setting is as it was, after success and error, in procedures too');
-SELECT is_empty($$ SELECT f FROM snapback.backend_functions() f JOIN pg_proc p ON p.oid = f
+SELECT is_empty($$ SELECT f FROM snapback_internal.backend_functions() f JOIN pg_proc p ON p.oid = f
     WHERE p.proname NOT IN ('is_locked', 'acting_community') AND NOT p.proconfig @> '{enable_nestloop=on,jit=off}' $$, 'whatever a backend calls has the settings, but for what reads no table, or is called for each row of a view');
 SELECT * FROM finish();

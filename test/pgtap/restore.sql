@@ -47,7 +47,7 @@ SELECT is((SELECT nextval(pg_get_serial_sequence('"Odd Schema"."Child''s"', 'id'
 SELECT before_snapshot AS before FROM snapback.restores \gset
 SELECT results_eq(format('SELECT kind, label, rows FROM snapback.snapshots WHERE id = %L', :'before'),
                   format($$ SELECT 'before_restore', 'before restore ' || restore, 29::bigint FROM snapback.restores $$), 'what was there before is kept');
-SELECT is((SELECT id FROM snapback.check_snapshot('1', NULL, snapback.retention())), :'one', 'but is not what one means by the newest snapshot');
+SELECT is((SELECT id FROM snapback_internal.check_snapshot('1', NULL, snapback_internal.retention())), :'one', 'but is not what one means by the newest snapshot');
 SELECT lives_ok(format($$ SELECT snapback.restore('{*}', %L, '1') $$, :'before'), 'so a restore can be undone');
 SELECT bag_eq('SELECT public.rows_of(1)', 'SELECT r FROM public.damaged', 'to the last byte');
 
@@ -97,8 +97,8 @@ SELECT pg_temp.refused($$ SELECT snapback.restore('{*}', '00000000-0000-0000-000
 SELECT pg_temp.refused($$ SELECT snapback.restore('{*}', NULL, '4') $$, 'SB008', 'community "4" has no snapshot', 'a community that has none');
 SELECT pg_temp.refused(format($$ SELECT snapback.restore('{*}', %L, '1', '[]') $$, :'one'), '22023', 'switches must be a jsonb object, not []', 'switches that are none');
 SELECT pg_temp.refused(format($$ SELECT snapback.restore('{*}', %L, '1', '{"force": true}') $$, :'one'), '22023', 'there is no switch "force"', 'a switch that there is not');
-SELECT pg_temp.refused($$ SELECT snapback.perform_restore('00000000-0000-0000-0000-000000000000') $$, '42704', 'there is no restore 00000000-0000-0000-0000-000000000000 to carry out', 'a restore that nobody entered');
-SELECT pg_temp.refused(format($$ SELECT snapback.perform_restore(%L) $$, (SELECT restore FROM snapback.restores LIMIT 1)), '42704', NULL, 'a restore that is done');
+SELECT pg_temp.refused($$ SELECT snapback_internal.perform_restore('00000000-0000-0000-0000-000000000000') $$, '42704', 'there is no restore 00000000-0000-0000-0000-000000000000 to carry out', 'a restore that nobody entered');
+SELECT pg_temp.refused(format($$ SELECT snapback_internal.perform_restore(%L) $$, (SELECT restore FROM snapback.restores LIMIT 1)), '42704', NULL, 'a restore that is done');
 SELECT pg_temp.refused($$ SELECT * FROM snapback.preview_restore('{*}', NULL, '4') $$, 'SB008', NULL, 'the preview says the same');
 SELECT pg_temp.refused($$ SELECT * FROM snapback.diff_rows(NULL, 'odd.none', '1') $$, 'SB001', NULL, 'row by row too');
 

@@ -6,47 +6,47 @@ SELECT plan(97);
 
 -- ---- statements in another database
 
-SELECT is(snapback.run_in_database('postgres', 'SELECT current_database()'), 'postgres', 'a statement runs in another database');
-SELECT is(snapback.run_in_database('postgres', 'SELECT current_user::text'), session_user::text, 'as who asks');
-SELECT is(snapback.run_in_database('postgres', statement), expected, statement) FROM (VALUES ('SELECT 6 * 7', '42'), ('SELECT NULL', NULL), ('SELECT', NULL), ('SELECT 1 WHERE false', NULL), ('SELECT ''ä"''''\''', 'ä"''\'),
+SELECT is(snapback_internal.run_in_database('postgres', 'SELECT current_database()'), 'postgres', 'a statement runs in another database');
+SELECT is(snapback_internal.run_in_database('postgres', 'SELECT current_user::text'), session_user::text, 'as who asks');
+SELECT is(snapback_internal.run_in_database('postgres', statement), expected, statement) FROM (VALUES ('SELECT 6 * 7', '42'), ('SELECT NULL', NULL), ('SELECT', NULL), ('SELECT 1 WHERE false', NULL), ('SELECT ''ä"''''\''', 'ä"''\'),
     ('VALUES (1), (2)', '1'), ('SHOW search_path', 'pg_catalog, pg_temp'), ('SELECT current_setting(''statement_timeout'')', '0'), ('CREATE TEMP TABLE t (n int)', NULL),
     ('SELECT repeat(''x'', 2047)', repeat('x', 2047))) v (statement, expected);
-SELECT is(snapback.run_in_database(NULL, 'SELECT 1'), NULL, 'in no database nothing');
-SELECT is(snapback.run_in_database('postgres', NULL), NULL, 'and no statement nowhere');
-SELECT throws_ok(format('SELECT snapback.run_in_database(%L, %L)', database, statement), state, message, coalesce(message, statement)) FROM (VALUES
+SELECT is(snapback_internal.run_in_database(NULL, 'SELECT 1'), NULL, 'in no database nothing');
+SELECT is(snapback_internal.run_in_database('postgres', NULL), NULL, 'and no statement nowhere');
+SELECT throws_ok(format('SELECT snapback_internal.run_in_database(%L, %L)', database, statement), state, message, coalesce(message, statement)) FROM (VALUES
     ('nowhere', 'SELECT 1', '3D000', 'database "nowhere" does not exist'), ('postgres', 'SELECT 1 / 0', '22012', 'division by zero'), ('postgres', 'SELECT no_such()', '42883', NULL),
     ('postgres', 'SELECT', NULL, NULL), ('postgres', '', NULL, NULL), ('postgres', 'COMMIT', NULL, NULL), ('postgres', 'SELECT repeat(''x'', 2048)', '54000', NULL),
     ('template0', 'SELECT 1', '55000', 'could not run a statement in database "template0"')) v (database, statement, state, message) WHERE state IS NOT NULL;
-GRANT USAGE ON SCHEMA snapback TO pgtap_schedule_nobody;
-GRANT EXECUTE ON FUNCTION snapback.run_in_database(name, text) TO pgtap_schedule_nobody;
-SELECT is(public.outcome('pgtap_schedule_nobody', $$ SELECT snapback.run_in_database('postgres', 'SELECT 1') $$), '42501: only superusers may run statements in another database', 'even with a grant, superusers only');
-REVOKE EXECUTE ON FUNCTION snapback.run_in_database(name, text) FROM pgtap_schedule_nobody;
-REVOKE USAGE ON SCHEMA snapback FROM pgtap_schedule_nobody;
+GRANT USAGE ON SCHEMA snapback_internal TO pgtap_schedule_nobody;
+GRANT EXECUTE ON FUNCTION snapback_internal.run_in_database(name, text) TO pgtap_schedule_nobody;
+SELECT is(public.outcome('pgtap_schedule_nobody', $$ SELECT snapback_internal.run_in_database('postgres', 'SELECT 1') $$), '42501: only superusers may run statements in another database', 'even with a grant, superusers only');
+REVOKE EXECUTE ON FUNCTION snapback_internal.run_in_database(name, text) FROM pgtap_schedule_nobody;
+REVOKE USAGE ON SCHEMA snapback_internal FROM pgtap_schedule_nobody;
 
 -- ---- jobs
 
-SELECT is(snapback.cron_job('capture'), 'snapback capture ' || current_database(), 'a job is named by task and database');
-SELECT is(snapback.cron_database()::text, current_setting('cron.database_name'), 'jobs are kept where pg_cron says');
+SELECT is(snapback_internal.cron_job('capture'), 'snapback capture ' || current_database(), 'a job is named by task and database');
+SELECT is(snapback_internal.cron_database()::text, current_setting('cron.database_name'), 'jobs are kept where pg_cron says');
 SELECT throws_ok('SELECT snapback.schedule(NULL)', '22023', 'the time of the capture is missing', 'a capture needs a time');
-SELECT is(snapback.run_in_cron_database('DROP EXTENSION IF EXISTS pg_cron'), NULL, '(pg_cron is taken out)');
-SELECT is(snapback.has_cron(), false, 'without pg_cron');
+SELECT is(snapback_internal.run_in_cron_database('DROP EXTENSION IF EXISTS pg_cron'), NULL, '(pg_cron is taken out)');
+SELECT is(snapback_internal.has_cron(), false, 'without pg_cron');
 SELECT throws_ok('SELECT snapback.schedule()', '55000', format('pg_cron has not been created in its database "%s"', current_setting('cron.database_name')), 'nothing can be scheduled');
 SELECT is(snapback.unschedule(), 0, 'and nothing is to be taken back');
-SELECT is(snapback.run_in_cron_database('CREATE EXTENSION pg_cron'), NULL, '(pg_cron is put in)');
-SELECT is(snapback.has_cron(), true, 'with pg_cron');
+SELECT is(snapback_internal.run_in_cron_database('CREATE EXTENSION pg_cron'), NULL, '(pg_cron is put in)');
+SELECT is(snapback_internal.has_cron(), true, 'with pg_cron');
 SELECT results_eq('SELECT * FROM snapback.schedule()', format($$ VALUES ('snapback capture %1$s', '0 3 * * *', 'CALL snapback.capture_all()'), ('snapback expire %1$s', '17 * * * *', 'CALL snapback.expire_all()'),
     ('snapback queue %1$s', '* * * * *', 'SELECT snapback.process_queue()') $$, current_database()), 'three jobs are made');
 CREATE FUNCTION pg_temp.jobs() RETURNS text LANGUAGE sql AS $$
-    SELECT snapback.run_in_cron_database(format('SELECT string_agg(concat_ws(''|'', jobname, schedule, command, database, username, active), E''\n'' ORDER BY jobname) FROM cron.job WHERE database = %L', current_database()))
+    SELECT snapback_internal.run_in_cron_database(format('SELECT string_agg(concat_ws(''|'', jobname, schedule, command, database, username, active), E''\n'' ORDER BY jobname) FROM cron.job WHERE database = %L', current_database()))
 $$;
 SELECT is(pg_temp.jobs(), format(E'snapback capture %1$s|0 3 * * *|CALL snapback.capture_all()|%1$s|%2$s|t\nsnapback expire %1$s|17 * * * *|CALL snapback.expire_all()|%1$s|%2$s|t\nsnapback queue %1$s|* * * * *|SELECT snapback.process_queue()|%1$s|%2$s|t',
                                  current_database(), session_user), 'in the database of pg_cron, for this one');
 SELECT lives_ok($$ SELECT snapback.schedule('30 2 * * *') $$, 'scheduling again');
-SELECT is(snapback.run_in_cron_database(format('SELECT count(*)::text || string_agg(schedule, '''') FILTER (WHERE jobname LIKE ''%%capture%%'') FROM cron.job WHERE database = %L', current_database())), '330 2 * * *', 'changes the time and adds none');
+SELECT is(snapback_internal.run_in_cron_database(format('SELECT count(*)::text || string_agg(schedule, '''') FILTER (WHERE jobname LIKE ''%%capture%%'') FROM cron.job WHERE database = %L', current_database())), '330 2 * * *', 'changes the time and adds none');
 SELECT throws_ok($$ SELECT snapback.schedule('at night') $$, '22023', NULL, 'a time is five fields');
 SELECT is(snapback.unschedule(), 3, 'all are taken back');
 SELECT is(pg_temp.jobs(), NULL, 'none is left');
-SELECT is(snapback.run_in_cron_database('DROP EXTENSION pg_cron'), NULL, '(pg_cron is taken out again)');
+SELECT is(snapback_internal.run_in_cron_database('DROP EXTENSION pg_cron'), NULL, '(pg_cron is taken out again)');
 
 -- ---- health
 
@@ -54,7 +54,7 @@ CREATE FUNCTION pg_temp.concerns() RETURNS text[] LANGUAGE sql AS $$
     SELECT coalesce(array_agg(concat_ws(' ', concern, subject, regexp_replace(problem, '[0-9a-f-]{36}|[0-9:. -]{10,}.*', '...')) ORDER BY concern, subject), '{}') FROM snapback.health()
 $$;
 SELECT is(pg_temp.concerns(), '{capture 1 never captured,capture 2 never captured,capture 3 never captured,capture 4 never captured}', 'at first nothing has been captured');
-SELECT snapback.capture_some('{1,2,3,4}') AS _, snapback.capture('1') AS one \gset
+SELECT snapback_internal.capture_some('{1,2,3,4}') AS _, snapback.capture('1') AS one \gset
 SELECT is(pg_temp.concerns(), '{}', 'then all is well');
 SELECT is_empty('SELECT FROM snapback.health() WHERE hint IS NULL OR problem IS NULL', 'nothing is said without a hint');
 UPDATE snapback.snapshot SET captured_at = captured_at - interval '25 hours' WHERE community = '2';
@@ -159,7 +159,7 @@ DELETE FROM snapback.restore_run;
 DELETE FROM snapback.capture_failure;
 SELECT is(public.outcome('pgtap_schedule_watcher', statement), 'done', statement) FROM unnest(ARRAY['SELECT * FROM snapback.protection', 'SELECT * FROM snapback.snapshots',
     'SELECT * FROM snapback.requests', 'SELECT * FROM snapback.restores', 'SELECT * FROM snapback.restore_progress']) statement;
-SELECT matches(public.outcome('pgtap_schedule_watcher', statement), '^42501: permission denied', statement) FROM unnest(ARRAY['SELECT * FROM snapback.health_checks(true)',
+SELECT matches(public.outcome('pgtap_schedule_watcher', statement), '^42501: permission denied', statement) FROM unnest(ARRAY['SELECT * FROM snapback_internal.health_checks(true)',
     'SELECT * FROM snapback.preview_restore(''{*}'', NULL, ''1'')', format('SELECT snapback.snapshot_rows(%L, ''pg_class'')', :'one'), 'SELECT snapback.capture(''1'')', 'SELECT * FROM snapback.chunk',
     'SELECT * FROM snapback.request', 'SELECT * FROM snapback.token', 'SELECT * FROM snapback.audit', 'SELECT * FROM snapback.restore_activity']) statement;
 SELECT matches(public.outcome('pgtap_schedule_nobody', statement), '^42501: permission denied for schema snapback', 'who is no member may not: ' || statement)
@@ -167,15 +167,15 @@ FROM unnest(ARRAY['SELECT * FROM snapback.health()', 'SELECT * FROM snapback.sna
 
 -- ---- a schedule by who may not see where pg_cron keeps its jobs
 
-GRANT USAGE ON SCHEMA snapback TO pgtap_schedule_nobody;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA snapback TO pgtap_schedule_nobody;
+GRANT USAGE ON SCHEMA snapback, snapback_internal TO pgtap_schedule_nobody;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA snapback, snapback_internal TO pgtap_schedule_nobody;
 SELECT is(public.outcome('pgtap_schedule_nobody', format('SELECT snapback.%s()', name)), '42501: permission denied to read the setting cron.database_name of pg_cron',
           format('%s() says that it may not look, not that pg_cron is missing', name)) FROM unnest('{schedule,unschedule}'::text[]) name;
 GRANT pg_read_all_settings TO pgtap_schedule_nobody;
-SELECT is(public.outcome('pgtap_schedule_nobody', 'SELECT snapback.cron_database()'), 'done', 'who may see it is not refused for that');
+SELECT is(public.outcome('pgtap_schedule_nobody', 'SELECT snapback_internal.cron_database()'), 'done', 'who may see it is not refused for that');
 REVOKE pg_read_all_settings FROM pgtap_schedule_nobody;
-REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA snapback FROM pgtap_schedule_nobody;
-REVOKE USAGE ON SCHEMA snapback FROM pgtap_schedule_nobody;
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA snapback, snapback_internal FROM pgtap_schedule_nobody;
+REVOKE USAGE ON SCHEMA snapback, snapback_internal FROM pgtap_schedule_nobody;
 
 -- ---- the queue run; in a transaction that is rolled back, so that no worker starts
 
@@ -218,10 +218,10 @@ INSERT INTO snapback.restore_run (community, snapshot, options, state) VALUES ('
 SELECT pg_temp.queue_run('(1,0,1,2)', 'a restore that waits counts');
 INSERT INTO snapback.restore_run (community, snapshot, options, state) VALUES ('1', :'one', '{odd.weird}', 'running') RETURNING id AS lost \gset
 SELECT pg_temp.queue_run('(1,1,1,2)', 'one that runs, and nobody is at work on it, is interrupted');
-SELECT is(snapback.end_abandoned_restores(), 1::bigint, 'interrupted');
+SELECT is(snapback_internal.end_abandoned_restores(), 1::bigint, 'interrupted');
 SELECT results_eq(format('SELECT state, sqlstate, message FROM snapback.restores WHERE restore = %L', :'lost'),
     $$ VALUES ('interrupted', '57P01', 'the background worker ended before the restore did; nothing was changed') $$, 'with a reason');
-SELECT is(snapback.end_expired_requests(), 1::bigint, 'expired');
-SELECT is(snapback.end_expired_requests(), 0::bigint, 'once');
+SELECT is(snapback_internal.end_expired_requests(), 1::bigint, 'expired');
+SELECT is(snapback_internal.end_expired_requests(), 0::bigint, 'once');
 SELECT * FROM finish();
 ROLLBACK;

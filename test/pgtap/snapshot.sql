@@ -18,7 +18,7 @@ SELECT results_eq(format($$ SELECT option, label, tables, rows FROM snapback.sna
                   $$ VALUES ('odd.weird', 'Weird', 1::bigint, 10::bigint), ('odd.children', 'Children', 1, 20), ('even.plain', 'Plain', 1, 5), ('even.colors', 'Colors', 1, 5) $$, 'it holds each option');
 SELECT results_eq(format($$ SELECT option, rows, bytes FROM snapback.snapshot_contents(%L) $$, :'empty'),
                   $$ VALUES ('odd.weird', 0::bigint, 0::bigint), ('odd.children', 0, 0), ('even.plain', 0, 0), ('even.colors', 0, 0) $$, 'so does the empty one, with no rows');
-SELECT is(snapback.snapshot_options(:'empty'), '{odd.weird,odd.children,even.plain,even.colors}', 'all of them can be restored from it');
+SELECT is(snapback_internal.snapshot_options(:'empty'), '{odd.weird,odd.children,even.plain,even.colors}', 'all of them can be restored from it');
 SELECT bag_eq(format($$ SELECT r FROM snapback.snapshot_rows(%L, '"Odd Schema"."Weird ""Table"""') r $$, :'one'),
               $$ SELECT to_jsonb(w) FROM "Odd Schema"."Weird ""Table""" w WHERE "Tenant Key" = 1 $$, 'the rows in it are those of the table, NULLs and odd names and all');
 SELECT results_eq(format($$ SELECT (r->>'id')::bigint FROM snapback.snapshot_rows(%L, '"Odd Schema"."Child''s"') r $$, :'one'),
@@ -51,7 +51,7 @@ SELECT snapback.capture('1') AS undone \gset
 ROLLBACK TO before_capture;
 COMMIT;
 SELECT is_empty(format('SELECT FROM snapback.snapshot WHERE id = %L', :'undone'), 'a capture that is rolled back leaves nothing');
-SELECT throws_ok($$ SELECT snapback.capture_batch('{1,99}', 'never', '') $$, '23514', NULL, 'a kind that there is not is refused');
+SELECT throws_ok($$ SELECT snapback_internal.capture_batch('{1,99}', 'never', '') $$, '23514', NULL, 'a kind that there is not is refused');
 SELECT is((SELECT count(*) FROM snapback.snapshot), 5::bigint, 'and nothing of it is kept');
 
 -- ---- the store keeps to its form

@@ -76,10 +76,10 @@ SELECT throws_ok($$ SELECT snapback.protect('app.guest', 'x.children', via => 'g
 CREATE TABLE stale (id int PRIMARY KEY, cid text REFERENCES community);
 INSERT INTO stale VALUES (1, NULL);
 ALTER TABLE stale ADD CONSTRAINT named NOT NULL cid NOT VALID;
-SELECT ok(snapback.takes_null('app.stale', 'cid'), 'it is not relied on');
+SELECT ok(snapback_internal.takes_null('app.stale', 'cid'), 'it is not relied on');
 DELETE FROM stale;
 ALTER TABLE stale VALIDATE CONSTRAINT named;
-SELECT ok(NOT snapback.takes_null('app.stale', 'cid'), 'until it is validated');
+SELECT ok(NOT snapback_internal.takes_null('app.stale', 'cid'), 'until it is validated');
 CREATE TABLE numbered (n int UNIQUE, cid text NOT NULL REFERENCES community);
 ALTER TABLE numbered ADD CONSTRAINT has_number NOT NULL n NOT VALID;
 SELECT throws_ok($$ SELECT snapback.protect('app.numbered', 'x.children') $$, 'SB022', 'app.numbered has no key that names a row', 'nor does it make a unique value a key');

@@ -172,7 +172,7 @@ class Round:
     def differences(self, snapshot, terms):
         if len(self.case.categories) == 1:
             return self.trial.run("SELECT relation, key::text, action, old::text, new::text FROM snapback.diff_rows(%s, %s, %s, %s)", snapshot, self.case.categories[0], COMMUNITY, terms and json.dumps(terms))
-        return self.trial.run("SELECT relation, key::text, action, old::text, new::text FROM snapback.plan_rows(%s, %s, %s)", snapshot, self.options, terms and json.dumps(terms))
+        return self.trial.run("SELECT relation, key::text, action, old::text, new::text FROM snapback_internal.plan_rows(%s, %s, %s)", snapshot, self.options, terms and json.dumps(terms))
 
     def restore(self, snapshot, terms):
         """Return the run's before_restore snapshot and its report; or None and the error."""

@@ -18,7 +18,7 @@ server = ScriptedServer()
 SETTINGS = {"snapback__mail_from": "restores@cms.example", "snapback__approve_url": "https://cms.example/approve?t={token}",
             "snapback__smtp_require_tls": "off", "snapback__smtp_timeout": "10min", "snapback__requests_per_hour": 1000, "snapback__lock_timeout": "1h"}
 database = fresh_database(DATABASE, snapback__smtp_url=server.url, **SETTINGS)
-QUEUE = """SELECT snapback.begin_restore(c, (SELECT id FROM snapback.snapshot s WHERE s.community = c AND s.kind = 'manual'),
+QUEUE = """SELECT snapback_internal.begin_restore(c, (SELECT id FROM snapback.snapshot s WHERE s.community = c AND s.kind = 'manual'),
                                          '{customization.pages}', NULL, NULL, 'queued') FROM unnest(%s) c"""
 APPROVE = "SELECT status, coalesce(reason, '') FROM snapback.approve_restore(%s, NULL, %s)"
 
@@ -97,7 +97,7 @@ def test_many_at_once():
         damage(database)
         asked, token = request_with_secret()
         other = "b" * 43
-        sql(database, "INSERT INTO snapback.token (sha256, request) VALUES (snapback.token_hash(%s), %s)", other, asked)
+        sql(database, "INSERT INTO snapback.token (sha256, request) VALUES (snapback_internal.token_hash(%s), %s)", other, asked)
         barrier = threading.Barrier(len(connections))
         said = []
 
@@ -203,7 +203,7 @@ def test_copied_between_restores():
     damage(connection)
     sql(gate, "BEGIN; LOCK TABLE cms.page IN SHARE MODE")
     queued = len(sql(connection, QUEUE, ["42", "43"]))
-    sql(connection, "SELECT snapback.start_worker('restore')")
+    sql(connection, "SELECT snapback_internal.start_worker('restore')")
     eventually(lambda: [pid for pid in worker_pids(connection, "restore") if waits_for_lock(connection, pid)])
     connection.close()
     copying = Begun("CREATE DATABASE copy TEMPLATE handed", name="postgres")
@@ -228,7 +228,7 @@ def test_dropping_extension_beside_restore():
         damage(database)
         sql(database, QUEUE, ["42"])
         sql(gate, f"BEGIN; LOCK TABLE snapback.{table} IN ACCESS EXCLUSIVE MODE")
-        sql(database, "SELECT snapback.start_worker('restore')")
+        sql(database, "SELECT snapback_internal.start_worker('restore')")
         ok(eventually(lambda: [pid for pid in worker_pids(database, "restore") if waits_for_lock(database, pid)]), f"a restore waits for {table}")
         dropping = Begun("BEGIN; DROP EXTENSION pg_snapback CASCADE; ROLLBACK")
         dropping.waits()

@@ -78,7 +78,7 @@ def no_worker_slot(database):
 
     def call(connection):
         try:
-            sql(connection, "SELECT snapback.run_in_database('postgres', 'SELECT pg_advisory_lock_shared(1)')")
+            sql(connection, "SELECT snapback_internal.run_in_database('postgres', 'SELECT pg_advisory_lock_shared(1)')")
         except psycopg2.Error as error:
             assert error.pgcode == "53400", error
             refused.set()

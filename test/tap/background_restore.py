@@ -356,7 +356,7 @@ def test_hostile_defaults():
     restore = sql(backend, "SELECT restore::text FROM snapback.approve_restore(%s, NULL, true)", token)
     restored(restore)
     equal((state_of(restore), request_state(asked), "ERROR:  evil" in server_log()), ("restored", "restored", False), "mail and restore go their way")
-    equal(sql(backend, "SELECT snapback.run_in_database(current_database(), $$SELECT concat_ws(' ', current_user, current_setting('statement_timeout'), "
+    equal(sql(backend, "SELECT snapback_internal.run_in_database(current_database(), $$SELECT concat_ws(' ', current_user, current_setting('statement_timeout'), "
                        "current_setting('search_path'), current_setting('DateStyle'), current_setting('client_encoding'), current_setting('snapback.lock_timeout'))$$)"),
           "postgres 0 pg_catalog, pg_temp ISO, MDY UTF8 59min", "a worker has the server's settings, and the extension's own of the database")
     backend.close()

@@ -48,7 +48,7 @@ def points():
 
 def make_room(connection, keep=None):
     sql(connection, "DELETE FROM snapback.snapshot WHERE id IS DISTINCT FROM %s", keep)
-    sql(connection, "SELECT snapback.expire(), snapback.sweep('{a}')")
+    sql(connection, "SELECT snapback.expire(), snapback_internal.sweep('{a}')")
     sql(connection, "VACUUM FULL snapback.chunk")
 
 

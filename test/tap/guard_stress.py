@@ -29,7 +29,7 @@ INSERT INTO item SELECT i, 0, 0 FROM generate_series(1, {COMMUNITIES}) i;
 INSERT INTO part SELECT i, i, 0, 0 FROM generate_series(1, {COMMUNITIES}) i;
 INSERT INTO snapback.protected_table (relation, community_column, via)
     VALUES ('item', 'community', NULL), ('part', NULL, 'of_item');
-SELECT snapback.install_guard(relation) FROM snapback.protected_table;
+SELECT snapback_internal.install_guard(relation) FROM snapback.protected_table;
 """
 
 stop = threading.Event()
@@ -94,12 +94,12 @@ def write_until_stopped(who, level, work, table, fresh):
 
 def restore(cursor, communities):
     for community in communities:
-        cursor.execute("SELECT snapback.lock_for_restore(%s)", (str(community),))
+        cursor.execute("SELECT snapback_internal.lock_for_restore(%s)", (str(community),))
     for community in communities:
         cursor.execute("UPDATE item SET gen = gen + 1, seen = gen + 1 WHERE community = %s", (community,))
         cursor.execute("UPDATE part SET gen = gen + 1, seen = gen + 1 WHERE id = %s", (community,))
         pause(0.01)
-        cursor.execute("SELECT snapback.advance_restore_epoch(%s)", (str(community),))
+        cursor.execute("SELECT snapback_internal.advance_restore_epoch(%s)", (str(community),))
     pause(0.05)
 
 

@@ -34,7 +34,7 @@ def use_published(source):
     sql(source, "INSERT INTO snapback.capture_failure (community, failed_at, sqlstate, message) VALUES ('a', now() - interval '8 days', 'XX000', 'x'), ('b', now(), 'XX000', 'x')")
     sql(source, "UPDATE page SET body = 'changed' WHERE club = 'a'")
     asked = sql(source, "SELECT request FROM snapback.request_restore('{x}', NULL, 'a', 'a')")
-    sql(source, "INSERT INTO snapback.token (sha256, request) VALUES (snapback.token_hash(%s), %s)", TOKEN, asked)
+    sql(source, "INSERT INTO snapback.token (sha256, request) VALUES (snapback_internal.token_hash(%s), %s)", TOKEN, asked)
     equal(sql(source, "SELECT status FROM snapback.approve_restore(%s)", TOKEN), "restored", "published: an approved request is restored")
     equal(pages(source), "one two three", "published: as it was")
     sql(source, "SELECT count(*) FROM snapback.undo_restore((SELECT restore FROM snapback.restores))")

@@ -30,7 +30,7 @@ def set_up(dropped_table):
     sql(connection, "CREATE TABLE app.\"Log's\" (cid text REFERENCES app.community); SELECT snapback.exclude('app.\"Log''s\"', 'it has no key')")
     sql(connection, "INSERT INTO app.community VALUES ('c'); CREATE VIEW app.dated AS SELECT d.*, 'first'::text AS identity FROM app.directory d; SELECT snapback.set_directory('app.dated')")
     sql(connection, "CALL snapback.capture_all()")
-    sql(connection, "DELETE FROM app.community WHERE id = 'c'; SELECT snapback.note_departures(); INSERT INTO app.community VALUES ('c')")
+    sql(connection, "DELETE FROM app.community WHERE id = 'c'; SELECT snapback_internal.note_departures(); INSERT INTO app.community VALUES ('c')")
     sql(connection, "DROP TABLE IF EXISTS app.gone")
     # Columns that were renamed since are known by that wherever the snapshots go.
     sql(connection, "ALTER TABLE app.page RENAME mood TO temper; ALTER TABLE app.page RENAME made TO t; ALTER TABLE app.page RENAME t TO since; ALTER TABLE app.page RENAME list TO spans;"

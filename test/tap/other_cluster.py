@@ -89,7 +89,7 @@ def main():
     primary = set_up(dropped_table=False)
     sql(primary, "SET snapback.smtp_url = 'smtp://127.0.0.1:1'; SET snapback.mail_from = 'restores@cms.example'; SET snapback.approve_url = 'https://cms.example/{token}'")
     asked = sql(primary, "SELECT request FROM snapback.request_restore('{*}', NULL, 'a', 'x')")
-    sql(primary, "INSERT INTO snapback.token (sha256, request) VALUES (snapback.token_hash('the-secret-from-the-link-is-43-letters-long'), %s)", asked)
+    sql(primary, "INSERT INTO snapback.token (sha256, request) VALUES (snapback_internal.token_hash('the-secret-from-the-link-is-43-letters-long'), %s)", asked)
     check_standby(primary, facts(primary), "the-secret-from-the-link-is-43-letters-long")
     primary = connect("dumped")
     before = facts(primary)

@@ -98,7 +98,7 @@ def act_as_documented(one, other, direct):
     acts_for_nobody(other, "set_config() outside a transaction block")
     equal(sql(one, "SELECT count(*) FROM snapback.list_snapshots('42')"), 1, "arguments: the client sees its community's snapshots")
     acts_for_nobody(other, "calls with arguments")
-    sql(direct, "INSERT INTO snapback.token (sha256, request) VALUES (snapback.token_hash(%s), %s)", TOKEN, asked)
+    sql(direct, "INSERT INTO snapback.token (sha256, request) VALUES (snapback_internal.token_hash(%s), %s)", TOKEN, asked)
     sql(direct, "UPDATE page SET body = 'changed'")
     equal(sql(one, "SELECT status FROM snapback.approve_restore(%s)", TOKEN), "restored", "a link is approved through the pooler")
     sql(other, "UPDATE page SET body = body || '!'")

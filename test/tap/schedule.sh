@@ -105,7 +105,7 @@ without_cron() {
 }
 is "$(without_cron 'SELECT snapback.schedule()')" "$missing" 'without pg_cron in the server, the error says what to install'
 is "$(without_cron 'SELECT snapback.unschedule()')" "$missing" 'the same goes for unschedule()'
-is "$(without_cron "SELECT snapback.run_in_database('template1', 'SELECT 1')")" \
+is "$(without_cron "SELECT snapback_internal.run_in_database('template1', 'SELECT 1')")" \
     $'ERROR:  53400: no background worker is free\nHINT:  Raise max_worker_processes, or try again later.' \
     'where no worker is free, the error says so'
 is "$(CRON_DATABASE=gone scripts/server psql -XAtq -v VERBOSITY=verbose -c 'CREATE EXTENSION pg_snapback' \

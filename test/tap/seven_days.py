@@ -82,7 +82,7 @@ def expect(connection, name, open_, snapshot, token):
 def mint(connection):
     """Ask for a restore; return a secret that opens it."""
     asked = sql(connection, "SELECT request FROM snapback.request_restore('{x}', NULL, 'a', 'ada')")
-    return sql(connection, "INSERT INTO snapback.token (sha256, request) VALUES (snapback.token_hash(%s), %s) RETURNING %s", f"{asked}-secret", asked, f"{asked}-secret")
+    return sql(connection, "INSERT INTO snapback.token (sha256, request) VALUES (snapback_internal.token_hash(%s), %s) RETURNING %s", f"{asked}-secret", asked, f"{asked}-secret")
 
 
 def play_week(day, zone, what):

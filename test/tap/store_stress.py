@@ -72,7 +72,7 @@ def equal_versions(session, community):
 
 def sweep(session, community):
     """Have the older half expire: as soon as nobody is at work, or not at all."""
-    sql(session, "BEGIN; SELECT snapback.lock_store(%s)", random.random() < 0.5)
+    sql(session, "BEGIN; SELECT snapback_internal.lock_store(%s)", random.random() < 0.5)
     sql(session, "UPDATE snapback.snapshot SET captured_at = captured_at - interval '8 days' WHERE community = %s AND captured_at < "
                  "(SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY captured_at) FROM snapback.snapshot WHERE community = %s)", community, community)
     swept = sql(session, "SELECT snapshots FROM snapback.expire()")
