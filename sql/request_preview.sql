@@ -74,7 +74,7 @@ SELECT t.relation, t.options, t.inserts, t.digest ~ '^[0-9a-f]{64}$' FROM snapba
 SELECT bool_or(d.preview::text ~ 'digest') FROM snapback.describe_request(token()) d;
 SELECT detail - 'snapshot' FROM snapback.audit;
 SELECT * FROM approved();
-SELECT label, inserted, updated, deleted, returned FROM snapback_internal.restored_parts((SELECT id FROM snapback.restore_run));
+SELECT label, inserted, updated, deleted, parents FROM snapback_internal.restored_parts((SELECT id FROM snapback.restore_run));
 ROLLBACK;
 
 -- A request keeps its switches, and the restore goes by them.
@@ -88,7 +88,7 @@ SELECT fails($$UPDATE snapback.request SET preview = '[]'$$);
 SELECT fails($$UPDATE snapback.request SET skipped = '{x.late}'$$);
 SELECT skipped, switches, strict FROM snapback.requests;
 SELECT * FROM approved();
-SELECT switches, inserted, updated, deleted, taken, left_out FROM snapback.restores;
+SELECT switches, inserted, updated, deleted, cascaded, skipped FROM snapback.restores;
 SELECT count(*), count(*) FILTER (WHERE name IN ('changed', 'new')) AS kept FROM member;
 SELECT label, inserted, updated, deleted FROM snapback_internal.restored_parts((SELECT id FROM snapback.restore_run));
 ROLLBACK;
@@ -223,7 +223,7 @@ SET snapback.community = 'a';
 
 -- An owner takes a restore back by a request for what was kept before it.
 SELECT keep() FROM (SELECT watch('department'), watch('member'), watch('share')) w;
-SELECT relation, inserted, updated, deleted, returned FROM snapback.restore('{x.two}', NULL, 'a');
+SELECT relation, inserted, updated, deleted, parents FROM snapback.restore('{x.two}', NULL, 'a');
 SELECT changed();
 SELECT s.id AS before_it, s.kind, s.label = 'before restore ' || r.restore AS labelled FROM snapback.list_snapshots('a') s JOIN snapback.restores r ON r.before_snapshot = s.id \gset
 SELECT :'kind', :'labelled';
@@ -281,7 +281,7 @@ SELECT parts('{x.pages,x.auth}');
 SELECT parts('{x.pages,x.auth}', '{"held": "follow"}');
 DELETE FROM use; DELETE FROM "set ting" WHERE cid = 'a'; UPDATE member SET department = NULL; DELETE FROM department WHERE id = 3;
 SELECT parts('{x.pages,x.two}');
-SELECT relation, inserted, returned FROM snapback.restore('{x.pages,x.two}', NULL, 'a');
+SELECT relation, inserted, parents FROM snapback.restore('{x.pages,x.two}', NULL, 'a');
 SELECT newest_parts();
 SELECT snapback.unprotect('department');
 ALTER TABLE "set ting" ADD UNIQUE (department, "k ey");

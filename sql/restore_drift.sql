@@ -68,7 +68,7 @@ SELECT restored();
 SELECT id, t FROM moved WHERE id < 3 ORDER BY id;
 ALTER TABLE moved DROP CONSTRAINT moved_pkey, ADD fresh serial, ADD PRIMARY KEY (fresh);
 SELECT fails('SELECT restored()');
-SELECT inserts, updates, deletes, leaves, obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
+SELECT inserts, updates, deletes, unchanged, obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
 ALTER TABLE moved DROP fresh;
 SELECT fails('SELECT restored()');
 SELECT fails($$SELECT snapback.capture('a')$$);

@@ -7,9 +7,9 @@
 \set ECHO all
 CREATE FUNCTION preview(switches jsonb DEFAULT NULL, options text[] DEFAULT '{x}') RETURNS SETOF text LANGUAGE sql AS $$
     SELECT relation || concat(' +' || nullif(inserts, 0), ' ~' || nullif(updates, 0), ' -' || nullif(deletes, 0), ' kept ' || nullif(kept, 0),
-                              ' taken ' || nullif(taken, 0), ' left out ' || nullif(left_out, 0), E'\n  ! ' || nullif(array_to_string(obstacles, E'\n  ! '), ''))
+                              ' taken ' || nullif(taken, 0), ' left out ' || nullif(skipped, 0), E'\n  ! ' || nullif(array_to_string(obstacles, E'\n  ! '), ''))
     FROM snapback.preview_restore(options, (SELECT id FROM snapback.snapshot WHERE community = 'a' AND kind = 'manual'), 'a', switches)
-    WHERE inserts + updates + deletes + kept + taken + left_out + cardinality(obstacles) > 0 ORDER BY 1 $$;
+    WHERE inserts + updates + deletes + kept + cascaded + skipped + cardinality(obstacles) > 0 ORDER BY 1 $$;
 CREATE FUNCTION try(switches jsonb DEFAULT NULL, options text[] DEFAULT '{x}') RETURNS SETOF text LANGUAGE sql AS $$
     SELECT relation || concat(' +' || nullif(inserted, 0), ' ~' || nullif(updated, 0), ' -' || nullif(deleted, 0))
     FROM snapback.restore(options, (SELECT id FROM snapback.snapshot WHERE community = 'a' AND kind = 'manual'), 'a', switches) WHERE inserted + updated + deleted > 0 ORDER BY 1 $$;
@@ -92,8 +92,8 @@ DELETE FROM snapback.snapshot;
 SELECT snapback.capture('a') IS NOT NULL;
 BEGIN; INSERT INTO hub VALUES ('l', 'a', 2); INSERT INTO spoke VALUES (2, 'a', 'l'); COMMIT;
 UPDATE hub SET spoke = 2 WHERE id = 'k';
-SELECT relation, deletes, kept, taken FROM snapback.preview_restore('{x.two}', NULL, 'a', '{"held": "follow"}');
-SELECT relation, deleted, kept, taken FROM snapback.restore('{x.two}', NULL, 'a', '{"held": "follow"}');
+SELECT relation, deletes, kept, cascaded FROM snapback.preview_restore('{x.two}', NULL, 'a', '{"held": "follow"}');
+SELECT relation, deleted, kept, cascaded FROM snapback.restore('{x.two}', NULL, 'a', '{"held": "follow"}');
 SELECT snapback.unprotect('hub'), snapback.unprotect('spoke');
 DELETE FROM watched; DROP TABLE half, whole, free, full_or_none;
 

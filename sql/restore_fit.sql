@@ -127,7 +127,7 @@ CALL snapback.capture_all();
 CALL damage();
 DELETE FROM parent WHERE id < 3;
 ALTER TABLE fit ADD CONSTRAINT "to parent" FOREIGN KEY (other) REFERENCES parent;
-SELECT relation, inserts, returned, notes FROM snapback.preview_restore('{x.one}', NULL, 'a');
+SELECT relation, inserts, parents, notes FROM snapback.preview_restore('{x.one}', NULL, 'a');
 SELECT restored('{x.one}');
 SELECT changed();
 ALTER TABLE fit DROP CONSTRAINT "to parent";
@@ -144,7 +144,7 @@ CREATE PROCEDURE try(what text, switches jsonb DEFAULT NULL) LANGUAGE plpgsql AS
 DECLARE line text;
 BEGIN
     EXECUTE 'ALTER TABLE app.alike ADD CONSTRAINT since ' || what;
-    FOR line IN SELECT concat('preview +', p.inserts, ' left out ' || nullif(p.left_out, 0), ': ' || nullif(p.obstacles, '{}')::text) FROM snapback.preview_restore('{x.one}', NULL, 'a', switches) p
+    FOR line IN SELECT concat('preview +', p.inserts, ' left out ' || nullif(p.skipped, 0), ': ' || nullif(p.obstacles, '{}')::text) FROM snapback.preview_restore('{x.one}', NULL, 'a', switches) p
                 UNION ALL SELECT app.fails(format('SELECT snapback.restore(''{x.one}'', NULL, ''a'', %L)', switches)) LOOP
         RAISE INFO '%', line;
     END LOOP;
@@ -173,7 +173,7 @@ SELECT snapback.capture('a') IS NOT NULL;
 UPDATE mixed SET a = 5 WHERE id = 1; UPDATE mixed SET a = 6, b = 1 WHERE id = 2; UPDATE mixed SET a = 7 WHERE id = 3;
 SELECT updates, obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
 SELECT split_part(fails($$SELECT restored('{x.one}')$$), E'\n', 1);
-SELECT updated, left_out FROM snapback.restore('{x.one}', NULL, 'a', '{"conflicts": "leave"}');
+SELECT updated, skipped FROM snapback.restore('{x.one}', NULL, 'a', '{"conflicts": "leave"}');
 TABLE mixed ORDER BY id;
 SELECT snapback.unprotect('mixed');
 -- A foreign key that came since, and takes no half of a reference.

@@ -25,7 +25,7 @@ CREATE FUNCTION is_state(name text) RETURNS boolean LANGUAGE sql AS $$
     SELECT NOT EXISTS ((SELECT relation, community, hash FROM states s WHERE s.name = is_state.name EXCEPT SELECT * FROM app.state())
                        UNION ALL (SELECT * FROM app.state() EXCEPT SELECT relation, community, hash FROM states s WHERE s.name = is_state.name)) $$;
 CREATE FUNCTION previewed(options text[] DEFAULT '{*}', switches jsonb DEFAULT '{}') RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT concat_ws(' ', p.relation, '+' || p.inserts, '~' || p.updates, '-' || p.deletes, '=' || p.leaves, nullif(p.obstacles, '{}'))
+    SELECT concat_ws(' ', p.relation, '+' || p.inserts, '~' || p.updates, '-' || p.deletes, '=' || p.unchanged, nullif(p.obstacles, '{}'))
     FROM snapback.preview_restore(options, NULL, 'a', switches) p ORDER BY p.relation COLLATE "C" $$;
 CREATE FUNCTION last() RETURNS uuid LANGUAGE sql AS $$ SELECT restore FROM snapback.restores ORDER BY requested_at DESC LIMIT 1 $$;
 CREATE FUNCTION undone() RETURNS SETOF text LANGUAGE sql AS $$

@@ -23,10 +23,10 @@ SELECT snapback.capture('a') IS NOT NULL AS captured, snapback.capture('b') IS N
 SELECT keep();
 CREATE FUNCTION preview(options text[], switches jsonb DEFAULT NULL) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT relation || concat(' +' || nullif(inserts, 0), ' ~' || nullif(updates, 0), ' -' || nullif(deletes, 0), ' kept ' || nullif(kept, 0),
-                              ' returned ' || nullif(returned, 0), ' unlinked ' || nullif(unlinked, 0), ' taken ' || nullif(taken, 0), ' left out ' || nullif(left_out, 0),
+                              ' returned ' || nullif(returned, 0), ' unlinked ' || nullif(unlinked, 0), ' taken ' || nullif(taken, 0), ' left out ' || nullif(skipped, 0),
                               E'\n  ! ' || nullif(array_to_string(obstacles, E'\n  ! '), ''), E'\n  * ' || nullif(array_to_string(notes, E'\n  * '), ''))
     FROM snapback.preview_restore(options, NULL, 'a', switches)
-    WHERE inserts + updates + deletes + kept + returned + unlinked + taken + left_out + cardinality(obstacles) + cardinality(notes) > 0 ORDER BY 1 $$;
+    WHERE inserts + updates + deletes + kept + parents + nulled + cascaded + skipped + cardinality(obstacles) + cardinality(notes) > 0 ORDER BY 1 $$;
 -- Preview, restore and say what is still not as it was; a preview and a restore that disagree are told.
 CREATE FUNCTION try(options text[], switches jsonb DEFAULT NULL) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE

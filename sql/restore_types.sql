@@ -63,13 +63,13 @@ SELECT * FROM snapback.verify();
 SET datestyle = 'German'; SET intervalstyle = 'iso_8601'; SET timezone = 'Asia/Kathmandu'; SET extra_float_digits = -15; SET bytea_output = escape;
 SET array_nulls = off; SET xmloption = document; SET quote_all_identifiers = on; SET lc_monetary = 'C.UTF-8'; SET standard_conforming_strings = off; SET transform_null_equals = on;
 SET search_path = app, "Odd Types", public;
-SELECT inserts, updates, deletes, leaves FROM snapback.preview_restore('{x.one}', NULL, 'a');
+SELECT inserts, updates, deletes, unchanged FROM snapback.preview_restore('{x.one}', NULL, 'a');
 -- ... and restores what is gone or has changed.
 DELETE FROM typed WHERE id IN (1, 3, 5);
 UPDATE typed SET f8 = 0, n = 0.0, f4 = 0, atx = '{x}', t = 'T', c1 = 'x', ct = 'X', blind = 'x' WHERE id IN (2, 4);
 INSERT INTO typed (id, cid) VALUES (7, 'a');
 SELECT restored();
-SELECT inserts, updates, deletes, leaves FROM snapback.preview_restore('{x.one}', NULL, 'a');
+SELECT inserts, updates, deletes, unchanged FROM snapback.preview_restore('{x.one}', NULL, 'a');
 SELECT count(DISTINCT s) FROM snapback.snapshot s WHERE EXISTS (SELECT FROM snapback.verify(s.id));
 RESET ALL; SET client_min_messages = warning; SET search_path = app, public;
 SELECT changed();

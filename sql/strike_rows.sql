@@ -31,7 +31,7 @@ INSERT INTO pen VALUES (1, 'a', 'person 5'), (2, 'a', 'person 6');
 SELECT snapback.protect('pen', 'x.two', community_column => 'cid');
 CALL snapback.capture_all();
 DELETE FROM pen; DELETE FROM person WHERE name IN ('person 5', 'person 6') AND cid = 'a';
-SELECT relation, inserted, returned FROM snapback.restore('{x.two}', NULL, 'a') WHERE inserted > 0;
+SELECT relation, inserted, parents FROM snapback.restore('{x.two}', NULL, 'a') WHERE inserted > 0;
 UPDATE snapback.restore_run SET changed = '{"obstacle": "person 5"}';
 SELECT key FROM snapback.restore_row ORDER BY key;
 SELECT snapback.strike_rows('a', 'person', '[{"name": "person 5", "cid": "a"}]');

@@ -86,11 +86,11 @@ COMMENT ON FUNCTION snapback_internal.refusal(snapback.request, text) IS
     'Why a request cannot be approved as things stand now, in words for the owner; null where it can';
 
 CREATE FUNCTION snapback_internal.restored_tables(restore uuid)
-RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint,
-               taken bigint, left_out bigint)
+RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, parents bigint, nulled bigint,
+               cascaded bigint, skipped bigint)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT t.relation, t.inserted, t.updated, t.deleted, t.kept, t.returned, t.unlinked, t.taken, t.left_out
+    SELECT t.relation, t.inserted, t.updated, t.deleted, t.kept, t.parents, t.nulled, t.cascaded, t.skipped
     FROM snapback.restore_table t WHERE t.restore = restored_tables.restore ORDER BY t.relation COLLATE "C";
 END;
 COMMENT ON FUNCTION snapback_internal.restored_tables(uuid) IS 'What a restore changed, table by table; the columns are those of snapback.restore_table';
@@ -251,6 +251,6 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 COMMENT ON FUNCTION snapback.approve_restore(text, text, boolean) IS
     'Restore what the request that this mailed secret belongs to asks for, with its switches. status: restored, started (in the background), refused (reason says why) or '
-    'failed (nothing was changed; the link stays valid until it expires); tables: per table inserted, updated, deleted, kept, returned, unlinked, taken, left_out; where a strict '
+    'failed (nothing was changed; the link stays valid until it expires); tables: per table inserted, updated, deleted, kept, parents, nulled, cascaded, skipped; where a strict '
     'request is refused because its plan has changed, the preview as it is now. community_name, where given or demanded by snapback.require_community_name, must '
     'be the community''s name, as the directory has it or as it was when the snapshot was taken. Raises nothing but what cancels the statement, since an error would write the secret into the log';

@@ -11,8 +11,8 @@ END $$;
 COMMENT ON FUNCTION snapback_internal.restore_at_once(text, uuid, text[], jsonb) IS 'Restore in this transaction, asked by nobody''s request; returns the restore';
 
 CREATE FUNCTION snapback.restore(categories text[], snapshot uuid, community text, switches jsonb DEFAULT NULL)
-RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint,
-               taken bigint, left_out bigint)
+RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, parents bigint, nulled bigint,
+               cascaded bigint, skipped bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     settings record;
@@ -49,8 +49,8 @@ END;
 COMMENT ON FUNCTION snapback_internal.switches_to_undo(jsonb) IS 'Of a restore''s switches, those that its undoing shares: which rows it is about; null for none';
 
 CREATE FUNCTION snapback.undo_restore(restore uuid)
-RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint,
-               taken bigint, left_out bigint)
+RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, parents bigint, nulled bigint,
+               cascaded bigint, skipped bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     done     snapback.restore_run;

@@ -79,7 +79,7 @@ std::vector<OptionInMail> read_side_effects(Query &query, const std::string &req
 
 std::vector<PartInMail> read_parts(Query &query, const std::string &restore) {
     std::vector<PartInMail> parts;
-    for (Row row : query.run("SELECT label, inserted, updated, deleted, kept, returned, unlinked, taken, left_out"
+    for (Row row : query.run("SELECT label, inserted, updated, deleted, kept, parents, nulled, cascaded, skipped"
                              " FROM snapback_internal.restored_parts($1)",
                              {Value::uuid(restore)}))
         parts.push_back({to_utf8(row.text(1)), row.bigint(2), row.bigint(3), row.bigint(4), row.bigint(5),

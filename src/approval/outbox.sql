@@ -161,15 +161,15 @@ END $$;
 COMMENT ON FUNCTION snapback_internal.mail_facts(uuid) IS 'For the mail worker: what a mail tells, but for figures; can_retry: whether the same link may restore yet (not what is refused because the plan has changed)';
 
 CREATE FUNCTION snapback_internal.restored_parts(restore uuid)
-RETURNS TABLE (label text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint, taken bigint, left_out bigint)
+RETURNS TABLE (label text, inserted bigint, updated bigint, deleted bigint, kept bigint, parents bigint, nulled bigint, cascaded bigint, skipped bigint)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT l.label, sum(p.inserts)::bigint, sum(p.updates)::bigint, sum(p.deletes)::bigint, sum(p.kept)::bigint, sum(p.returned)::bigint,
-           sum(p.unlinked)::bigint, sum(p.taken)::bigint, sum(p.left_out)::bigint
+    SELECT l.label, sum(p.inserts)::bigint, sum(p.updates)::bigint, sum(p.deletes)::bigint, sum(p.kept)::bigint, sum(p.parents)::bigint,
+           sum(p.nulled)::bigint, sum(p.cascaded)::bigint, sum(p.skipped)::bigint
     FROM snapback.restore_run u
     JOIN snapback.restore_table t ON t.restore = u.id
-    CROSS JOIN LATERAL jsonb_to_recordset(t.parts) AS p (option text, inserts bigint, updates bigint, deletes bigint, kept bigint, returned bigint, unlinked bigint,
-                                                         taken bigint, left_out bigint)
+    CROSS JOIN LATERAL jsonb_to_recordset(t.parts) AS p (option text, inserts bigint, updates bigint, deletes bigint, kept bigint, parents bigint, nulled bigint,
+                                                         cascaded bigint, skipped bigint)
     CROSS JOIN LATERAL (SELECT array_position(u.options, p.option) AS place, coalesce(snapback_internal.option_label(p.option), snapback_internal.relation_label(t.relation, u.options)) AS label) l
     WHERE u.id = restored_parts.restore
     GROUP BY l.place, l.label

@@ -10,12 +10,12 @@ COMMENT ON FUNCTION snapback_internal.planned_tables(uuid, text[], jsonb) IS
     'What plan_restore() returns, as an array with an object for each table, the digest in hexadecimal; the errors are its own';
 
 CREATE FUNCTION snapback_internal.preview_tables(preview jsonb)
-RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint, returned bigint,
-               unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[], digest text, parts jsonb)
+RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint, parents bigint,
+               nulled bigint, cascaded bigint, skipped bigint, obstacles text[], notes text[], digest text, parts jsonb)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT * FROM jsonb_to_recordset(preview) AS t (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint,
-        kept bigint, returned bigint, unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[], digest text, parts jsonb);
+    SELECT * FROM jsonb_to_recordset(preview) AS t (relation text, options text[], inserts bigint, updates bigint, deletes bigint, unchanged bigint,
+        kept bigint, parents bigint, nulled bigint, cascaded bigint, skipped bigint, obstacles text[], notes text[], digest text, parts jsonb);
 END;
 COMMENT ON FUNCTION snapback_internal.preview_tables(jsonb) IS 'The rows that planned_tables() was made of';
 
@@ -59,19 +59,19 @@ END;
 COMMENT ON FUNCTION snapback_internal.option_label(text) IS 'What an owner calls an option: its label, or its name where it has been removed';
 
 CREATE FUNCTION snapback_internal.preview_parts(preview jsonb)
-RETURNS TABLE (option text, label text, inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint, returned bigint,
-               unlinked bigint, taken bigint, left_out bigint, digests text)
+RETURNS TABLE (option text, label text, inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint, parents bigint,
+               nulled bigint, cascaded bigint, skipped bigint, digests text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     -- What is under no chosen option is a part by itself: the restore touches it because rows refer to each other.
-    SELECT p.option, l.label, sum(p.inserts)::bigint, sum(p.updates)::bigint, sum(p.deletes)::bigint, sum(p.leaves)::bigint, sum(p.kept)::bigint,
-           sum(p.returned)::bigint, sum(p.unlinked)::bigint, sum(p.taken)::bigint, sum(p.left_out)::bigint,
+    SELECT p.option, l.label, sum(p.inserts)::bigint, sum(p.updates)::bigint, sum(p.deletes)::bigint, sum(p.unchanged)::bigint, sum(p.kept)::bigint,
+           sum(p.parents)::bigint, sum(p.nulled)::bigint, sum(p.cascaded)::bigint, sum(p.skipped)::bigint,
            string_agg(t.relation || ' ' || p.digest, ' ' ORDER BY t.relation COLLATE "C")
     FROM snapback_internal.preview_tables(preview) t
-    CROSS JOIN LATERAL jsonb_to_recordset(t.parts) AS p (option text, inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint, returned bigint,
-                                                         unlinked bigint, taken bigint, left_out bigint, digest text)
+    CROSS JOIN LATERAL jsonb_to_recordset(t.parts) AS p (option text, inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint, parents bigint,
+                                                         nulled bigint, cascaded bigint, skipped bigint, digest text)
     CROSS JOIN LATERAL (SELECT coalesce(snapback_internal.option_label(p.option), snapback_internal.relation_label(t.relation, t.options)) AS label) l
-    WHERE p.option IS NOT NULL OR cardinality(t.options) = 0 OR p.inserts + p.updates + p.deletes + p.kept + p.unlinked + p.left_out > 0
+    WHERE p.option IS NOT NULL OR cardinality(t.options) = 0 OR p.inserts + p.updates + p.deletes + p.kept + p.nulled + p.skipped > 0
     GROUP BY p.option, l.label
     ORDER BY p.option COLLATE "C" NULLS LAST, l.label COLLATE "C";
 END;
@@ -89,13 +89,13 @@ END;
 COMMENT ON FUNCTION snapback_internal.preview_notes(jsonb) IS 'The notes of planned_tables(), each once';
 
 CREATE FUNCTION snapback_internal.request_contents(request uuid)
-RETURNS TABLE (option text, label text, rows bigint, inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint, returned bigint,
-               unlinked bigint, taken bigint, left_out bigint)
+RETURNS TABLE (option text, label text, rows bigint, inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint, parents bigint,
+               nulled bigint, cascaded bigint, skipped bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT chosen.option, snapback_internal.option_label(chosen.option), c.rows, p.inserts, p.updates, p.deletes, p.leaves, p.kept, p.returned,
-           p.unlinked, p.taken, p.left_out
+    SELECT chosen.option, snapback_internal.option_label(chosen.option), c.rows, p.inserts, p.updates, p.deletes, p.unchanged, p.kept, p.parents,
+           p.nulled, p.cascaded, p.skipped
     FROM snapback.request r
     CROSS JOIN LATERAL unnest(r.options) WITH ORDINALITY AS chosen (option, place)
     LEFT JOIN snapback_internal.preview_parts(r.preview) p ON p.option = chosen.option

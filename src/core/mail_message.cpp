@@ -140,10 +140,10 @@ std::string describe(const PartInMail &part) {
                         {part.updated, "updated"},
                         {part.deleted, "deleted"},
                         {part.kept, "kept"},
-                        {part.returned, "returned"},
-                        {part.unlinked, "unlinked"},
-                        {part.taken, "taken along"},
-                        {part.left_out, "left out"}});
+                        {part.parents, "returned"},
+                        {part.nulled, "nulled"},
+                        {part.cascaded, "taken along"},
+                        {part.skipped, "left out"}});
 }
 
 std::string describe(const ChangeInMail &change) {

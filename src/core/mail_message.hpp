@@ -51,10 +51,10 @@ struct PartInMail {
     std::int64_t updated = 0;
     std::int64_t deleted = 0;
     std::int64_t kept = 0;
-    std::int64_t returned = 0;
-    std::int64_t unlinked = 0;
-    std::int64_t taken = 0;
-    std::int64_t left_out = 0;
+    std::int64_t parents = 0;
+    std::int64_t nulled = 0;
+    std::int64_t cascaded = 0;
+    std::int64_t skipped = 0;
 };
 
 /// What a restore would have done to a part when it was asked for, and what when it was refused for that.

@@ -36,7 +36,7 @@ bool Closure::leave_conflicts() {
 void Closure::drop_idle_updates() {
     for (const auto &plan : plan_.tables())
         for (TupleStore *store : {&plan->update, &plan->reinsert})
-            if (plan->unlinked > 0)
+            if (plan->nulled > 0)
                 store->fill(query_, "SELECT " + plan->columns("u") + " FROM " + store->name() + " u JOIN " +
                                         plan->see("present") + " p ON " + plan->same_key("u", "p") + " WHERE " +
                                         images_differ(plan->columns("u"), plan->columns("p")));
@@ -82,16 +82,16 @@ void Closure::write_notes() {
     for (const auto &[name, tally] : tallies_.all()) {
         TablePlan *parent = plan_.table(tally.key.parent);
         TablePlan *child = plan_.table(tally.key.child);
-        if (parent && tally.returned > 0)
-            parent->notes.push_back(returned_note(tally.key, tally.returned));
-        if (child && tally.unlinked > 0)
-            child->notes.push_back(unlinked_note(tally.key, tally.unlinked, tally.changed));
-        if (child && tally.taken > 0)
-            child->notes.push_back(taken_note(tally.key, tally.taken));
+        if (parent && tally.parents > 0)
+            parent->notes.push_back(parents_note(tally.key, tally.parents));
+        if (child && tally.nulled > 0)
+            child->notes.push_back(nulled_note(tally.key, tally.nulled, tally.changed));
+        if (child && tally.cascaded > 0)
+            child->notes.push_back(cascaded_note(tally.key, tally.cascaded));
     }
     for (const auto &table : plan_.tables())
-        if (table->left_out.size() > 0 && table->obstacles.empty())
-            table->notes.push_back(left_out_note(*table));
+        if (table->skipped.size() > 0 && table->obstacles.empty())
+            table->notes.push_back(skipped_note(*table));
 }
 
 } // namespace snapback

@@ -8,10 +8,10 @@ namespace snapback {
 /// What a foreign key has asked of a plan.
 struct Tally {
     ForeignKey key;
-    std::uint64_t returned = 0; // rows of the parent
-    std::uint64_t unlinked = 0; // rows of the child
+    std::uint64_t parents = 0;  // rows of the parent
+    std::uint64_t nulled = 0;   // rows of the child
     std::uint64_t changed = 0;  // those of them whose parent is there, with another value
-    std::uint64_t taken = 0;    // rows of the child
+    std::uint64_t cascaded = 0; // rows of the child
 };
 
 /// The tallies of all foreign keys, by child and name.

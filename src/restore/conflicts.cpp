@@ -144,24 +144,24 @@ void find_conflicts(Query &query, TablePlan &plan) {
 }
 
 bool leave_conflicts(Query &query, TablePlan &plan) {
-    std::uint64_t before = plan.left_out.size();
+    std::uint64_t before = plan.skipped.size();
     for (const Uniqueness &uniqueness : uniqueness_at_stake(query, plan)) {
         std::string rows = written_rows_in_conflict(query, plan, uniqueness);
         leave_out(query, plan, "EXISTS (SELECT FROM (" + rows + ") c WHERE " + plan.same_key("c", "w") + ")");
     }
-    return plan.left_out.size() > before;
+    return plan.skipped.size() > before;
 }
 
 void leave_out(Query &query, TablePlan &plan, const std::string &condition) {
     AsOwner owner(plan.live.owner);
-    std::string left = "SELECT " + plan.columns("") + " FROM " + plan.see("left_out") + " UNION ALL SELECT " +
+    std::string left = "SELECT " + plan.columns("") + " FROM " + plan.see("skipped") + " UNION ALL SELECT " +
                        plan.columns("w") + " FROM " + plan.written_rows() + " w WHERE " + condition;
-    std::uint64_t before = plan.left_out.size();
-    if (plan.left_out.fill(query, left) == before)
+    std::uint64_t before = plan.skipped.size();
+    if (plan.skipped.fill(query, left) == before)
         return;
     for (TupleStore *store : {&plan.insert, &plan.update, &plan.reinsert})
         store->fill(query, "SELECT " + plan.columns("s") + " FROM " + store->name() +
-                               " s WHERE NOT EXISTS (SELECT FROM " + plan.see("left_out") + " x WHERE " +
+                               " s WHERE NOT EXISTS (SELECT FROM " + plan.see("skipped") + " x WHERE " +
                                plan.same_key("x", "s") + ")");
 }
 

@@ -58,17 +58,17 @@ std::string MissingParents::reaches_community(const ForeignKey &key, const Table
 /// Rows that refer to a row which was left out, and to no other: they are left out with it. True where there were any.
 bool MissingParents::leave_dependants(const ForeignKey &key, TablePlan &child) {
     const TablePlan *parent = plan_.table(key.parent);
-    if (!parent || parent->left_out.size() == 0)
+    if (!parent || parent->skipped.size() == 0)
         return false;
     TupleStore orphans(child.see("orphans"), child.wanted.shape());
     orphans.show_to(query_);
     find_orphans(key, child, orphans);
-    std::uint64_t before = child.left_out.size();
+    std::uint64_t before = child.skipped.size();
     leave_out(query_, child,
               "EXISTS (SELECT FROM " + orphans.name() + " o WHERE " + child.same_key("o", "w") +
-                  ") AND EXISTS (SELECT FROM " + parent->see("left_out") + " l WHERE " + key.refers("l", "w") + ")");
+                  ") AND EXISTS (SELECT FROM " + parent->see("skipped") + " l WHERE " + key.refers("l", "w") + ")");
     orphans.hide();
-    return child.left_out.size() > before;
+    return child.skipped.size() > before;
 }
 
 /// Add to the plan those parents of the orphans that the snapshot has; return how many.
@@ -80,8 +80,8 @@ std::uint64_t MissingParents::take_parents(const ForeignKey &key, const TablePla
                             key.refers("w", "c") + ")" + not_in(parent, "present", "w") + not_in(parent, "insert", "w");
     parent.outside.fill(query_, all_rows(parent, "outside") + " UNION ALL" + returning);
     std::uint64_t after = parent.insert.fill(query_, all_rows(parent, "insert") + " UNION ALL" + returning);
-    parent.returned += after - before;
-    tallies_.of(key).returned += after - before;
+    parent.parents += after - before;
+    tallies_.of(key).parents += after - before;
     return after - before;
 }
 
@@ -114,12 +114,12 @@ void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std
                                         " x WHERE " + child.same_key("x", "s") + ") AS orphan) o"));
     }
     tallies_.of(key).changed += count_changed(key, child);
-    child.unlinked += orphans;
+    child.nulled += orphans;
     child.unlinked_by_option.resize(child.selection.shares.size() + 1);
     std::vector<std::uint64_t> by_option = count_by_option(query_, child, "orphans");
     for (std::size_t i = 0; i < by_option.size(); i++)
         child.unlinked_by_option[i] += by_option[i];
-    tallies_.of(key).unlinked += orphans;
+    tallies_.of(key).nulled += orphans;
 }
 
 /// Tell parents that are gone from those that have fallen out of the community, or moved, and from those that have

@@ -24,12 +24,12 @@ std::string kept_note(const ForeignKey &key, std::uint64_t rows, const std::stri
            " refer to " + (rows == 1 ? "it" : "them") + through(key) + "; " + way_out;
 }
 
-std::string returned_note(const ForeignKey &key, std::uint64_t rows) {
+std::string parents_note(const ForeignKey &key, std::uint64_t rows) {
     return rows_that(rows, "not asked for ", "comes back", "come back") + ", because restored rows of " +
            qualified_name(key.child_part) + " refer to " + (rows == 1 ? "it" : "them") + through(key);
 }
 
-std::string unlinked_note(const ForeignKey &key, std::uint64_t rows, std::uint64_t changed) {
+std::string nulled_note(const ForeignKey &key, std::uint64_t rows, std::uint64_t changed) {
     const char *why = changed == 0      ? "is gone, and in no snapshot"
                       : changed == rows ? "has another value by now"
                                         : "is gone, or has another value by now";
@@ -37,15 +37,15 @@ std::string unlinked_note(const ForeignKey &key, std::uint64_t rows, std::uint64
            qualified_name(key.parent_part) + ": what it named " + why + through(key);
 }
 
-std::string taken_note(const ForeignKey &key, std::uint64_t rows) {
+std::string cascaded_note(const ForeignKey &key, std::uint64_t rows) {
     bool cleared = key.on_delete == ForeignKey::OnDelete::set_null;
     return (cleared ? rows_that(rows, "", "loses its reference to", "lose their references to")
                     : rows_that(rows, "", "goes with", "go with")) +
            " removed rows of " + qualified_name(key.parent_part) + through(key);
 }
 
-std::string left_out_note(const TablePlan &plan) {
-    return rows_that(plan.left_out.size(), "", "is left out", "are left out") +
+std::string skipped_note(const TablePlan &plan) {
+    return rows_that(plan.skipped.size(), "", "is left out", "are left out") +
            ": other rows hold a unique value of theirs now, or of a row that they refer to";
 }
 

@@ -12,12 +12,12 @@ std::string rows_in_words(std::uint64_t rows);
 /// Rows added since stay, because rows of the key's child refer to them.
 std::string kept_note(const ForeignKey &key, std::uint64_t rows, const std::string &way_out);
 /// Rows come back beyond the selection, because restored rows refer to them.
-std::string returned_note(const ForeignKey &key, std::uint64_t rows);
+std::string parents_note(const ForeignKey &key, std::uint64_t rows);
 /// References become NULL, because the row they named is in no snapshot, or is there with another value.
-std::string unlinked_note(const ForeignKey &key, std::uint64_t rows, std::uint64_t changed);
+std::string nulled_note(const ForeignKey &key, std::uint64_t rows, std::uint64_t changed);
 /// Rows go, or are set to NULL, with the rows that they refer to.
-std::string taken_note(const ForeignKey &key, std::uint64_t rows);
+std::string cascaded_note(const ForeignKey &key, std::uint64_t rows);
 /// Rows are left out.
-std::string left_out_note(const TablePlan &plan);
+std::string skipped_note(const TablePlan &plan);
 
 } // namespace snapback

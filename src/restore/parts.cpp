@@ -165,14 +165,14 @@ void add(std::vector<Part> &parts, const std::vector<Counts> &counts, std::uint6
 }
 
 bool is_untouched(const Figures &all) {
-    return all.inserts + all.updates + all.deletes + all.kept + all.left_out == 0;
+    return all.inserts + all.updates + all.deletes + all.kept + all.skipped == 0;
 }
 
 } // namespace
 
 Figures figures_of(const TablePlan &plan) {
-    return {plan.insert.size(), plan.changed(), plan.remove.size(), plan.left(),         plan.kept.size(),
-            plan.returned,      plan.unlinked,  plan.taken,         plan.left_out.size()};
+    return {plan.insert.size(), plan.changed(), plan.remove.size(), plan.left(),        plan.kept.size(),
+            plan.parents,       plan.nulled,    plan.cascaded,      plan.skipped.size()};
 }
 
 std::vector<Part> parts_of(Query &query, const TablePlan &plan) {
@@ -196,10 +196,10 @@ std::vector<Part> parts_of(Query &query, const TablePlan &plan) {
         add(parts, shared.count({"remove"}, false), &Figures::deletes, &Figures::taken);
     if (all.kept > 0)
         add(parts, shared.count({"kept"}, false), &Figures::kept, nullptr);
-    if (all.left_out > 0)
-        add(parts, shared.count({"left_out"}, true), &Figures::left_out, nullptr);
+    if (all.skipped > 0)
+        add(parts, shared.count({"skipped"}, true), &Figures::skipped, nullptr);
     for (std::size_t i = 0; i < parts.size() && i < plan.unlinked_by_option.size(); i++)
-        parts[i].figures.unlinked = plan.unlinked_by_option[i];
+        parts[i].figures.nulled = plan.unlinked_by_option[i];
     return parts;
 }
 
@@ -222,7 +222,7 @@ void complete_parts(Query &query, const TablePlan &plan, const std::string &comm
         subtract(shared.count({"remove"}, false));
     for (std::size_t i = 0; i < parts.size(); i++) {
         if (i < live.size())
-            parts[i].figures.leaves = live[i];
+            parts[i].figures.unchanged = live[i];
         const Figures &figures = parts[i].figures;
         if (figures.inserts + figures.updates + figures.deletes == 0)
             continue;
@@ -241,12 +241,12 @@ std::string as_json(const std::vector<Part> &parts) {
         for (auto [name, rows] : {std::pair{"inserts", figures.inserts},
                                   {"updates", figures.updates},
                                   {"deletes", figures.deletes},
-                                  {"leaves", figures.leaves},
+                                  {"unchanged", figures.unchanged},
                                   {"kept", figures.kept},
-                                  {"returned", figures.returned},
-                                  {"unlinked", figures.unlinked},
-                                  {"taken", figures.taken},
-                                  {"left_out", figures.left_out}})
+                                  {"parents", figures.parents},
+                                  {"nulled", figures.nulled},
+                                  {"cascaded", figures.cascaded},
+                                  {"skipped", figures.skipped}})
             json += std::string(", \"") + name + "\": " + std::to_string(rows);
         json += digest.empty() ? "}" : ", \"digest\": \"" + digest + "\"}";
     }

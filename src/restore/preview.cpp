@@ -33,8 +33,8 @@ void show(Query &query, const TablePlan &plan, const std::string &community, boo
     }
     result.add({Value::text(plan.live.name), Value::text_array(plan.selection.options),
                 Value::bigint(plan.insert.size()), Value::bigint(plan.changed()), Value::bigint(plan.remove.size()),
-                Value::bigint(plan.left()), Value::bigint(plan.kept.size()), Value::bigint(plan.returned),
-                Value::bigint(plan.unlinked), Value::bigint(plan.taken), Value::bigint(plan.left_out.size()),
+                Value::bigint(plan.left()), Value::bigint(plan.kept.size()), Value::bigint(plan.parents),
+                Value::bigint(plan.nulled), Value::bigint(plan.cascaded), Value::bigint(plan.skipped.size()),
                 obstacles_in_words(plan), Value::text_array(plan.notes), digest, parts});
 }
 

@@ -1,8 +1,8 @@
 -- What a restore would do, before anybody asks for it.
 
 CREATE FUNCTION snapback_internal.plan_restore(snapshot uuid, options text[], switches jsonb, in_parts boolean DEFAULT true)
-    RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint,
-                   returned bigint, unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[], digest bytea, parts text)
+    RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint,
+                   parents bigint, nulled bigint, cascaded bigint, skipped bigint, obstacles text[], notes text[], digest bytea, parts text)
     LANGUAGE c CALLED ON NULL INPUT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_plan_restore';
 COMMENT ON FUNCTION snapback_internal.plan_restore(uuid, text[], jsonb, boolean) IS
@@ -11,8 +11,8 @@ COMMENT ON FUNCTION snapback_internal.plan_restore(uuid, text[], jsonb, boolean)
     'null), with the digest of their writes; both NULL unless in_parts. A row counts under the options whose filter it meets, then or now; a change under an option with columns where one of those differs. Errors as restore() would raise them while planning. Internal: call preview_restore().';
 
 CREATE FUNCTION snapback.preview_restore(categories text[], snapshot uuid DEFAULT NULL, community text DEFAULT NULL, switches jsonb DEFAULT NULL)
-    RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, kept bigint,
-                   returned bigint, unlinked bigint, taken bigint, left_out bigint, obstacles text[], notes text[])
+    RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint,
+                   parents bigint, nulled bigint, cascaded bigint, skipped bigint, obstacles text[], notes text[])
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -24,7 +24,7 @@ BEGIN
     PERFORM snapback_internal.note_departures();
     community := snapback_internal.acting_for('community', community, settings.community);
     SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot, settings.retention);
-    RETURN QUERY SELECT p.relation, p.options, p.inserts, p.updates, p.deletes, p.leaves, p.kept, p.returned, p.unlinked, p.taken, p.left_out,
+    RETURN QUERY SELECT p.relation, p.options, p.inserts, p.updates, p.deletes, p.unchanged, p.kept, p.parents, p.nulled, p.cascaded, p.skipped,
                         p.obstacles, p.notes
                  FROM snapback_internal.plan_restore(chosen.id, snapback_internal.check_options(categories, chosen.id), switches, false) p
                  ORDER BY p.relation COLLATE "C";
@@ -39,7 +39,7 @@ COMMENT ON FUNCTION snapback.preview_restore(text[], uuid, text, jsonb) IS
     'What a restore would do now, table by table: rows to insert, update, delete and leave as they are. options: the chosen options that cover the table, none where it '
     'is touched for its foreign keys only. kept: rows added since that stay, because rows outside the selection refer to them; returned: of the inserted, rows outside the '
     'selection that come back because restored rows refer to them; unlinked: references that become NULL, because the row they named is in no snapshot; taken: rows '
-    'outside the selection that are deleted or set to NULL, as a foreign key''s ON DELETE says; left_out: rows that are not restored, because another row holds their unique value, and rows that '
+    'outside the selection that are deleted or set to NULL, as a foreign key''s ON DELETE says; skipped: rows that are not restored, because another row holds their unique value, and rows that '
     'refer to those. obstacles: what keeps the restore from being done, in words; notes: what an owner should know. Options that a category or * stands for, '
     'but that the snapshot does not hold, or that cover no table, are in a last row without a relation. switches: docs/restore.md. No snapshot: the newest; no community: the setting '
     'snapback.community. Errors: SB001 unknown option, SB004 expired, SB005 not in the snapshot, SB008 unknown snapshot, 22023 a switch is not understood, XX001 damaged, and whatever would keep the restore from being planned';

@@ -35,7 +35,7 @@ void Removals::take_nothing() {
     for (const auto &table : plan_.tables())
         table->remove.fill(query_, all_rows(*table, "added") + " s WHERE true" + not_in(*table, "kept", "s"));
     for (auto &[name, tally] : tallies_.all())
-        tally.taken = 0;
+        tally.cascaded = 0;
 }
 
 /// Rows that a foreign key's ON DELETE CASCADE deletes with those that go; true where there were more.
@@ -53,7 +53,7 @@ bool Removals::take_dependants(const ForeignKey &key) {
                                    " r WHERE " + key.refers("r", "p") + not_taken_over(key, *parent, "r") + ") AND " +
                                    untouched(child, "p") + not_in(*child, "kept", "p") + changed_since(*child, "p") +
                                    not_to_return(*child, plan_.order().terms, "p"));
-    tallies_.of(key).taken += child->remove.size() - before;
+    tallies_.of(key).cascaded += child->remove.size() - before;
     return child->remove.size() > before;
 }
 
@@ -129,8 +129,8 @@ void Removals::clear_references_by(const ForeignKey &key) {
     child->outside.fill(query_,
                         all_rows(*child, "outside") + " UNION ALL " + all_rows(*child, "update") + " s WHERE " + gone);
     child->update.fill(query_, child->with_computed("SELECT " + list + " FROM " + child->see("update") + " s"));
-    child->taken += cleared;
-    tallies_.of(key).taken += cleared;
+    child->cascaded += cleared;
+    tallies_.of(key).cascaded += cleared;
 }
 
 void Removals::gather_what_was_taken() {
@@ -140,7 +140,7 @@ void Removals::gather_what_was_taken() {
             continue;
         std::uint64_t before = table->outside.size();
         table->outside.fill(query_, all_rows(*table, "outside") + " UNION ALL " + taken);
-        table->taken += table->outside.size() - before;
+        table->cascaded += table->outside.size() - before;
     }
 }
 

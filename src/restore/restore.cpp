@@ -82,13 +82,13 @@ void note_rows_outside(Query &query, const Run &run, const TablePlan &plan) {
 void report(Query &query, const Run &run, const Plan &plan, const std::string &before) {
     for (const auto &table : plan.tables()) {
         note_rows_outside(query, run, *table);
-        query.run("INSERT INTO snapback.restore_table (restore, relation, inserted, updated, deleted, kept, returned,"
-                  " unlinked, taken, left_out, parts)"
+        query.run("INSERT INTO snapback.restore_table (restore, relation, inserted, updated, deleted, kept, parents,"
+                  " nulled, cascaded, skipped, parts)"
                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CAST($11 AS pg_catalog.jsonb))",
                   {Value::uuid(run.id), Value::text(table->live.name), Value::bigint(table->insert.size()),
                    Value::bigint(table->changed()), Value::bigint(table->remove.size()),
-                   Value::bigint(table->kept.size()), Value::bigint(table->returned), Value::bigint(table->unlinked),
-                   Value::bigint(table->taken), Value::bigint(table->left_out.size()),
+                   Value::bigint(table->kept.size()), Value::bigint(table->parents), Value::bigint(table->nulled),
+                   Value::bigint(table->cascaded), Value::bigint(table->skipped.size()),
                    Value::text(as_json(table->parts))});
     }
     query.run("UPDATE snapback.restore_run SET state = 'restored', before_snapshot = $2,"

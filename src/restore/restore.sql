@@ -32,10 +32,10 @@ CREATE TABLE snapback.restore_table (
     updated  bigint  NOT NULL,
     deleted  bigint  NOT NULL,
     kept     bigint  NOT NULL,
-    returned bigint  NOT NULL DEFAULT 0,
-    unlinked bigint  NOT NULL DEFAULT 0,
+    parents bigint  NOT NULL DEFAULT 0,
+    nulled bigint  NOT NULL DEFAULT 0,
     taken    bigint  NOT NULL DEFAULT 0,
-    left_out bigint  NOT NULL DEFAULT 0,
+    skipped bigint  NOT NULL DEFAULT 0,
     parts    jsonb   NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(parts) = 'array'),
     PRIMARY KEY (restore, relation)
 );
@@ -43,7 +43,7 @@ COMMENT ON TABLE snapback.restore_table IS
     'What a restore changed, table by table; kept: rows added since the snapshot that stay, because rows outside the selection '
     'refer to them; returned: of the inserted, rows outside the selection that restored rows refer to; unlinked: references set to '
     'NULL, because the row they named is in no snapshot; taken: rows outside the selection that were deleted or set to NULL, as a foreign '
-    'key''s ON DELETE says; left_out: rows that were not restored, because another row holds their unique value, and rows that refer to those; parts: the same for each chosen option that covers the table, '
+    'key''s ON DELETE says; skipped: rows that were not restored, because another row holds their unique value, and rows that refer to those; parts: the same for each chosen option that covers the table, '
     'and for what none of them covers, as plan_restore() writes them';
 
 CREATE TABLE snapback.restore_row (

@@ -26,10 +26,10 @@ TablePlan::TablePlan(Query &query, const ProtectedTable &protected_table, Relati
       update(see("update"), row_type(live, computed)), reinsert(see("reinsert"), row_type(live, computed)),
       added(see("added"), row_type(live, computed)), kept(see("kept"), row_type(live, computed)),
       remove(see("remove"), row_type(live, computed)), outside(see("outside"), row_type(live, computed)),
-      left_out(see("left_out"), row_type(live, computed)), only(see("only"), row_type(live, computed)),
+      skipped(see("skipped"), row_type(live, computed)), only(see("only"), row_type(live, computed)),
       children(see("children"), row_type(live, computed)), also(see("also"), row_type(live, computed)) {
     for (TupleStore *store : {&wanted, &present, &strays, &insert, &update, &reinsert, &added, &kept, &remove, &outside,
-                              &left_out, &only, &children, &also})
+                              &skipped, &only, &children, &also})
         store->show_to(query);
 }
 

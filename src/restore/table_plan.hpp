@@ -23,12 +23,12 @@ struct Figures {
     std::uint64_t inserts = 0;
     std::uint64_t updates = 0;
     std::uint64_t deletes = 0;
-    std::uint64_t leaves = 0;   // rows that stay as they are
-    std::uint64_t kept = 0;     // added rows that stay, since others refer to them
-    std::uint64_t returned = 0; // of the inserted, rows outside the selection
-    std::uint64_t unlinked = 0; // references that are set to NULL
-    std::uint64_t taken = 0;    // rows outside the selection that are deleted or set to NULL
-    std::uint64_t left_out = 0; // rows that are not restored
+    std::uint64_t unchanged = 0; // rows that stay as they are
+    std::uint64_t kept = 0;      // added rows that stay, since others refer to them
+    std::uint64_t parents = 0;   // of the inserted, rows outside the selection
+    std::uint64_t nulled = 0;    // references that are set to NULL
+    std::uint64_t cascaded = 0;  // rows outside the selection that are deleted or set to NULL
+    std::uint64_t skipped = 0;   // rows that are not restored
 };
 
 /// What counts under one option, or outside of all of them.
@@ -92,7 +92,7 @@ struct TablePlan {
     TupleStore kept;     // of the added, those that stay, since others refer to them
     TupleStore remove;   // rows to delete: the other added ones, and rows that are taken with them
     TupleStore outside;  // rows beyond the selection that are inserted, changed or deleted, as they are where they are
-    TupleStore left_out; // rows that are not restored, since another row holds a unique value of theirs
+    TupleStore skipped;  // rows that are not restored, since another row holds a unique value of theirs
     TupleStore only;     // the selection's chosen rows, as they were and as they are
     TupleStore children; // rows that refer to chosen rows and are chosen with them, likewise
     TupleStore also;     // the selection's further rows, likewise
@@ -102,9 +102,9 @@ struct TablePlan {
     std::vector<Oid> kept_by;        // the tables whose rows keep rows of this one
 
     std::uint64_t live_rows = 0; // how many there are now, in all
-    std::uint64_t returned = 0;  // rows outside the selection that come back, since others refer to them
-    std::uint64_t unlinked = 0;  // references set to NULL, since their row is in no snapshot
-    std::uint64_t taken = 0;     // rows outside the selection that a foreign key's ON DELETE deletes or sets to NULL
+    std::uint64_t parents = 0;   // rows outside the selection that come back, since others refer to them
+    std::uint64_t nulled = 0;    // references set to NULL, since their row is in no snapshot
+    std::uint64_t cascaded = 0;  // rows outside the selection that a foreign key's ON DELETE deletes or sets to NULL
     std::vector<std::uint64_t> unlinked_by_option; // and last those of none; empty where all count under each
     std::vector<Part> parts;                       // the figures by option, once the plan is made
 

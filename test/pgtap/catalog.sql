@@ -72,8 +72,8 @@ $$;
 SELECT pg_temp.returns('request_restore', 'request uuid, status text, expires_at timestamp with time zone');
 SELECT pg_temp.returns('describe_request', 'request uuid, community text, name text, requested_by text, requested_at timestamp with time zone, expires_at timestamp with time zone, '
                        'snapshot uuid, captured_at timestamp with time zone, options jsonb, state text, name_required boolean');
-SELECT pg_temp.returns('preview_restore', 'relation text, options text[], inserts bigint, updates bigint, deletes bigint, leaves bigint, obstacles text[], notes text[]');
-SELECT pg_temp.returns('restore', 'relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, returned bigint, unlinked bigint');
+SELECT pg_temp.returns('preview_restore', 'relation text, options text[], inserts bigint, updates bigint, deletes bigint, unchanged bigint, obstacles text[], notes text[]');
+SELECT pg_temp.returns('restore', 'relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, parents bigint, nulled bigint');
 SELECT is((SELECT array_agg(prokind ORDER BY name) FROM pg_temp.functions WHERE name = 'capture_all'), '{p}', 'snapback.capture_all is a procedure');
 SELECT columns_are('snapback', 'protection', '{relation,options,path,key,guard,status,problem,note,relid}'::name[]);
 SELECT columns_are('snapback', 'snapshots', '{id,community,captured_at,expires_at,kind,label,status,rows,size,restores}'::name[]);

@@ -26,12 +26,12 @@ INSERT INTO "Odd Schema"."Child's" (parent) VALUES (100), (8);
 UPDATE "Odd Schema".plain SET color = 'blue', rank = -1 WHERE cid = 1;
 CREATE TABLE public.damaged AS SELECT r FROM public.rows_of(1) r;
 
-SELECT results_eq($$ SELECT relation, ARRAY(SELECT unnest(options) ORDER BY 1), inserts, updates, deletes, leaves, obstacles FROM snapback.preview_restore('{*}', NULL, '1') ORDER BY relation $$,
+SELECT results_eq($$ SELECT relation, ARRAY(SELECT unnest(options) ORDER BY 1), inserts, updates, deletes, unchanged, obstacles FROM snapback.preview_restore('{*}', NULL, '1') ORDER BY relation $$,
     $$ VALUES ('"Odd Schema"."Child''s"', '{odd.children}'::text[], 6::bigint, 2::bigint, 2::bigint, 12::bigint, '{}'::text[]),
               ('"Odd Schema"."Weird ""Table"""', '{odd.weird}', 3, 2, 1, 5, '{}'),
               ('"Odd Schema".plain', '{even.colors,even.plain}', 0, 5, 0, 0, '{}') $$, 'the preview counts rows');
 SELECT bag_eq('SELECT public.rows_of(1)', 'SELECT r FROM public.damaged', 'and changes nothing');
-SELECT results_eq($$ SELECT relation, inserted, updated, deleted, kept, returned, unlinked FROM snapback.restore('{*}', NULL, '1') ORDER BY relation $$,
+SELECT results_eq($$ SELECT relation, inserted, updated, deleted, kept, parents, nulled FROM snapback.restore('{*}', NULL, '1') ORDER BY relation $$,
     $$ VALUES ('"Odd Schema"."Child''s"', 6::bigint, 2::bigint, 2::bigint, 0::bigint, 0::bigint, 0::bigint), ('"Odd Schema"."Weird ""Table"""', 3, 2, 1, 0, 0, 0), ('"Odd Schema".plain', 0, 5, 0, 0, 0, 0) $$,
     'a restore does what the preview said');
 SELECT pg_temp.as_it_was(1, 'everything is as it was, NULLs and all');

@@ -269,7 +269,7 @@ class Oracle:
             for store in (writes.insert, writes.update):
                 if name in store:
                     store[name].update({c: None for c in nullable})
-        writes.unlinked += len(orphans)
+        writes.nulled += len(orphans)
         return True
 
     def may_be_unlinked(self, table, key, column):
@@ -323,5 +323,5 @@ class Oracle:
         for relation, w in self.writes.items():
             kept = len(w.added - w.remove)
             figures[relation] = {"inserts": len(w.insert), "updates": len(w.update), "deletes": len(w.remove), "kept": kept, "returned": len(w.insert) - w.chosen_inserts,
-                                 "unlinked": w.unlinked, "taken": len(w.remove - w.added) + w.cleared, "left_out": 0}
+                                 "unlinked": w.nulled, "taken": len(w.remove - w.added) + w.cleared, "skipped": 0}
         return figures

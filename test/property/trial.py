@@ -5,7 +5,7 @@ from generator import covers
 from model import COMMUNITIES, SHARED, community_of, create_schema, full_name, insert, normal, only_of, protect, quoted, violations
 from oracle import COMMUNITY, Oracle
 
-FIGURES = {"inserts": "inserted", "updates": "updated", "deletes": "deleted", "kept": "kept", "returned": "returned", "unlinked": "unlinked", "taken": "taken", "left_out": "left_out"}
+FIGURES = {"inserts": "inserted", "updates": "updated", "deletes": "deleted", "kept": "kept", "parents": "parents", "nulled": "nulled", "cascaded": "cascaded", "skipped": "skipped"}
 WIPE = """
 DO $$ DECLARE s text; BEGIN
     FOR s IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname = 'app' OR nspname LIKE 's\\_%' LOOP EXECUTE 'DROP SCHEMA ' || s || ' CASCADE'; END LOOP;
@@ -143,7 +143,7 @@ class Round:
         self.judge_differences(differences, before_json, preview)
         self.judge_sequences(sequences)
         self.take_back(run, before, after)
-        return "left out" if any(f["left_out"] for f in preview.values()) else "restored" if after != before else "nothing to do"
+        return "left out" if any(f["skipped"] for f in preview.values()) else "restored" if after != before else "nothing to do"
 
     def forget_unknown_rows(self, before):
         """Ask for no row that neither the snapshot nor the table has: damage that should have added it was refused."""
@@ -165,9 +165,9 @@ class Round:
     # ---- calls ----------------------------------------------------------------------------------------------------
 
     def preview(self, terms):
-        rows = self.trial.run("SELECT relation, inserts, updates, deletes, kept, returned, unlinked, taken, left_out, leaves, obstacles FROM snapback.preview_restore(%s, %s, %s, %s)",
+        rows = self.trial.run("SELECT relation, inserts, updates, deletes, kept, parents, nulled, cascaded, skipped, unchanged, obstacles FROM snapback.preview_restore(%s, %s, %s, %s)",
                               self.case.categories, self.trial.snapshot, COMMUNITY, terms and json.dumps(terms))
-        return {self.trial.names[r[0]]: dict(zip([*FIGURES, "leaves", "obstacles"], r[1:])) for r in rows}
+        return {self.trial.names[r[0]]: dict(zip([*FIGURES, "unchanged", "obstacles"], r[1:])) for r in rows}
 
     def differences(self, snapshot, terms):
         if len(self.case.categories) == 1:
@@ -229,7 +229,7 @@ class Round:
 
     def judge_leaving(self, report, before, after):
         """Which of two rows is left out is the restore's to choose; every row is as it was, as it should be, or unlinked."""
-        require(any(f["left_out"] for f in report.values()), "nothing was left out where something had to be", lambda: f"{self.oracle.refusals}\n{report}")
+        require(any(f["skipped"] for f in report.values()), "nothing was left out where something had to be", lambda: f"{self.oracle.refusals}\n{report}")
         for relation, table in self.schema.relations():
             writes = self.oracle.writes.get(relation)
             for key in before[relation].keys() | after[relation].keys():
@@ -291,7 +291,7 @@ class Round:
         after = self.trial.fetch_json()
         # The key of an updated row may be spelled anew: rows are compared, not keys.
         require(state == after, "diff_rows carried out by hand makes another state", lambda: unlike(state, after))
-        names = {"inserts": "insert", "updates": "update", "deletes": "delete", "kept": "keep", "left_out": "leave out"}
+        names = {"inserts": "insert", "updates": "update", "deletes": "delete", "kept": "keep", "skipped": "leave out"}
         for relation, figures in preview.items():
             for figure, action in names.items():
                 require(counts.get((relation, action), 0) == figures[figure], f"diff_rows shows another number of {figure} than the preview", lambda: f"{relation}: {counts}, {figures}")
