@@ -1,17 +1,26 @@
 #!/usr/bin/python3
-"""The examples in the documentation do what the documentation says: runs the SQL of every document, in order, in a database
-of its own, and compares what psql prints with what stands there.
+"""Run the examples in the documentation, and compare what psql prints with what the page shows.
 
-In a document:
+Every *.md file at the top and below docs/ that has a block of SQL is run, page by page, each in a database of its own. Only what
+the reader sees is run: HTML comments are not read, and a page that has examples must not contain any.
 
-    <!-- examples: database shop -->   has the document run, in a database of this name
-    ```sql                             an example; where ```text follows, psql prints just that; where not, no error
-    ```sql session=writer              the same, in another session; each name has one connection
-    ```sql skip=why                    not run
-    <!--sql session=writer             run, but not shown to the reader, up to -->
+    ```sh                  where its first line begins with `createdb NAME`: run by bash in the top folder. It names the page's
+    createdb guild         database, which does not exist before; the other lines can load files, as in
+    psql -f examples/guild/load.sql guild
+
+    ```sql                 run by psql in the page's database, in the order of the page. No error may occur where no output
+                           is shown.
+    ```text                directly after a block of SQL: what psql prints for that block
+    ```sql                 where the first line is a comment such as these, run in another session. A session is opened
+    -- session: writer     where it is named first, and lasts until the end of the page; `as role` says who connects.
+    -- session: backend, as role club_backend
+
+Blocks of other kinds (``` without a word, ```sh without createdb) are not run. psql is the reader's: `PSQLRC=examples/psqlrc
+psql guild` in the top folder, where that file leaves out command tags, row counts and CONTEXT, and shows NULL as NULL.
+After each page its database and the roles that it created are dropped.
 
 What differs from run to run (identifiers, times, process numbers) need not agree. With --rewrite, or REWRITE=1, outputs that
-do not agree are put right in the documents instead.
+do not agree are corrected in the pages instead; with names of pages, only those are run: documentation.py docs/approval.md
 """
 import contextlib
 import dataclasses
@@ -23,10 +32,13 @@ import sys
 import threading
 import typing
 
-from live_server import PATIENCE, TOP, end, fresh_extension, ok
+from live_server import PATIENCE, TOP, connect, end, ok, sql
 
 REWRITE = "--rewrite" in sys.argv or os.environ.get("REWRITE") == "1"
-MARKER = re.compile(r"^<!-- examples: database (\w+) -->$", re.M)
+NAMED_PAGES = [name for name in sys.argv[1:] if not name.startswith("-")]
+CREATES = re.compile(r"createdb (\w+)$")
+SESSION = re.compile(r"-- session: (\w+)(?:, as role (\w+))?$")
+PSQL_SETTINGS = {**os.environ, "PSQLRC": str(TOP / "examples/psqlrc")}
 CHANGING = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
                       r"|\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d)?"
                       r"|(?<=\bprocess )\d+|(?<=\bOID )\d+")
@@ -35,13 +47,17 @@ SENTINEL = "--- the end of an example ---"
 
 @dataclasses.dataclass
 class Example:
-    """SQL in a document, and the lines of output that follow it; None where no output is shown."""
+    """SQL on a page, and the lines of output that follow it; None where no output is shown."""
     heading: str
     line: int
     sql: typing.List[str]
-    session: str
     output: typing.Optional[typing.List[str]] = None
     output_line: int = 0
+
+    def session(self):
+        """The name of the session that runs it, and the role that connects; empty and None where the page names none."""
+        named = SESSION.match(self.sql[0]) if self.sql else None
+        return (named.group(1), named.group(2)) if named else ("", None)
 
     def name(self):
         shown = next((line for line in self.sql if line.strip() and not line.startswith("--")), "")
@@ -51,9 +67,9 @@ class Example:
 class Psql:
     """One session, which lasts from example to example."""
 
-    def __init__(self, database):
+    def __init__(self, database, role):
         self.process = subprocess.Popen(
-            ["psql", "-X", "-q", "-d", database, "-v", "SHOW_CONTEXT=never", "-P", "pager=off"], text=True, bufsize=1,
+            ["psql", "-d", database, *(["-U", role] if role else [])], text=True, bufsize=1, cwd=TOP, env=PSQL_SETTINGS,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def run(self, lines):
@@ -80,21 +96,16 @@ class Psql:
         self.process.wait()
 
 
-def session_of(info):
-    return dict(word.split("=", 1) for word in info.split() if "=" in word).get("session", "")
-
-
 def block_at(lines, start, closing):
-    """The lines of a block that opens on line `start`, and the number of the line that closes it."""
+    """Return the lines of a block that opens on line `start`, and the number of the line that closes it."""
     stop = next(i for i in range(start + 1, len(lines)) if lines[i].strip() == closing)
     indent = len(lines[start]) - len(lines[start].lstrip())
     return [line[indent:] for line in lines[start + 1:stop]], stop
 
 
-def examples_in(text):
-    """The examples of a document, in order."""
+def blocks_in(text):
+    """The fenced blocks of a page, in order: heading, number of the opening line, its words, lines, and whether it follows a block directly."""
     lines = text.splitlines()
-    examples = []
     heading = "beginning"
     follows = False
     i = 0
@@ -102,23 +113,34 @@ def examples_in(text):
         line = lines[i].strip()
         if line.startswith("#"):
             heading = line.lstrip("# ")
-        if re.match(r"<!--sql\b", line):
-            opened, (sql, i) = i, block_at(lines, i, "-->")
-            examples.append(Example(heading, opened + 1, sql, session_of(line)))
-        elif line.startswith("```"):
+        if line.startswith("```"):
             opened, (block, i) = i, block_at(lines, i, "```")
-            if re.match(r"```sql\b", line) and "skip=" not in line:
-                examples.append(Example(heading, opened + 1, block, session_of(line)))
-                follows = True
-            elif line == "```text" and follows:
-                examples[-1].output, examples[-1].output_line = block, opened + 1
-                follows = False
-            else:
-                follows = False
+            yield heading, opened + 1, line[3:], block, follows
+            follows = True
         elif line:
             follows = False
         i += 1
+
+
+def examples_in(text):
+    """The examples of a page, in order."""
+    examples = []
+    before = None
+    for heading, line, kind, block, follows in blocks_in(text):
+        if kind == "sql":
+            examples.append(Example(heading, line, block))
+        elif kind == "text" and follows and before == "sql":
+            examples[-1].output, examples[-1].output_line = block, line
+        before = kind
     return examples
+
+
+def preparation_in(text):
+    """The commands that create the page's database, and the name of that."""
+    for _, _, kind, block, _ in blocks_in(text):
+        if kind == "sh" and block and CREATES.match(block[0]):
+            return block, CREATES.match(block[0]).group(1)
+    return None, None
 
 
 def agree(expected, printed):
@@ -138,27 +160,56 @@ def check(document, example, printed):
            "\n".join(difflib.unified_diff(example.output, printed, f"{document}, line {example.output_line}", "psql", "", "", 2, "")))
 
 
+@contextlib.contextmanager
+def nothing_left(database):
+    """Drop the database, and the roles that were created meanwhile."""
+    admin = connect("postgres")
+    roles = {role for role, in sql(admin, "SELECT rolname FROM pg_roles")}
+    try:
+        yield
+    finally:
+        sql(admin, f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+        for role, in sql(admin, "SELECT rolname FROM pg_roles"):
+            if role not in roles:
+                sql(admin, f'DROP ROLE "{role}"')
+        admin.close()
+
+
+def prepare(document, commands):
+    """Run the commands that create a page's database; report whether they succeeded."""
+    done = subprocess.run(["bash", "-e", "-c", "\n".join(commands)], cwd=TOP, env=PSQL_SETTINGS, text=True, check=False,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    ok(done.returncode == 0 and "ERROR:" not in done.stdout, f"{document}: {commands[0]}", done.stdout)
+
+
 def run_document(path):
-    """Run a document's examples and report each; return those whose output is another, with it."""
+    """Run a page's examples and report each; return those whose output differs, with it."""
+    document = path.relative_to(TOP)
     text = path.read_text()
-    database = MARKER.search(text).group(1)
-    fresh_extension(database).close()
+    commands, database = preparation_in(text)
+    ok("<!--" not in text, f"{document} hides nothing in comments")
+    ok(database, f"{document} shows how to create the database for its examples")
+    if not database:
+        return []
     sessions = {}
     changed = []
-    for example in examples_in(text):
-        if example.session not in sessions:
-            sessions[example.session] = Psql(database)
-        printed = sessions[example.session].run(example.sql)
-        check(path.relative_to(TOP), example, printed)
-        if example.output is not None and not agree(example.output, printed):
-            changed.append((example, printed))
-    for session in sessions.values():
-        session.close()
+    with nothing_left(database):
+        prepare(document, commands)
+        for example in examples_in(text):
+            name, role = example.session()
+            if name not in sessions:
+                sessions[name] = Psql(database, role)
+            printed = sessions[name].run(example.sql)
+            check(document, example, printed)
+            if example.output is not None and not agree(example.output, printed):
+                changed.append((example, printed))
+        for session in sessions.values():
+            session.close()
     return changed
 
 
 def rewrite(path, changed):
-    """Put the outputs of a document right, from its end to its beginning, so that line numbers hold."""
+    """Correct the outputs on a page, from its end to its beginning, so that line numbers hold."""
     lines = path.read_text().splitlines()
     for example, printed in reversed(changed):
         fence = lines[example.output_line - 1]
@@ -169,13 +220,13 @@ def rewrite(path, changed):
 
 
 def documents():
-    return [path for path in sorted([*TOP.glob("*.md"), *TOP.glob("docs/*.md")]) if "```sql" in path.read_text()]
+    """The pages to run: those that are named, or else all that have examples."""
+    pages = [path for path in sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md")]) if examples_in(path.read_text())]
+    return [path for path in pages if not NAMED_PAGES or str(path.relative_to(TOP)) in NAMED_PAGES]
 
 
-for document in documents():
-    ok(MARKER.search(document.read_text()), f"{document.relative_to(TOP)} names a database for its examples")
-    if MARKER.search(document.read_text()):
-        differing = run_document(document)
-        if REWRITE:
-            rewrite(document, differing)
+for page in documents():
+    differing = run_document(page)
+    if REWRITE:
+        rewrite(page, differing)
 end()
