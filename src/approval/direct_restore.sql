@@ -38,7 +38,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback.restore(text[], uuid, text, jsonb) IS
     'For DBAs: restore at once, without mail and approval; returns what was changed, table by table. categories: categories, options or *, of which the last two mean what the '
-    'snapshot holds of them (a notice names the rest). snapshot null: the newest; switches: docs/restore.md. Errors: SB001 unknown option, SB004 snapshot expired, '
+    'snapshot holds of them (a notice names the rest). snapshot null: the newest; switches: docs/restoring/options.md. Errors: SB001 unknown option, SB004 snapshot expired, '
     'SB005 option not in the snapshot, SB007 unknown community, SB008 unknown snapshot, 22023 a switch is not understood, and whatever keeps the restore from being done';
 
 CREATE FUNCTION snapback_internal.switches_to_undo(switches jsonb) RETURNS jsonb

@@ -177,7 +177,7 @@ BEGIN
     SELECT string_agg(o, E'\n') INTO obstacles FROM snapback_internal.preview_tables(preview) t, unnest(t.obstacles) o;
     IF obstacles IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SB012', MESSAGE = 'this restore cannot be done as things are', DETAIL = obstacles,
-            HINT = 'The argument switches says what to do about such rows (docs/restore.md); or choose other options.';
+            HINT = 'The argument switches says what to do about such rows (docs/restoring/options.md); or choose other options.';
     END IF;
     RETURN preview;
 END $$;
@@ -265,7 +265,7 @@ COMMENT ON FUNCTION snapback.request_restore(text[], uuid, text, text, jsonb, bo
     'Ask for a restore: mails the community''s owner what it would do now and a link that approves it, valid until expires_at. categories: categories, options or *, of '
     'which the last two mean what the snapshot holds of them; snapshot: null for the newest; community, requested_by: null for the settings snapback.community and snapback.account, '
     'which a backend sets with SET LOCAL (a pooler in transaction mode passes what plain SET sets on to the next client); '
-    'switches: docs/restore.md; strict: refuse the approval where it would do anything else than the mail said. The community''s earlier pending request '
+    'switches: docs/restoring/options.md; strict: refuse the approval where it would do anything else than the mail said. The community''s earlier pending request '
     'is superseded. Errors: SB001 unknown option, SB002 not the owner, SB003 restores not enabled, SB004 snapshot expired, SB005 option not in the snapshot, SB006 too many '
     'requests, SB007 unknown community, SB008 unknown snapshot, SB012 something keeps the restore from being done, 22023 a switch is not understood, 42501 acting for another, '
     '55000 a setting or the owner''s address is missing, 55P03 an approval is under way, XX001 the snapshot is damaged, and whatever else keeps the restore from being planned';

@@ -41,7 +41,7 @@ COMMENT ON FUNCTION snapback.preview_restore(text[], uuid, text, jsonb) IS
     'selection that come back because restored rows refer to them; unlinked: references that become NULL, because the row they named is in no snapshot; taken: rows '
     'outside the selection that are deleted or set to NULL, as a foreign key''s ON DELETE says; skipped: rows that are not restored, because another row holds their unique value, and rows that '
     'refer to those. obstacles: what keeps the restore from being done, in words; notes: what an owner should know. Options that a category or * stands for, '
-    'but that the snapshot does not hold, or that cover no table, are in a last row without a relation. switches: docs/restore.md. No snapshot: the newest; no community: the setting '
+    'but that the snapshot does not hold, or that cover no table, are in a last row without a relation. switches: docs/restoring/options.md. No snapshot: the newest; no community: the setting '
     'snapback.community. Errors: SB001 unknown option, SB004 expired, SB005 not in the snapshot, SB008 unknown snapshot, 22023 a switch is not understood, XX001 damaged, and whatever would keep the restore from being planned';
 
 CREATE FUNCTION snapback_internal.plan_rows(snapshot uuid, options text[], switches jsonb)

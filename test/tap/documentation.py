@@ -176,10 +176,12 @@ def nothing_left(database):
 
 
 def prepare(document, commands):
-    """Run the commands that create a page's database; report whether they succeeded."""
+    """Run the commands that create a page's database; report and return whether they succeed."""
     done = subprocess.run(["bash", "-e", "-c", "\n".join(commands)], cwd=TOP, env=PSQL_SETTINGS, text=True, check=False,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    ok(done.returncode == 0 and "ERROR:" not in done.stdout, f"{document}: {commands[0]}", done.stdout)
+    succeeded = done.returncode == 0 and "ERROR:" not in done.stdout
+    ok(succeeded, f"{document}: {commands[0]}", done.stdout)
+    return succeeded
 
 
 def run_document(path):
@@ -194,8 +196,7 @@ def run_document(path):
     sessions = {}
     changed = []
     with nothing_left(database):
-        prepare(document, commands)
-        for example in examples_in(text):
+        for example in examples_in(text) if prepare(document, commands) else []:
             name, role = example.session()
             if name not in sessions:
                 sessions[name] = Psql(database, role)
