@@ -7,7 +7,8 @@
 
 namespace snapback {
 
-/// Append an unsigned number, seven bits a byte, lowest first; the high bit says that more follow (LEB128).
+/// Append an unsigned number in LEB128: seven bits per byte, lowest first; the high bit marks that another byte
+/// follows.
 inline void append_varint(std::string &out, std::uint64_t number) {
     while (number >= 0x80) {
         out.push_back(static_cast<char>(number | 0x80));
@@ -16,7 +17,7 @@ inline void append_varint(std::string &out, std::uint64_t number) {
     out.push_back(static_cast<char>(number));
 }
 
-/// Append a number's bytes, highest first: numbers in this form sort as unsigned bytes do.
+/// Append a number in big-endian order, so that encoded numbers compare as unsigned bytes.
 inline void append_big_endian(std::string &out, std::uint64_t number, int width) {
     char bytes[8];
     for (int i = width; i-- > 0; number >>= 8)
@@ -24,7 +25,7 @@ inline void append_big_endian(std::string &out, std::uint64_t number, int width)
     out.append(bytes, static_cast<std::size_t>(width));
 }
 
-/// Append a number's bytes, lowest first.
+/// Append a number in little-endian order.
 inline void append_little_endian(std::string &out, std::uint64_t number, int width) {
     char bytes[8];
     for (int i = 0; i < width; i++, number >>= 8)
@@ -32,7 +33,7 @@ inline void append_little_endian(std::string &out, std::uint64_t number, int wid
     out.append(bytes, static_cast<std::size_t>(width));
 }
 
-/// Read a number of up to eight bytes, lowest first.
+/// Read a little-endian number of up to eight bytes.
 inline std::uint64_t little_endian(std::string_view bytes) {
     std::uint64_t number = 0;
     for (std::size_t i = bytes.size(); i-- > 0;)
@@ -40,7 +41,7 @@ inline std::uint64_t little_endian(std::string_view bytes) {
     return number;
 }
 
-/// Reads bytes in order; throws Error (XX001) where they end too early.
+/// Reads bytes in order. Throws Error (XX001) when the input ends too early.
 class ByteReader {
 public:
     explicit ByteReader(std::string_view bytes) : rest_(bytes) {}
@@ -61,7 +62,7 @@ public:
             if (!(byte & 0x80))
                 return number;
         }
-        throw Error(sqlstate::data_corrupted, "a stored number is longer than 64 bits");
+        throw Error(sqlstate::data_corrupted, "stored number exceeds 64 bits");
     }
 
 private:

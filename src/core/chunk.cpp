@@ -8,8 +8,8 @@ namespace {
 
 constexpr char chunk_version = 1;
 
-/// Hash a key: FNV-1a, finished so that the high bits depend on every byte. Part of the stored format's economy only:
-/// another hash would cut elsewhere and still read back.
+/// Hash a key with FNV-1a and a finalizer that spreads every byte to the high bits. The hash decides only where chunks
+/// end: chunks cut by another hash remain readable.
 std::uint64_t key_hash(std::string_view key) {
     std::uint64_t hash = 0xcbf29ce484222325ULL;
     for (char c : key)
@@ -19,14 +19,14 @@ std::uint64_t key_hash(std::string_view key) {
     return hash ^ hash >> 32;
 }
 
-/// Say whether a chunk ends after this row: with probability row size / target.
+/// Whether a chunk ends after this row. The probability is row size / target.
 bool is_cut(std::string_view key, std::size_t row_size) {
     if (row_size >= ChunkCutter::target)
         return true;
     return key_hash(key) < std::numeric_limits<std::uint64_t>::max() / ChunkCutter::target * row_size;
 }
 
-/// A chunk of one row.
+/// Build a chunk of one row.
 std::string chunk_of_row(std::string_view row) {
     std::string content;
     content.reserve(row.size() + 16);
@@ -37,7 +37,7 @@ std::string chunk_of_row(std::string_view row) {
     return content;
 }
 
-/// Put a chunk's header before its rows.
+/// Prepend the chunk header to the rows.
 std::string chunk_of(std::uint32_t count, std::string_view rows) {
     std::string content;
     content.reserve(rows.size() + 8);
@@ -60,14 +60,14 @@ void read_fields(std::string_view row, std::size_t count, std::vector<std::optio
             fields.emplace_back(reader.take(length - 1));
     }
     if (!reader.at_end())
-        throw Error(sqlstate::data_corrupted, "a stored row has more fields than its table had columns");
+        throw Error(sqlstate::data_corrupted, "stored row has more fields than its table has columns");
 }
 
 void ChunkCutter::add(std::string_view key, std::string_view row) {
     if (!rows_.empty() && rows_.size() + row.size() > 4 * target)
         close();
     if (rows_.empty() && row.size() >= target)
-        return sink_(chunk_of_row(row), 1); // which would be closed at once, without a copy of its own
+        return sink_(chunk_of_row(row), 1); // a chunk of its own, without buffering a copy
     append_varint(rows_, row.size());
     append_slices(rows_, row);
     count_++;
@@ -89,12 +89,12 @@ void ChunkCutter::finish() {
 void for_each_row(std::string_view chunk, const std::function<void(std::string_view row)> &visit) {
     ByteReader reader(chunk);
     if (reader.take(1)[0] != chunk_version)
-        throw Error(sqlstate::data_corrupted, "a chunk is of a version that is not known");
+        throw Error(sqlstate::data_corrupted, "unknown chunk version");
     std::uint64_t rows = reader.varint();
     for (std::uint64_t i = 0; i < rows; i++)
         visit(reader.take(reader.varint()));
     if (!reader.at_end())
-        throw Error(sqlstate::data_corrupted, "a chunk holds more bytes than rows");
+        throw Error(sqlstate::data_corrupted, "chunk has extra bytes after its last row");
 }
 
 ReducedChunk without_rows(std::string_view chunk, const std::function<bool(std::size_t row)> &is_struck) {

@@ -11,7 +11,7 @@
 
 namespace snapback {
 
-/// Builds the bytes of one row: each field in column order, NULL as a zero, else its length plus one and its bytes.
+/// Builds the bytes of one row. Each field, in column order, is its length plus one and its bytes; NULL is a zero.
 class RowWriter {
 public:
     void clear() { bytes_.clear(); }
@@ -26,22 +26,22 @@ private:
     std::string bytes_;
 };
 
-/// Read one row into its fields; throws Error (XX001) unless there are exactly this many.
+/// Read the fields of one row. Throws Error (XX001) unless the row has exactly `count` fields.
 void read_fields(std::string_view row, std::size_t count, std::vector<std::optional<std::string_view>> &fields);
 
-/// Cuts a table's rows, which come in key order, into chunks.
+/// Cuts the rows of a table, sorted by key, into chunks.
 ///
-/// A chunk ends at a row whose key hashes below a threshold proportional to the row's size, so that the cuts are made
-/// by content: a row inserted or deleted changes the chunk it falls in and leaves the others alone (content-defined
-/// chunking as in LBFS, Muthitacharoen et al. 2001, with rows in place of byte windows). Chunks average `target` bytes
-/// and stay between a quarter and four times of it, but for single rows that are larger.
+/// A chunk ends at a row whose key hash is below a threshold proportional to the row size. The content thus determines
+/// the cuts: an inserted or deleted row changes only its own chunk (content-defined chunking as in LBFS, Muthitacharoen
+/// et al. 2001, with rows in place of byte windows). Chunks average `target` bytes and have between a quarter and four
+/// times that size, except for single larger rows.
 class ChunkCutter {
 public:
     static constexpr std::size_t target = 64 * 1024;
     using Sink = std::function<void(std::string &&content, std::uint32_t rows)>;
 
     explicit ChunkCutter(Sink sink) : sink_(std::move(sink)) {}
-    /// Add the next row, with its key in the sortable form that ordered it.
+    /// Add the next row. `key` is its sort key in sortable form.
     void add(std::string_view key, std::string_view row);
     /// Close the last chunk.
     void finish();
@@ -53,10 +53,10 @@ private:
     std::uint32_t count_ = 0;
 };
 
-/// Visits the rows of a chunk in order; throws Error (XX001) where its bytes do not add up.
+/// Visit the rows of a chunk in order. Throws Error (XX001) when the chunk is malformed.
 void for_each_row(std::string_view chunk, const std::function<void(std::string_view row)> &visit);
 
-/// A chunk less some of its rows, which are counted from 0; with no row left the content is empty.
+/// A chunk without some of its rows, numbered from 0. The content is empty when no row remains.
 struct ReducedChunk {
     std::string content;
     std::uint32_t struck = 0;

@@ -10,14 +10,14 @@ namespace snapback {
 
 namespace {
 
-// What may wait in memory; the thread works it off while the caller reads the next table.
+// Limit of queued data. The thread packs queued chunks while the caller reads the next table.
 constexpr std::size_t most_held_bytes = 32 * 1024 * 1024;
 
-/// The packers whose threads run. A process may exit from within a call and unwind nothing (Postgres does, when it is
-/// told to terminate); then this, a static object, stops the threads before the libraries that they call shut down.
+/// The packers with a running thread. A process may exit without unwinding the stack, as a terminated backend does. The
+/// destructor of this static object then stops the threads before the libraries they call shut down.
 class RunningPackers {
 public:
-    RunningPackers() { sha256({}); } // libcrypto sets itself up in its first call: first set up, last torn down
+    RunningPackers() { sha256({}); } // initializes libcrypto first, so that it is torn down last
     ~RunningPackers() {
         for (ChunkPacker *packer : packers_)
             packer->stop();
@@ -34,7 +34,7 @@ private:
     std::set<ChunkPacker *> packers_;
 };
 
-/// Blocks every signal while in scope; a thread started meanwhile never receives one.
+/// Blocks every signal while in scope. A thread started in this scope never receives a signal.
 class SignalsBlocked {
 public:
     SignalsBlocked() {
@@ -58,7 +58,7 @@ ChunkPacker::~ChunkPacker() {
         RunningPackers::get().remove(this);
 }
 
-/// Start the thread; without one, the caller's thread does it all.
+/// Start the thread. If that fails, the caller's thread packs all chunks.
 void ChunkPacker::start() {
     started_ = true;
     RunningPackers::get().add(this);
@@ -81,7 +81,7 @@ void ChunkPacker::stop() noexcept {
     thread_.join();
 }
 
-/// The thread: pack the oldest chunk that waits, until told to stop.
+/// Thread main: pack the oldest queued chunk until stopped.
 void ChunkPacker::work() {
     Lock lock(mutex_);
     try {
@@ -97,11 +97,11 @@ void ChunkPacker::work() {
             pack(*job, compressor, lock);
         }
     } catch (const std::bad_alloc &) {
-        return; // before the first chunk: the caller packs them all
+        return; // no chunk was taken yet: the caller packs all of them
     }
 }
 
-/// Pack one chunk, which nobody else has; the lock is open meanwhile.
+/// Pack one chunk that no other thread uses. Releases the lock while packing.
 void ChunkPacker::pack(Job &job, Compressor &compressor, Lock &lock) {
     lock.unlock();
     std::exception_ptr thrown;
@@ -140,7 +140,7 @@ void ChunkPacker::put(std::uint32_t community, std::uint32_t table, std::string 
         Job &own = *jobs_.back();
         pack(own, compressor_, lock);
         if (own.thrown)
-            std::rethrow_exception(own.thrown); // at once: it may be an interruption
+            std::rethrow_exception(own.thrown); // immediately: it may be a query cancel
     } else {
         waiting_.push_back(jobs_.back().get());
         to_do_.notify_one();

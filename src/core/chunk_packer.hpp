@@ -15,18 +15,18 @@
 
 namespace snapback {
 
-/// What became of a chunk: its digest, and what is to be stored where its content is not known yet.
+/// A packed chunk: its digest, and the compressed frame if the content is new.
 struct PackedChunk {
-    std::uint32_t community; // these two as they were put
+    std::uint32_t community; // this and the table as passed to put()
     std::uint32_t table;
     Digest digest;
-    std::string frame; // empty: this content has been known for this community
+    std::string frame; // empty if the community already has this content
 };
 
-/// Hashes and compresses chunks in a thread beside the caller's, and gives them back in the order in which they came.
+/// Hashes and compresses chunks in a second thread and returns them in input order.
 ///
-/// The thread calls zstd, libcrypto and the standard library only, with every signal blocked. It ends with the packer,
-/// whether the packer's work was done or an exception unwinds; and before the process does, if that exits first.
+/// The thread calls only zstd, libcrypto and the standard library, with all signals blocked. It ends with the packer,
+/// also when an exception unwinds, and before the process exits.
 class ChunkPacker {
 public:
     using Known = std::vector<std::unordered_set<Digest>>; // by community
@@ -36,13 +36,13 @@ public:
     ChunkPacker(const ChunkPacker &) = delete;
     ChunkPacker &operator=(const ChunkPacker &) = delete;
 
-    /// Hand over a chunk. Where too many wait already, the caller's thread packs this one before it returns.
+    /// Queue a chunk. If the queue is full, pack the chunk in the caller's thread.
     void put(std::uint32_t community, std::uint32_t table, std::string &&content);
-    /// The next chunk, if it is packed; what its packing threw is thrown here.
+    /// Return the next chunk if it is packed. Rethrow an exception thrown while packing it.
     std::optional<PackedChunk> take();
-    /// The next chunk, helping or waiting until it is packed; none where all have been taken.
+    /// Return the next chunk, packing it or waiting for it; nothing when all chunks were taken.
     std::optional<PackedChunk> wait();
-    /// End the thread; chunks that wait are left to `wait`.
+    /// End the thread. `wait` packs the chunks that are still queued.
     void stop() noexcept;
 
 private:
@@ -60,13 +60,13 @@ private:
     void pack(Job &job, Compressor &compressor, Lock &lock);
     std::optional<PackedChunk> take(Lock &lock);
 
-    std::mutex mutex_; // guards all below but the compressor and the thread
+    std::mutex mutex_; // protects all members below except the compressor and the thread
     std::condition_variable to_do_;
     std::condition_variable done_;
     Known known_;
-    std::deque<std::unique_ptr<Job>> jobs_; // in order, until taken
+    std::deque<std::unique_ptr<Job>> jobs_; // in input order, until taken
     std::deque<Job *> waiting_;
-    std::size_t held_bytes_ = 0; // by all jobs
+    std::size_t held_bytes_ = 0; // of all jobs
     bool stopping_ = false;
     bool started_ = false;
     Compressor compressor_; // the caller's

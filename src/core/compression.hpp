@@ -5,13 +5,13 @@
 
 namespace snapback {
 
-/// Append the start of its own SHA-256 to what is to be stored. zstd reads over some bits, such as those that fill up a
-/// byte: only with this is every damaged byte found.
+/// Append the start of the frame's SHA-256. zstd ignores some bits, such as padding bits; the checksum detects damage
+/// to every byte.
 std::string seal(std::string &&frame);
-/// Take the seal off again; throws Error (XX001) where it does not match.
+/// Check and remove the checksum. Throws Error (XX001) when it does not match.
 std::string_view unseal(std::string_view stored);
 
-/// Compresses chunks with zstd, reusing one context. The frame holds the size of its content, and is sealed.
+/// Compresses chunks with zstd, reusing one context. A frame contains its content size and ends with a checksum.
 class Compressor {
 public:
     Compressor();
@@ -19,9 +19,9 @@ public:
     Compressor(const Compressor &) = delete;
     Compressor &operator=(const Compressor &) = delete;
 
-    /// Compress, decompress again and compare; throws Error (XX000) where the round trip fails.
+    /// Compress the content and verify that it decompresses to the same bytes. Throws Error (XX000) otherwise.
     std::string compress(std::string_view content);
-    /// Decompress what `compress` has made; throws Error (XX001) where it is damaged.
+    /// Decompress the output of `compress`. Throws Error (XX001) when it is corrupted.
     std::string decompress(std::string_view stored);
 
 private:

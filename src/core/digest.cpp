@@ -11,7 +11,7 @@ namespace snapback {
 
 Digest Digest::from_bytes(std::string_view bytes) {
     if (bytes.size() != size)
-        throw Error(sqlstate::data_corrupted, "a SHA-256 digest has 32 bytes, not " + std::to_string(bytes.size()));
+        throw Error(sqlstate::data_corrupted, "SHA-256 digest must have 32 bytes, not " + std::to_string(bytes.size()));
     Digest digest;
     std::memcpy(digest.bytes.data(), bytes.data(), size);
     return digest;
@@ -29,7 +29,7 @@ std::string Digest::hex() const {
 
 namespace {
 
-/// Looking the algorithm up for each digest costs more than hashing a small chunk.
+/// Cached: looking up the algorithm costs more than hashing a small chunk.
 const EVP_MD *algorithm() {
     static const EVP_MD *const found = EVP_sha256();
     return found;

@@ -10,7 +10,7 @@
 
 namespace snapback {
 
-/// A SHA-256 digest, 32 bytes.
+/// A SHA-256 digest of 32 bytes.
 struct Digest {
     static constexpr std::size_t size = 32;
     std::array<unsigned char, size> bytes{};
@@ -19,14 +19,14 @@ struct Digest {
     auto operator<=>(const Digest &) const = default;
     std::string hex() const;
 
-    /// Take the digest that these 32 bytes are; throws Error (XX001) at any other length.
+    /// Make a digest of its 32 bytes. Throws Error (XX001) for any other length.
     static Digest from_bytes(std::string_view bytes);
 };
 
-/// Hash the bytes with SHA-256 (FIPS 180-4).
+/// Compute the SHA-256 (FIPS 180-4) of the bytes.
 Digest sha256(std::string_view bytes);
 
-/// Hashes bytes that come in pieces.
+/// Computes the SHA-256 of data added in pieces.
 class Sha256 {
 public:
     Sha256();
@@ -35,7 +35,7 @@ public:
     Sha256 &operator=(const Sha256 &) = delete;
 
     void add(std::string_view bytes);
-    /// The digest of all that was added; what is added from then on is hashed anew.
+    /// Return the digest of all added data and start a new digest.
     Digest finish();
 
 private:
@@ -46,7 +46,7 @@ private:
 
 } // namespace snapback
 
-/// A digest is uniformly distributed already: its first bytes are its hash.
+/// A digest is uniformly distributed, so its first bytes serve as its hash.
 template <> struct std::hash<snapback::Digest> {
     std::size_t operator()(const snapback::Digest &digest) const noexcept {
         std::size_t value;

@@ -5,8 +5,8 @@
 
 namespace snapback {
 
-/// An error of our own, on its way to becoming an ERROR: a five-character SQLSTATE, what went wrong, and optionally
-/// detail and hint. Raised anywhere, turned into a Postgres error only by the boundary.
+/// An error of the extension: a five-character SQLSTATE, a message, and optionally a detail and a hint. Any module may
+/// throw it; only the boundary converts it to a PostgreSQL error.
 class Error : public std::runtime_error {
 public:
     Error(std::string sqlstate, const std::string &message)
@@ -26,7 +26,7 @@ public:
     std::string hint;
 };
 
-/// SQLSTATEs the extension raises: Postgres's own where one fits, class SB for what only a restore can mean.
+/// SQLSTATEs of the extension: standard PostgreSQL codes where one fits, class SB for errors specific to restores.
 namespace sqlstate {
 inline constexpr const char *out_of_memory = "53200";
 inline constexpr const char *invalid_parameter = "22023";

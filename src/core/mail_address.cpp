@@ -14,7 +14,7 @@ bool is_alphanumeric(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/// Characters of an atom (RFC 5322).
+/// Whether the character may occur in an atom (RFC 5322).
 bool is_atom_character(char c) {
     return is_alphanumeric(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
 }
@@ -23,13 +23,13 @@ bool is_atom(std::string_view part) {
     return !part.empty() && std::all_of(part.begin(), part.end(), is_atom_character);
 }
 
-/// One name of a domain: letters, digits, hyphens, no hyphen at either end.
+/// Whether the text is a domain label: letters, digits, and hyphens, without a hyphen at either end.
 bool is_label(std::string_view part) {
     return !part.empty() && part.size() <= longest_label && part.front() != '-' && part.back() != '-' &&
            std::all_of(part.begin(), part.end(), [](char c) { return is_alphanumeric(c) || c == '-'; });
 }
 
-/// Check each of the parts between dots.
+/// Check each dot-separated part.
 bool all_parts(std::string_view text, bool (*is_valid)(std::string_view)) {
     for (;;) {
         std::size_t dot = text.find('.');

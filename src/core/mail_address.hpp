@@ -3,8 +3,9 @@
 
 namespace snapback {
 
-/// Whether this is an address mail can be sent to: local@domain in ASCII, the local part a dot-atom, the domain made of
-/// letters, digits and hyphens, within the lengths of RFC 5321. Quoted local parts and address literals are refused.
+/// Whether mail can be sent to this address. It must have the form local@domain in ASCII: a dot-atom, and a domain of
+/// letters, digits, and hyphens, within the length limits of RFC 5321. Quoted local parts and address literals are
+/// rejected.
 bool is_mail_address(std::string_view address);
 
 } // namespace snapback

@@ -15,7 +15,7 @@ namespace {
 
 constexpr char32_t replacement = 0xFFFD;
 
-/// Take one character off the front of UTF-8 text; U+FFFD and one byte where the text is invalid.
+/// Remove the first character of UTF-8 text and return it. If the text is invalid, remove one byte and return U+FFFD.
 char32_t take_character(std::string_view &text) {
     auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     unsigned char first = byte(0);
@@ -31,7 +31,7 @@ char32_t take_character(std::string_view &text) {
         valid = (byte(i) & 0xC0) == 0x80;
         character = character << 6 | (byte(i) & 0x3F);
     }
-    // Overlong forms, surrogates, and what lies beyond Unicode.
+    // Reject overlong forms, surrogates, and code points beyond Unicode.
     static constexpr std::array<char32_t, 5> smallest = {0, 0, 0x80, 0x800, 0x10000};
     valid =
         valid && character >= smallest[length] && character <= 0x10FFFF && (character < 0xD800 || character > 0xDFFF);
@@ -51,7 +51,7 @@ void append_character(std::string &out, char32_t c) {
         out.push_back(static_cast<char>(0x80 | (c >> (6 * following) & 0x3F)));
 }
 
-/// Whether a character would break a line or mislead about what is written.
+/// Whether a character breaks a line or changes how the line is displayed.
 bool is_unfit_for_line(char32_t c) {
     return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F ||
            (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
@@ -62,16 +62,16 @@ bool is_printable_ascii(std::string_view text) {
 }
 
 std::string base64(std::string_view bytes) {
-    std::string encoded((bytes.size() + 2) / 3 * 4 + 1, '\0'); // libcrypto ends it with a zero byte
+    std::string encoded((bytes.size() + 2) / 3 * 4 + 1, '\0'); // libcrypto appends a zero byte
     int length = EVP_EncodeBlock(reinterpret_cast<unsigned char *>(encoded.data()),
                                  reinterpret_cast<const unsigned char *>(bytes.data()), static_cast<int>(bytes.size()));
     encoded.resize(static_cast<std::size_t>(length));
     return encoded;
 }
 
-/// Write text as encoded words, at most 75 characters each, cut between characters and put on a line each.
+/// Write text as encoded words, one per line, of at most 75 characters each. Characters are not split.
 std::string encoded_words(std::string_view text) {
-    constexpr std::size_t most_bytes = 42; // 56 in base64, and a header's name before the first word
+    constexpr std::size_t most_bytes = 42; // 56 in base64, which leaves space for the header name
     std::string result;
     std::string word;
     auto flush = [&] {
@@ -94,7 +94,7 @@ std::string hex_escape(unsigned char byte) {
     return {'=', digits[byte >> 4], digits[byte & 15]};
 }
 
-/// Encode one line of text, without its end.
+/// Encode one line of text, without its line ending.
 void append_quoted_printable_line(std::string &out, std::string_view line) {
     constexpr std::size_t longest = 76;
     std::size_t column = 0;
@@ -128,7 +128,7 @@ std::string one_line(std::string_view text, std::size_t longest) {
     std::string result;
     for (std::size_t count = 0; !text.empty(); count++) {
         if (count == longest)
-            return result + "\xE2\x80\xA6"; // an ellipsis
+            return result + "\xE2\x80\xA6"; // ellipsis
         char32_t character = take_character(text);
         append_character(result, is_unfit_for_line(character) ? U' ' : character);
     }
@@ -137,7 +137,7 @@ std::string one_line(std::string_view text, std::size_t longest) {
 
 std::string plain_header(std::string_view name, std::string_view value) {
     if (!is_printable_ascii(value))
-        throw Error(sqlstate::invalid_parameter, "the mail header " + std::string(name) + " must be printable ASCII");
+        throw Error(sqlstate::invalid_parameter, "mail header \"" + std::string(name) + "\" must be printable ASCII");
     return std::string(name) + ": " + std::string(value) + "\r\n";
 }
 

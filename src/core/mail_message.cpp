@@ -12,10 +12,10 @@ namespace snapback {
 
 namespace {
 
-/// A mail's content before it takes form, as text and as HTML: paragraphs, lists, and one button.
+/// A block of a mail, rendered as text and as HTML: a paragraph, a list, or the button.
 struct Block {
     enum class Kind { paragraph, list, button } kind;
-    std::vector<std::string> lines; ///< paragraph: one; list: its items; button: its title and its link
+    std::vector<std::string> lines; ///< paragraph: one line; list: items; button: title and link
 };
 
 struct Letter {
@@ -74,10 +74,10 @@ std::string as_html(const Letter &letter) {
            "</title></head>\n<body style=\"font-family:sans-serif;line-height:1.5\">\n" + body + "</body>\n</html>\n";
 }
 
-/// Let nothing through that is not one address: what is sent to the server is made of it.
+/// Return the address if it is valid, because SMTP commands contain it.
 const std::string &checked_address(const std::string &address, const char *whose) {
     if (!is_mail_address(address))
-        throw Error(sqlstate::invalid_parameter, std::string("the ") + whose + "'s mail address is not valid")
+        throw Error(sqlstate::invalid_parameter, std::string("mail address of the ") + whose + " is not valid")
             .with_hint("An address has the form local@domain, in ASCII, without quotes or spaces.");
     return address;
 }
@@ -90,7 +90,7 @@ std::string part(std::string_view type, std::string_view content) {
 std::string write(const MailHead &head, const Letter &letter) {
     const std::string &from = checked_address(head.from, "sender");
     const std::string &to = checked_address(head.to, "owner");
-    // "=_" is never part of quoted-printable text, so no line of the parts can be taken for the boundary.
+    // Quoted-printable text never contains "=_", so the boundary cannot occur in a part.
     const std::string boundary = "=_snapback";
     std::string mail = plain_header("From", "<" + from + ">") + plain_header("To", "<" + to + ">") +
                        text_header("Subject", letter.subject) + plain_header("Date", mail_date(head.date)) +
@@ -112,7 +112,7 @@ std::string counted(std::int64_t count, const std::string &thing) {
     return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
 }
 
-/// Say several counts in a row, leaving out what is none.
+/// List the counts that are greater than zero.
 std::string list_counts(std::initializer_list<std::pair<std::int64_t, const char *>> counts) {
     std::string list;
     for (const auto &[count, what] : counts)
@@ -133,32 +133,32 @@ std::string describe(const OptionInMail &option) {
     return option.figures ? text + ": " + describe(*option.figures) : text;
 }
 
-/// Say what happened to a part's rows, in the words of restore()'s columns.
+/// List what happened to the rows of a part, in the terms of restore()'s columns.
 std::string describe(const PartInMail &part) {
     return one_line(part.label) + ": " +
            list_counts({{part.inserted, "inserted"},
                         {part.updated, "updated"},
                         {part.deleted, "deleted"},
                         {part.kept, "kept"},
-                        {part.parents, "returned"},
+                        {part.parents, "restored as parents"},
                         {part.nulled, "nulled"},
-                        {part.cascaded, "taken along"},
-                        {part.skipped, "left out"}});
+                        {part.cascaded, "deleted by cascade"},
+                        {part.skipped, "skipped"}});
 }
 
 std::string describe(const ChangeInMail &change) {
     std::string before = describe(change.before);
     std::string now = describe(change.now);
     return one_line(change.label) + ": " +
-           (before == now ? before + ", as before, but not the same rows" : "then " + before + "; now " + now);
+           (before == now ? before + " (the same counts, but other rows)" : "previously " + before + "; now " + now);
 }
 
-/// A note, which may name rows: longer than a name.
+/// Shorten a note. Notes may name rows, so the limit is higher than for labels.
 std::string describe(const std::string &note) {
     return one_line(note, 500);
 }
 
-/// Describe each of them, up to a number that a reader can bear.
+/// Describe at most `most` things, and count the rest.
 template <class Thing> std::vector<std::string> describe_all(const std::vector<Thing> &things, std::size_t most = 100) {
     std::vector<std::string> lines;
     for (const Thing &thing : things) {
@@ -171,15 +171,15 @@ template <class Thing> std::vector<std::string> describe_all(const std::vector<T
     return lines;
 }
 
-/// Say what else there is to know before approving.
+/// Add what else the owner must know before approving.
 void tell_particulars(Letter &letter, const ApprovalMail &mail) {
     constexpr std::size_t most = 20;
     if (!mail.touched.empty()) {
-        letter.say("Rows of other parts are written too, because rows refer to each other:");
+        letter.say("The restore also writes rows of other parts, because rows refer to each other:");
         letter.list(describe_all(mail.touched, most));
     }
     if (!mail.skipped.empty()) {
-        letter.say("Chosen, but not restored:");
+        letter.say("Selected, but not restored:");
         letter.list(describe_all(mail.skipped, most));
     }
     if (!mail.notes.empty()) {
@@ -188,23 +188,24 @@ void tell_particulars(Letter &letter, const ApprovalMail &mail) {
     }
     if (mail.strict)
         letter.say(
-            "If anything else would be done by the time you approve, nothing is changed, and you are told what.");
+            "If the restore would do anything else when you approve it, nothing is restored, and a mail lists the "
+            "differences.");
 }
 
-/// A community's name, and the one that it has now where that is another.
+/// The community's name in the snapshot, and its current name if that differs.
 template <class Mail> std::string name_of_community(const Mail &mail) {
     return one_line(mail.community) +
            (mail.community_now.empty() ? "" : " (now called " + one_line(mail.community_now) + ")");
 }
 
-/// Say how the restore ended, and what that leaves the owner with.
+/// Describe the outcome of the restore, and what the owner can do next.
 void tell_outcome(Letter &letter, const ResultMail &mail, const std::string &community) {
     if (mail.outcome == "restored") {
         letter.subject = "Restored: " + community;
-        letter.say("The restore of \"" + community + "\" is done: the chosen parts are as they were at " +
+        letter.say("The restore of \"" + community + "\" is complete: the selected parts are as they were at " +
                    one_line(mail.snapshot_at) + ".");
         letter.list(describe_all(mail.parts));
-        letter.say("What the restore replaced was kept in a snapshot of its own, so the restore can be undone.");
+        letter.say("A new snapshot contains the previous data, so the restore can be undone.");
         return;
     }
     bool failed = mail.outcome == "failed";
@@ -213,13 +214,13 @@ void tell_outcome(Letter &letter, const ResultMail &mail, const std::string &com
                ". Nothing was changed.");
     letter.say("Reason: " + one_line(mail.message, 1000));
     if (!mail.changes.empty()) {
-        letter.say("What has changed since it was requested:");
+        letter.say("Changes since the request:");
         letter.list(describe_all(mail.changes));
     }
     if (mail.retry_until)
-        letter.say("The link that you approved it with may be used again until " + one_line(*mail.retry_until) + ".");
+        letter.say("You can use the approval link again until " + one_line(*mail.retry_until) + ".");
     else
-        letter.say("To try again, request the restore anew.");
+        letter.say("To try again, request a new restore.");
 }
 
 } // namespace
@@ -229,13 +230,13 @@ std::string compose(const MailHead &head, const ApprovalMail &mail) {
     std::string community = name_of_community(mail);
     letter.subject = "Approve the restore of " + community;
     letter.say("A restore of \"" + community + "\" was requested by account " + one_line(mail.requested_by) + ".");
-    letter.say("If you approve it, these parts will be put back as they were at " + one_line(mail.snapshot_at) + ":");
+    letter.say("If you approve it, these parts will be restored to their state at " + one_line(mail.snapshot_at) + ":");
     letter.list(describe_all(mail.options));
     tell_particulars(letter, mail);
-    letter.say("The community can be read but not changed while it is being restored.");
+    letter.say("During the restore, the community is read-only.");
     letter.button("Approve Restore", replace_all(one_line(mail.approve_url, 4000), "{token}", mail.token));
-    letter.say("The link is valid until " + one_line(mail.expires_at) + ", and for one restore.");
-    letter.say("If you did not request this restore, ignore this mail: nothing happens without your approval.");
+    letter.say("The link is valid until " + one_line(mail.expires_at) + " and for one restore.");
+    letter.say("If you did not request this restore, ignore this mail. Without your approval, nothing is restored.");
     return write(head, letter);
 }
 

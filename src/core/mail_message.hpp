@@ -1,5 +1,5 @@
 #pragma once
-// The mails that owners get: the one that asks for approval, and the one that tells how a restore ended.
+// The mail to owners: the request for approval, and the outcome of a restore.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7,8 +7,7 @@
 
 namespace snapback {
 
-/// What every mail says about itself. The id, a UUID, becomes its Message-ID: the same mail sent twice is one to
-/// readers.
+/// Headers of every mail. The id, a UUID, becomes the Message-ID: mail readers recognize a mail that is sent twice.
 struct MailHead {
     std::string from;
     std::string to;
@@ -16,7 +15,7 @@ struct MailHead {
     std::int64_t date = 0; ///< seconds since 1970
 };
 
-/// How many rows a restore would write.
+/// Row counts of a planned restore.
 struct FiguresInMail {
     std::int64_t inserts = 0;
     std::int64_t updates = 0;
@@ -25,26 +24,26 @@ struct FiguresInMail {
 
 struct OptionInMail {
     std::string label;
-    std::optional<std::int64_t> rows; ///< in the snapshot
+    std::optional<std::int64_t> rows; ///< row count in the snapshot
     std::optional<FiguresInMail> figures = std::nullopt;
 };
 
 struct ApprovalMail {
-    std::string community; ///< its name when the snapshot was taken
+    std::string community; ///< its name in the snapshot
     std::string requested_by;
     std::string snapshot_at;
     std::string expires_at;
     std::string approve_url; ///< with {token}
     std::string token;
     std::vector<OptionInMail> options;
-    std::vector<OptionInMail> touched = {}; ///< what the restore would touch besides the options
-    std::vector<std::string> skipped = {};  ///< options that were meant, but are not restored: label and reason
+    std::vector<OptionInMail> touched = {}; ///< other parts that the restore writes
+    std::vector<std::string> skipped = {};  ///< selected options that are not restored: label and reason
     std::vector<std::string> notes = {};
-    bool strict = false;            ///< nothing is restored if anything else would be done than the figures say
-    std::string community_now = {}; ///< its name now, where that is another
+    bool strict = false;            ///< the restore fails if the plan differs from the figures
+    std::string community_now = {}; ///< its current name, if different
 };
 
-/// What a restore did to an option, or to what it touched besides.
+/// Row counts of a completed restore, for an option or another part.
 struct PartInMail {
     std::string label;
     std::int64_t inserted = 0;
@@ -57,7 +56,7 @@ struct PartInMail {
     std::int64_t skipped = 0;
 };
 
-/// What a restore would have done to a part when it was asked for, and what when it was refused for that.
+/// The planned row counts of a part: at the time of the request, and when the restore was refused.
 struct ChangeInMail {
     std::string label;
     FiguresInMail before;
@@ -69,13 +68,13 @@ struct ResultMail {
     std::string snapshot_at;
     std::string outcome;                    ///< restored, failed or interrupted
     std::string message;                    ///< why it was not restored
-    std::optional<std::string> retry_until; ///< until when the link still approves the request
+    std::optional<std::string> retry_until; ///< end of the link's validity
     std::vector<PartInMail> parts;
-    std::vector<ChangeInMail> changes = {}; ///< where it was refused for them
+    std::vector<ChangeInMail> changes = {}; ///< the changes that caused the refusal, if any
     std::string community_now = {};
 };
 
-/// Write the whole mail, headers and body, its lines ended by CRLF. Throws Error (22023) where an address is none.
+/// Write the whole mail, headers and body, with CRLF line endings. Throws Error (22023) for an invalid address.
 std::string compose(const MailHead &head, const ApprovalMail &mail);
 std::string compose(const MailHead &head, const ResultMail &mail);
 

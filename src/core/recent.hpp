@@ -1,6 +1,6 @@
 #pragma once
-// What was found lately, in a fixed amount of memory: a set of two entries for each hash, of which the older one makes
-// room. For what can be found again, only more slowly.
+// A fixed-size cache: each hash selects a set of two entries, of which the older one is replaced. For data that can be
+// looked up again at a higher cost.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace snapback {
 
 template <class Entry, std::size_t sets> class Recent {
 public:
-    /// Find an entry among those that the hash leads to; null where none is the one.
+    /// Find the matching entry in the set of the hash; null if there is none.
     template <class IsIt> Entry *find(std::uint64_t hash, const IsIt &is_it) {
         for (Entry &entry : entries_[hash % sets])
             if (is_it(entry))
@@ -18,7 +18,7 @@ public:
         return nullptr;
     }
 
-    /// Make room for an entry that the hash leads to: the last one that was put there stays.
+    /// Return the entry to overwrite. The most recently added entry of the set is kept.
     Entry &replace(std::uint64_t hash) {
         auto &set = entries_[hash % sets];
         std::swap(set[0], set[1]);

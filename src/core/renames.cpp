@@ -16,7 +16,7 @@ bool contains(const Names &names, const std::optional<std::string> &name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// What these renames make of one name.
+/// Apply renames to one name.
 std::optional<std::string> follow(const std::string &name, const Renames &renames) {
     auto renamed = std::find(renames.from.begin(), renames.from.end(), name);
     if (renamed != renames.from.end())
@@ -26,7 +26,7 @@ std::optional<std::string> follow(const std::string &name, const Renames &rename
     return name;
 }
 
-/// As follow_renames, but a column that takes one of the names is the one that is meant by it from then on.
+/// Like follow_renames, but a column that takes one of `names` represents that name from then on.
 Names follow_bearers(const std::vector<std::string> &names, std::int64_t seen, const std::vector<Renames> &renames) {
     Names now(names.begin(), names.end());
     for (const Renames &step : renames) {
@@ -37,7 +37,7 @@ Names follow_bearers(const std::vector<std::string> &names, std::int64_t seen, c
                 now[i] = names[i];
             else if (now[i])
                 now[i] = follow(*now[i], step);
-            // What was renamed to a name that is meant by itself is another one's.
+            // A column renamed to one of `names` no longer represents the name that it had.
             if (now[i] && *now[i] != names[i] && contains(step.to, *now[i]) && contains(names, *now[i]))
                 now[i] = std::nullopt;
         }
@@ -45,7 +45,7 @@ Names follow_bearers(const std::vector<std::string> &names, std::int64_t seen, c
     return now;
 }
 
-/// Give each column that has none yet the candidate's name, if a live column has it and no other took it.
+/// Assign a candidate name to each unmatched column, if a live column has that name and no other column took it.
 void take_names(Names &taken, const Names &candidates, const std::vector<std::string> &live) {
     for (std::size_t i = 0; i < taken.size(); i++)
         if (!taken[i] && candidates[i] && contains(live, *candidates[i]) && !contains(taken, candidates[i]))

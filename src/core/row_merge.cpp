@@ -18,7 +18,7 @@ void RowMerge::add(const Digest &chunk, const std::function<std::string()> &cont
     for_each_row(rows, [&](std::string_view row) { compare(row); });
 }
 
-/// Step over a chunk that both sides have, with all that comes before it; false where it is not to come any more.
+/// Skip a chunk that both sides have, after all rows that precede it. Return false if the merge is already past it.
 bool RowMerge::pass(const Digest &chunk) {
     auto place = places_.find(chunk);
     if (place == places_.end())
@@ -40,7 +40,7 @@ bool RowMerge::pass(const Digest &chunk) {
     return true;
 }
 
-/// Hand on what is left of the open chunk.
+/// Report the remaining rows of the open chunk.
 void RowMerge::pass_rows() {
     for (; at_ < rows_.size(); at_++)
         only_then_(rows_[at_]);
@@ -58,7 +58,7 @@ void RowMerge::open(std::size_t chunk) {
     next_ = chunk + 1;
 }
 
-/// Whether there is a row to come, of this chunk or of a later one.
+/// Whether a row remains, in this or a later chunk.
 bool RowMerge::has_row() {
     while (at_ == rows_.size()) {
         if (next_ == then_.chunks.size())
@@ -73,7 +73,7 @@ void RowMerge::step() {
     key_.clear();
 }
 
-/// Find the row's place among those as they were. Most are the same bytes, which takes no key to see.
+/// Merge one current row into the snapshot's rows. Most rows have equal bytes, which are compared without the keys.
 void RowMerge::compare(std::string_view now) {
     now_key_.clear();
     while (has_row()) {
@@ -96,7 +96,7 @@ void RowMerge::compare(std::string_view now) {
     only_now_(now);
 }
 
-/// Make a row's key, unless it has been made.
+/// Build a row's key, unless it is already built.
 void RowMerge::read_key(std::string_view row, std::string &key) {
     if (!key.empty())
         return;

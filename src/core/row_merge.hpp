@@ -11,25 +11,25 @@
 
 namespace snapback {
 
-/// Compares a table's rows as they were with its rows as they are, both cut into chunks in the order of their keys, and
-/// hands on those that are not the same bytes on both sides (a merge of two sorted runs). Chunks that both sides have
-/// are skipped by their digests, and their content is asked for only where it came up before that was known.
+/// Compares a table's rows in a snapshot (then) with its current rows (now), both cut into chunks in key order. Reports
+/// the rows that are not byte-for-byte equal on both sides (a merge of two sorted runs). Chunks that both sides have
+/// are skipped by their digests. Chunk content is fetched only when needed.
 class RowMerge {
 public:
-    /// One side's rows.
+    /// The rows of the snapshot.
     struct Then {
         std::vector<Digest> chunks;
         std::function<std::string(const Digest &chunk)> content;
     };
     using Visit = std::function<void(std::string_view row)>;
 
-    /// `columns` is how many fields a row has, `key` the order of both sides.
+    /// `columns` is the number of fields in a row; `key` is the sort order of both sides.
     RowMerge(Then then, std::size_t columns, std::vector<KeyPart> key, Visit only_then, Visit only_now);
-    /// Go on with the next chunk of the rows as they are.
+    /// Merge the next chunk of current rows.
     void add(const Digest &chunk, const std::function<std::string()> &content);
-    /// Hand on what is left of the rows as they were.
+    /// Report the remaining rows of the snapshot.
     void finish();
-    /// How many rows were handed on from both sides, with the same bytes as their key.
+    /// The number of rows reported from both sides with an equal key.
     std::uint64_t pairs() const { return pairs_; }
 
 private:
@@ -42,17 +42,17 @@ private:
     void read_key(std::string_view row, std::string &key);
 
     Then then_;
-    std::unordered_map<Digest, std::size_t> places_; // of the chunks then
+    std::unordered_map<Digest, std::size_t> places_; // of the snapshot's chunks
     std::size_t columns_;
     std::vector<KeyPart> key_parts_;
     Visit only_then_;
     Visit only_now_;
 
-    std::size_t next_ = 0; // the chunk then that is opened next
-    std::string content_;  // the chunk then that is open, and its rows
+    std::size_t next_ = 0; // next chunk of the snapshot to open
+    std::string content_;  // the open chunk of the snapshot, and its rows
     std::vector<std::string_view> rows_;
-    std::size_t at_ = 0; // the row of it that comes next
-    std::string key_;    // that row's key; empty until it is asked for
+    std::size_t at_ = 0; // next row of the open chunk
+    std::string key_;    // key of that row; empty until needed
     std::string now_key_;
     std::uint64_t pairs_ = 0;
     std::vector<std::optional<std::string_view>> fields_;

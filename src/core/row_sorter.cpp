@@ -10,7 +10,7 @@ namespace snapback {
 
 namespace {
 
-/// The key's first eight bytes as a number that compares as they do.
+/// The key's first eight bytes as a number with the same sort order.
 std::uint64_t prefix_of(std::string_view key) {
     std::uint64_t prefix = 0;
     for (std::size_t i = 0; i < 8; i++)
@@ -19,7 +19,7 @@ std::uint64_t prefix_of(std::string_view key) {
 }
 
 constexpr std::size_t write_size = 256 * 1024;
-// Each run is read through a buffer of its own; this is what all of them may take together.
+// Total size of the read buffers of all runs.
 constexpr std::size_t merge_memory = 16 * 1024 * 1024;
 constexpr std::size_t smallest_buffer = 16 * 1024;
 constexpr std::size_t header_size = 12;
@@ -38,7 +38,7 @@ void RowSorter::add(std::uint32_t group, std::string_view key, std::string_view 
     if (!entries_.empty() && arena_.size() + entries_.size() * sizeof(Entry) + key.size() + row.size() > memory_)
         spill();
     if (arena_.capacity() == 0)
-        arena_.reserve(memory_); // address space only: untouched pages cost nothing, while growing would copy
+        arena_.reserve(memory_); // reserves address space only; growing later would copy
     entries_.push_back({prefix_of(key), arena_.size(), group, static_cast<std::uint32_t>(key.size()),
                         static_cast<std::uint32_t>(row.size())});
     append_slices(arena_, key);
@@ -51,7 +51,7 @@ void RowSorter::sort() {
         std::sort(entries_.begin(), entries_.end(), order);
 }
 
-/// Write the arena as a sorted run: group, key size, row size (four bytes each, lowest first), key, row.
+/// Write the arena as a sorted run. Each entry: group, key size, row size (four bytes each, little-endian), key, row.
 void RowSorter::spill() {
     sort();
     if (!file_)
@@ -80,12 +80,12 @@ void RowSorter::spill() {
     entries_.clear();
 }
 
-/// Reads one run in order, a buffer at a time.
+/// Reads one run in order through a buffer.
 class RowSorter::RunReader {
 public:
     RunReader(SpillFile &file, Run run, std::size_t buffer_size) : file_(file), rest_(run), buffer_size_(buffer_size) {}
 
-    /// Step to the next row; false at the end. Views stay valid until the next step.
+    /// Advance to the next row; false at the end. Views stay valid until the next call.
     bool next() {
         if (available() < header_size && !fill(header_size))
             return false;
@@ -109,7 +109,7 @@ public:
 private:
     std::size_t available() const { return buffer_.size() - at_; }
 
-    /// Make at least this many bytes available; false where the run has ended.
+    /// Make at least this many bytes available; false at the end of the run.
     bool fill(std::size_t needed) {
         buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(at_));
         at_ = 0;

@@ -8,7 +8,7 @@
 
 namespace snapback {
 
-/// A temporary file for what does not fit into memory: written once from the front, then read at any place.
+/// A temporary file: written sequentially once, then read at any offset.
 class SpillFile {
 public:
     virtual ~SpillFile() = default;
@@ -18,9 +18,9 @@ public:
 
 /// Sorts rows by group and key in bounded memory.
 ///
-/// Rows of many communities come mixed, in the order of one pass over a table. They are collected in one arena; a full
-/// arena is sorted and written to the spill file as a run, and the runs are merged at the end (external merge sort).
-/// Keys compare as unsigned bytes, so the order hangs on no collation.
+/// The input contains rows of many communities in scan order. Rows are collected in one arena. A full arena is sorted
+/// and written to the spill file as a run; the end of the sort merges the runs (external merge sort). Keys compare as
+/// unsigned bytes, independent of any collation.
 class RowSorter {
 public:
     using OpenSpill = std::function<std::unique_ptr<SpillFile>()>;
@@ -28,12 +28,12 @@ public:
 
     RowSorter(std::size_t memory, OpenSpill open_spill) : memory_(memory), open_spill_(std::move(open_spill)) {}
     void add(std::uint32_t group, std::string_view key, std::string_view row);
-    /// Visit all rows in order and forget them.
+    /// Visit all rows in order and remove them.
     void drain(const Visit &visit);
 
 private:
     struct Entry {
-        std::uint64_t prefix; // the key's first eight bytes, to decide most comparisons without a look at the arena
+        std::uint64_t prefix; // the key's first eight bytes; most comparisons need no more
         std::uint64_t offset;
         std::uint32_t group;
         std::uint32_t key_size;

@@ -16,10 +16,10 @@ constexpr std::array<std::string_view, 7> form_names = {"word1",   "word2",   "w
                                                         "fixed16", "payload", "text"};
 
 [[noreturn]] void fail_damaged(const std::string &what) {
-    throw Error(sqlstate::data_corrupted, "the stored description of a table is damaged: " + what);
+    throw Error(sqlstate::data_corrupted, "stored table description is corrupted: " + what);
 }
 
-/// Write a field so that it holds no tab, newline or lone backslash.
+/// Escape tabs, newlines and backslashes.
 std::string escape(std::string_view text) {
     std::string out;
     for (char c : text) {
@@ -47,7 +47,7 @@ std::string unescape(std::string_view text) {
     return out;
 }
 
-/// Split at a separator; the parts exclude it.
+/// Split at a separator.
 std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> parts;
     for (std::size_t start = 0;;) {
@@ -66,7 +66,7 @@ FieldForm form_named(std::string_view name) {
     fail_damaged("unknown form " + std::string(name));
 }
 
-/// Read a number that is all of a field.
+/// Parse a field that consists of a number.
 template <class Number> Number whole_number(std::string_view digits, const char *what) {
     Number number = 0;
     auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);

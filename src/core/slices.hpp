@@ -5,14 +5,14 @@
 
 namespace snapback {
 
-/// Long work on bytes is done in slices of this size.
+/// Size of one slice of a long operation on bytes.
 inline constexpr std::size_t slice_size = std::size_t{8} * 1024 * 1024;
 
-/// Called between slices, in the thread that sets it, so that the work can be interrupted: it may throw. Threads that
-/// do not set it are not interrupted.
+/// Called between slices in the thread that sets it; may throw to interrupt the operation. Threads that do not set it
+/// are not interrupted.
 inline thread_local void (*between_slices)() = nullptr;
 
-/// Go through bytes slice by slice.
+/// Call `work` for each slice of the bytes.
 template <class Work> void for_each_slice(std::string_view bytes, Work &&work) {
     while (bytes.size() > slice_size) {
         work(bytes.substr(0, slice_size));
@@ -23,7 +23,7 @@ template <class Work> void for_each_slice(std::string_view bytes, Work &&work) {
     work(bytes);
 }
 
-/// Append many bytes.
+/// Append bytes in slices.
 template <class Container> void append_slices(Container &to, std::string_view bytes) {
     if (bytes.size() > slice_size)
         to.reserve(to.size() + bytes.size());

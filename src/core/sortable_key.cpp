@@ -11,7 +11,7 @@ void append_sortable(std::string &key, const KeyPart &part, std::string_view val
     } else if (part.form == FieldForm::fixed16) {
         key.append(value);
     } else {
-        // A zero byte is written as 00 ff and the end as 00 00, so that a shorter value sorts before its extensions.
+        // A zero byte is encoded as 00 ff and the end as 00 00, so that a value sorts before its extensions.
         for (char c : value) {
             key.push_back(c);
             if (c == '\0')

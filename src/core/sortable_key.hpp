@@ -7,14 +7,15 @@
 
 namespace snapback {
 
-/// One column of a key: where it stands in stored rows, and how its values are kept there.
+/// One key column: its position in stored rows, and the form of its values.
 struct KeyPart {
     std::size_t column;
     FieldForm form;
-    bool is_signed; ///< of a number: whether its highest bit is a sign
+    bool is_signed; ///< whether a number is signed
 };
 
-/// Append a stored value so that values sort as unsigned bytes, and none is a prefix of another (docs/format.md).
+/// Append a stored value in sortable form: values sort as unsigned bytes and none is a prefix of another
+/// (docs/format.md).
 void append_sortable(std::string &key, const KeyPart &part, std::string_view value);
 
 } // namespace snapback

@@ -6,7 +6,7 @@ std::string token_text(std::span<const unsigned char, token_bytes> random) {
     static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     std::string text;
     unsigned bits = 0;
-    int waiting = 0; // how many of the low bits have not been written
+    int waiting = 0; // number of low bits not yet written
     for (unsigned char byte : random) {
         bits = bits << 8 | byte;
         for (waiting += 8; waiting >= 6; waiting -= 6)

@@ -173,7 +173,7 @@ def test_failure():
           [("failed", "23505", TAKEN)], "a restore that meets a page with the same address fails, and says so")
     equal((request_state(asked), pages()), ("pending", 7), "nothing has changed, and the request is pending again")
     text = told(asked, restore)
-    ok(text.startswith("Restore failed: Blue Harbour RP") and "Reason: 1 row of cms.page" in text and "may be used again until" in text,
+    ok(text.startswith("Restore failed: Blue Harbour RP") and "Reason: 1 row of cms.page" in text and "approval link again until" in text,
        "the owner is told why, and that the link still works", text)
     give_address_back(database)
     take_address(database)
@@ -198,7 +198,7 @@ def test_end_of_failed_request():
     keep_address(database)
     eventually(lambda: request_state(asked) != "restoring")
     equal((state_of(restore), request_state(asked)), ("failed", "failed"), "a request that has expired meanwhile ends with the failure")
-    ok("request the restore anew" in told(asked, restore), "which the mail says")
+    ok("request a new restore" in told(asked, restore), "which the mail says")
     give_address_back(database)
     take_address(database)
     asked, token = request_with_secret()
@@ -224,7 +224,7 @@ def test_interruption():
         equal(sql(database, "SELECT restores_interrupted FROM snapback.process_queue()"), 1, f"worker {how}: the queue run notices")
         equal((state_of(restore), request_state(asked)), ("interrupted", "pending"), f"worker {how}: the restore is marked, the request pending")
         text = told(asked, restore)
-        ok(text.startswith("Restore interrupted") and "may be used again" in text, f"worker {how}: the owner is told", text)
+        ok(text.startswith("Restore interrupted") and "approval link again" in text, f"worker {how}: the owner is told", text)
         restore = approve(token)[2]
         restored(restore)
         equal((state_of(restore), pages()), ("restored", 10), f"worker {how}: the link then restores")

@@ -171,7 +171,7 @@ def test_refused_addresses():
         sql(backend, "UPDATE snapback.request SET owner_email = %s WHERE id = %s", address, asked)
         sql(backend, "COMMIT")
         outcome = outbox.first_try(asked)
-        if outcome != ("delayed", "the owner's mail address is not valid"):
+        if outcome != ("delayed", "mail address of the owner is not valid"):
             ok(False, f"{address!r} is refused when the mail is written", outcome)
         outbox.cancel_all()
     equal((server.connections, server.seen), (0, b""), "and when the mail is written: the mail server is not even called")

@@ -70,7 +70,7 @@ def test_figures_and_notes():
     asked = request("{staff.members}", None, None, False)
     text = paragraphs(mail_of(asked, "approval"))
     ok("- Members & <b>Friends</b> (9 rows): 3 to bring back, 1 to change, 1 to remove\n" in text, "the mail says what would be done to each option", text)
-    ok("Rows of other parts are written too, because rows refer to each other:\n\n- Departments: 1 to bring back\n" in text, "and to what else is touched, by its label", text)
+    ok("The restore also writes rows of other parts, because rows refer to each other:\n\n- Departments: 1 to bring back\n" in text, "and to what else is touched, by its label", text)
     ok("Please note:\n\n- 1 row not asked for" in text, "with the notes", text)
     ok("not restored" not in text and "anything else" not in text, "and nothing that is not so", text)
     html = mail_of(asked, "approval").part("html")
@@ -78,7 +78,7 @@ def test_figures_and_notes():
     asked = request("{*}", None, '{"actions": ["insert"]}', True)
     text = paragraphs(mail_of(asked, "approval"))
     ok("- Members & <b>Friends</b> (9 rows): 3 to bring back\n" in text and "- Departments (3 rows): 1 to bring back\n" in text, "the figures go by the switches", text)
-    ok("Chosen, but not restored:\n\n- Docs: " in text, "what the snapshot does not hold is named", text)
+    ok("Selected, but not restored:\n\n- Docs: " in text, "what the snapshot does not hold is named", text)
     ok("If anything else would be done by the time you approve, nothing is changed" in text, "a strict request says so", text)
 
 
@@ -92,9 +92,9 @@ def test_strict_in_background():
     equal(sql(database, "SELECT state FROM snapback.requests WHERE request = %s", asked), "pending", "the request lives on")
     text = paragraphs(mail_of(asked, "result"))
     ok("Nothing was changed." in text and "Reason: what would be done is not what the owner was shown\n" in text, "the owner is told", text)
-    ok("What has changed since it was requested:\n\n- Departments: then 1 to bring back; now 1 to bring back, 1 to change\n"
-       "- Members & <b>Friends</b>: then 3 to bring back, 1 to change, 1 to remove; now 3 to bring back, 1 to change, 2 to remove\n" in text, "what has changed", text)
-    ok("To try again, request the restore anew.\n" in text and "may be used again" not in text, "and what to do", text)
+    ok("Changes since the request:\n\n- Departments: previously 1 to bring back; now 1 to bring back, 1 to change\n"
+       "- Members & <b>Friends</b>: previously 3 to bring back, 1 to change, 1 to remove; now 3 to bring back, 1 to change, 2 to remove\n" in text, "what has changed", text)
+    ok("To try again, request a new restore.\n" in text and "approval link again" not in text, "and what to do", text)
     sql(database, "UPDATE cms.department SET label = 'd3' WHERE id = 3; DELETE FROM cms.member WHERE id = 11")
     equal(state(), before, "as it was shown, it is done after all:")
     restore = approve_in_background(token)

@@ -91,7 +91,7 @@ TEST(Mail, TellsWhatARestoreWouldDo) {
         mail.notes.push_back("note " + std::to_string(i));
     text = compose(head, mail);
     for (const char *said : {"- Forms: 1 to bring back\r\n", "- Events\r\n", "<li>&lt;b&gt;Rosters&lt;/b&gt;</li>",
-                             "- note 20\r\n", "If anything else would be done"})
+                             "- note 20\r\n", "would do anything else"})
         EXPECT_TRUE(holds(text, said)) << said;
     EXPECT_FALSE(holds(text, " more"));
     mail.notes.push_back("note 21");
@@ -108,9 +108,9 @@ TEST(Mail, TellsOfTheRestore) {
                       "restored",     "",
                       std::nullopt,   {{"Pages", 3, 2, 1}, {"Docs", 0, 0, 0, 4, 5, 6, 7, 8}, {"Notices"}}};
     std::string mail = compose(head, result);
-    for (const char *said :
-         {"Subject: Restored: Blue Harbour\r\n", "- Pages: 3 inserted, 2 updated, 1 deleted\r\n",
-          "- Docs: 4 kept, 5 returned, 6 unlinked, 7 taken along, 8 left out\r\n", "- Notices: nothing to change\r\n"})
+    for (const char *said : {"Subject: Restored: Blue Harbour\r\n", "- Pages: 3 inserted, 2 updated, 1 deleted\r\n",
+                             "- Docs: 4 kept, 5 restored as parents, 6 nulled, 7 deleted by cascade, 8 skipped\r\n",
+                             "- Notices: nothing to change\r\n"})
         EXPECT_TRUE(holds(mail, said)) << said;
 }
 
@@ -124,19 +124,20 @@ TEST(Mail, TellsOfFailure) {
     result.retry_until.reset();
     mail = compose(head, result);
     EXPECT_TRUE(holds(mail, "Subject: Restore interrupted: Blue Harbour\r\n"));
-    EXPECT_TRUE(holds(mail, "request the restore anew"));
+    EXPECT_TRUE(holds(mail, "request a new restore"));
 }
 
 TEST(Mail, TellsWhatHasChanged) {
     ResultMail result{"Blue Harbour", "2026-01-02 03:00 UTC", "failed", "it has changed", std::nullopt, {}};
-    EXPECT_FALSE(holds(compose(head, result), "What has changed"));
+    EXPECT_FALSE(holds(compose(head, result), "Changes since"));
     result.changes = {
         {"Pages", {3, 2, 1}, {3, 2, 2}}, {"Docs", {0, 0, 0}, {1, 0, 0}}, {"<Forms>", {1, 0, 0}, {1, 0, 0}}};
     std::string mail = compose(head, result);
     for (const char *said :
-         {"- Pages: then 3 to bring back, 2 to change, 1 to remove; now 3 to bring back, 2 to change, 2 to remove\r\n",
-          "- Docs: then nothing to change; now 1 to bring back\r\n",
-          "- <Forms>: 1 to bring back, as before, but not the same rows\r\n", "<li>&lt;Forms&gt;: 1"})
+         {"- Pages: previously 3 to bring back, 2 to change, 1 to remove; now 3 to bring back, 2 to change, 2 to "
+          "remove\r\n",
+          "- Docs: previously nothing to change; now 1 to bring back\r\n",
+          "- <Forms>: 1 to bring back (the same counts, but other rows)\r\n", "<li>&lt;Forms&gt;: 1"})
         EXPECT_TRUE(holds(mail, said)) << said;
 }
 

@@ -89,12 +89,12 @@ TEST(Compressor, RefusesFramesThatWereNeverRight) {
     };
     std::string frame(unseal(compressor.compress(std::string(1000, 'x') + "end")));
     EXPECT_EQ(message(frame), "none");
-    EXPECT_EQ(message(""), "a chunk is not a zstd frame of known size");
-    EXPECT_EQ(message("not a frame"), "a chunk is not a zstd frame of known size");
-    EXPECT_EQ(message(frame.substr(0, frame.size() - 1)), "a chunk does not decompress: Src size is incorrect");
+    EXPECT_EQ(message(""), "chunk is not a zstd frame of known size");
+    EXPECT_EQ(message("not a frame"), "chunk is not a zstd frame of known size");
+    EXPECT_EQ(message(frame.substr(0, frame.size() - 1)), "could not decompress chunk: Src size is incorrect");
     // A frame without blocks that claims two GiB.
     EXPECT_EQ(message(std::string("\x28\xb5\x2f\xfd\xa0\x00\x00\x00\x80\x01\x00\x00", 12)),
-              "a chunk is not a zstd frame of known size");
+              "chunk is not a zstd frame of known size");
     // Whatever zstd lets through, it is not longer or shorter than the frame says.
     for (std::size_t bit = 0; bit < frame.size() * 8; bit++) {
         std::string damaged = frame;
