@@ -15,7 +15,7 @@ std::vector<std::string> text_array_argument(FunctionCallInfo fcinfo, int i) {
     std::vector<std::string> texts;
     for (int n = 0; n < count; n++) {
         if (nulls[n])
-            throw Error("22004", "an element of the list is NULL");
+            throw Error("22004", "list must not contain null elements");
         texts.push_back(string_from_varlena(items[n]));
     }
     return texts;

@@ -3,7 +3,7 @@
 
 namespace snapback {
 
-/// Arguments of a SQL function as C++ values; the function is STRICT, or has asked for NULL before.
+/// Arguments of a SQL function as C++ values. The arguments must not be NULL.
 inline std::string text_argument(FunctionCallInfo fcinfo, int i) {
     return string_from_varlena(PG_GETARG_DATUM(i));
 }
@@ -13,12 +13,12 @@ inline std::string uuid_argument(FunctionCallInfo fcinfo, int i) {
     return text_from_datum(PG_GETARG_DATUM(i), UUIDOID);
 }
 
-/// A jsonb argument, NULL or not.
+/// A jsonb argument, possibly NULL.
 inline Value jsonb_argument(FunctionCallInfo fcinfo, int i) {
     return {JSONBOID, PG_GETARG_DATUM(i), PG_ARGISNULL(i)};
 }
 
-/// The elements of a text[] argument; throws Error (22004) where one is NULL.
+/// The elements of a text[] argument. Throws Error (22004) for a NULL element.
 std::vector<std::string> text_array_argument(FunctionCallInfo fcinfo, int i);
 
 } // namespace snapback

@@ -6,8 +6,8 @@
 
 namespace snapback {
 
-/// Change the elements of an array in its text form, NULLs aside, each given and returned in its own text form; bounds
-/// and order stay. Works in this memory context, and leaves there what it has used.
+/// Apply a function to the text of each non-NULL element of an array in text form; bounds and order stay the same.
+/// Allocates in the given memory context, and does not free.
 std::string map_array_text(const std::string &array, MemoryContext memory,
                            const std::function<std::string(const std::string &)> &map);
 

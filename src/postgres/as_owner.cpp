@@ -16,8 +16,8 @@ struct Setting {
     const char *value;
 };
 
-/// What must not depend on who opened the session: which rows and which functions are meant, and how values read. With
-/// constraint exclusion the planner would parse the functions that CHECKs call, with this search_path.
+/// Settings that change the meaning of statements and values. Constraint exclusion is off, because the planner would
+/// resolve functions in CHECK constraints with this search_path.
 constexpr std::array<Setting, 13> fixed_settings{{
     {"row_security", "off"},
     {"constraint_exclusion", "off"},
@@ -46,7 +46,7 @@ AsOwner::AsOwner() {
     guc_level_ = NewGUCNestLevel();
 }
 
-// By delegation the object exists before anything can fail, so that its destructor runs if something does.
+// With a delegating constructor the destructor runs if the body throws.
 AsOwner::AsOwner(Oid owner) : AsOwner() {
     call([] { fix_settings(); });
     SetUserIdAndSecContext(owner, context_before_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
@@ -69,7 +69,7 @@ Oid lock_and_get_owner(Oid relation) {
     });
     if (!OidIsValid(owner))
         throw Error(sqlstate::undefined_object, "relation with OID " + std::to_string(relation) + " does not exist")
-            .with_hint("It was dropped after it had been registered; see the view snapback.protection.");
+            .with_hint("It was dropped after registration; see the view snapback.protection.");
     return owner;
 }
 

@@ -11,14 +11,14 @@ namespace snapback {
 
 namespace {
 
-/// A Postgres error in flight through C++. Owns a copy of the whole ErrorData in a memory context of its own. Known
-/// here alone, and no std::exception: who cannot name it cannot catch it.
+/// A PostgreSQL error thrown through C++ code. Owns a copy of the ErrorData in its own memory context. The type is
+/// private to this file and not a std::exception, so other code cannot catch it.
 class PostgresError {
 public:
     PostgresError(ErrorData *error, MemoryContext home) noexcept : error_(error), home_(home) {}
     PostgresError(PostgresError &&other) noexcept
         : error_(std::exchange(other.error_, nullptr)), home_(std::exchange(other.home_, nullptr)) {}
-    PostgresError(const PostgresError &) = delete; // a copy could fail for want of memory: catch by reference
+    PostgresError(const PostgresError &) = delete; // a copy could run out of memory: catch by reference
     PostgresError &operator=(const PostgresError &) = delete;
     PostgresError &operator=(PostgresError &&) = delete;
     ~PostgresError() {
@@ -32,13 +32,13 @@ private:
     MemoryContext home_;
 };
 
-/// Keep errors apart from the context that failed, which may be reset before they are reported.
+/// Create a context for a copied error. The context that failed may be reset before the error is reported.
 MemoryContext new_error_home() {
     return AllocSetContextCreate(TopMemoryContext, "snapback error", ALLOCSET_SMALL_SIZES);
 }
 
-/// Copy an ErrorData into a context, with all its strings. The constant ones too: Postgres itself copies those into the
-/// error's context, since they may lie in code that the JIT compiler unloads.
+/// Copy an ErrorData with all its strings. PostgreSQL also copies constant strings, because they may be in JIT-compiled
+/// code that is unloaded later.
 ErrorData *copy_error(const ErrorData *error, MemoryContext home) {
     auto *copy = static_cast<ErrorData *>(MemoryContextAlloc(home, sizeof(ErrorData)));
     *copy = *error;
@@ -55,7 +55,7 @@ ErrorData *copy_error(const ErrorData *error, MemoryContext home) {
     return copy;
 }
 
-/// Move the error being handled into a context of its own; leave it empty where there is no memory even for that.
+/// Move the current error into its own context; leave the result empty if memory is exhausted.
 void take_error(boundary::Outcome *outcome) {
     PG_TRY();
     {
@@ -98,7 +98,7 @@ void throw_caught(const Outcome &outcome) {
 
 namespace {
 
-/// Build an ErrorData where Postgres keeps its own: it lives until the ERROR has been dealt with, and no longer.
+/// Build an ErrorData in ErrorContext, where it lives until the error is handled.
 ErrorData *make_error(const char *sqlstate, const char *message, const char *detail, const char *hint) {
     auto *error = static_cast<ErrorData *>(MemoryContextAllocZero(ErrorContext, sizeof(ErrorData)));
     error->elevel = ERROR;
@@ -165,7 +165,7 @@ ErrorReport report_of(const Error &error) {
     return report;
 }
 
-/// Report the exception being handled; nothing where it is neither Postgres's nor ours.
+/// Report the exception being handled; nothing if it is neither a PostgreSQL error nor an Error.
 std::optional<ErrorReport> report_any_error() {
     try {
         throw;
@@ -178,8 +178,8 @@ std::optional<ErrorReport> report_any_error() {
     }
 }
 
-/// Whether an error must end the transaction although its subtransaction could be undone: somebody wants it to end, or
-/// the server cannot go on with it.
+/// Whether an error must end the transaction even after a subtransaction rollback: the query was canceled, or the
+/// server lacks resources.
 bool ends_the_transaction(const std::string &sqlstate) {
     std::string state_class = sqlstate.substr(0, 2);
     return state_class == "57" || state_class == "53" || state_class == "58" || state_class == "40";
@@ -194,7 +194,7 @@ std::optional<ErrorReport> report_current_error() {
 
 void raise(const Failure &failure, ErrorContextCallback *callbacks) {
     error_context_stack = callbacks;
-    if (!failure.error) // there was no memory to describe it in
+    if (!failure.error) // out of memory while copying the error
         ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory while reporting an error")));
     if (failure.raised_by_postgres)
         ReThrowError(failure.error);
@@ -211,7 +211,7 @@ void check_for_interrupts() {
 
 namespace {
 
-/// A subtransaction: rolled back unless committed.
+/// A subtransaction that rolls back unless committed.
 class Subtransaction {
 public:
     Subtransaction() : context_(CurrentMemoryContext), owner_(CurrentResourceOwner) {

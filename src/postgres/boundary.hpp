@@ -1,10 +1,11 @@
 #pragma once
-// The boundary between two ways of failing. Postgres reports errors with longjmp, which runs no destructor; C++ with
-// exceptions, which abort the server when they reach C. `call` leads from the first to the second, `entry` back.
+// The boundary between PostgreSQL errors and C++ exceptions. PostgreSQL errors use longjmp, which runs no destructors.
+// C++ exceptions abort the server if they reach C code. `call` converts errors to exceptions; `entry` converts
+// exceptions to errors.
 //
-// Rules: nothing that owns memory lives inside the function given to `call`; everything the server calls (SQL
-// functions, triggers, worker mains, callbacks) is an `entry`. What Postgres raised has no type that others could
-// catch: an error is survived only as the UndoneError of an `attempt`, which has rolled back what failed.
+// Rules: a function given to `call` owns no memory. Every function that the server calls (SQL function, trigger, worker
+// main, callback) is an `entry`. Code cannot catch PostgreSQL errors by type; it handles them as the UndoneError of an
+// `attempt`, which has rolled back the failed part.
 #include <exception>
 #include <functional>
 #include <optional>
@@ -17,29 +18,29 @@
 
 namespace snapback {
 
-/// What an error says, as plain values.
+/// The fields of an error.
 struct ErrorReport {
     std::string sqlstate;
     std::string message;
     std::string detail;
     std::string hint;
-    std::string constraint;          // the constraint's name, where there is one
-    bool raised_by_postgres = false; // rather than by us, as Error
-    bool is_lock_timeout = false;    // a lock was waited for longer than lock_timeout allows, not refused at once
+    std::string constraint;          // constraint name, or empty
+    bool raised_by_postgres = false; // false for an Error of the extension
+    bool is_lock_timeout = false;    // lock_timeout expired, as opposed to NOWAIT
 
-    /// Whether a value or a definition is at fault, rather than the server's state or a user's wish to stop.
+    /// Whether the error concerns a value or a definition, as opposed to a cancel or the state of the server.
     bool is_refusal() const {
         std::string state_class = sqlstate.substr(0, 2);
         return state_class == "22" || state_class == "23" || state_class == "42" || state_class == "P0";
     }
 };
 
-/// An error that has been survived: whatever had been done before it was raised has been rolled back.
+/// An error whose effects are rolled back.
 class UndoneError : public ErrorReport {
 public:
     UndoneError(ErrorReport report, std::exception_ptr original)
         : ErrorReport(std::move(report)), original_(std::move(original)) {}
-    /// Raise it again, as it was.
+    /// Rethrow the original error.
     [[noreturn]] void raise() const { std::rethrow_exception(original_); }
     Error as_error() const { return Error(sqlstate, message).with_detail(detail).with_hint(hint); }
 
@@ -48,32 +49,33 @@ private:
 };
 
 namespace boundary {
-/// How a run under Postgres's error handling ended. No error although it failed: there was no memory to keep it in.
+/// The result of a call with errors caught. `error` is empty after a failure if memory was exhausted.
 struct Outcome {
     bool failed = false;
     ErrorData *error = nullptr;
     MemoryContext home = nullptr;
 };
-/// Run thunk(argument) with Postgres's errors caught.
+/// Run thunk(argument) and catch PostgreSQL errors.
 Outcome run_caught(void (*thunk)(void *), void *argument) noexcept;
-/// Throw what was caught.
+/// Throw the caught error.
 [[noreturn]] void throw_caught(const Outcome &outcome);
 
-/// What `entry` carries out of its catch block: plain data, so that the final longjmp skips no destructor.
+/// The error that `entry` reports after its catch block. It is plain data, so that the final longjmp skips no
+/// destructor.
 struct Failure {
     ErrorData *error = nullptr;
-    bool raised_by_postgres = false; // its context lines are complete, and it has been through the log filters
+    bool raised_by_postgres = false; // context lines and log filters are already applied
 };
-/// Describe the exception being handled as a Postgres error; called inside a catch block only.
+/// Convert the exception being handled to a PostgreSQL error. Call only in a catch block.
 Failure describe_current_exception() noexcept;
-/// Report the exception being handled, where it is an error that may be survived once it is undone; likewise.
+/// Report the exception being handled if it is recoverable. Call only in a catch block.
 std::optional<ErrorReport> report_current_error();
-/// Raise the failure as a Postgres ERROR, with context lines by these callbacks: the body may have left others, of
-/// frames that are gone.
+/// Raise the failure as a PostgreSQL ERROR. `callbacks` replaces the current context callbacks, which may belong to
+/// frames that no longer exist.
 [[noreturn]] void raise(const Failure &failure, ErrorContextCallback *callbacks);
 } // namespace boundary
 
-/// Run one or a few Postgres calls; throw PostgresError where they fail. The result must be trivially destructible.
+/// Run a few PostgreSQL calls; throw PostgresError if they fail. The result must be trivially destructible.
 template <class Function> auto call(Function &&function) -> std::invoke_result_t<Function &> {
     using Result = std::invoke_result_t<Function &>;
     if constexpr (std::is_void_v<Result>) {
@@ -101,20 +103,20 @@ template <class Function> auto call(Function &&function) -> std::invoke_result_t
     }
 }
 
-/// For destructors: run Postgres calls, report nothing. The transaction is about to be aborted or has done the same
-/// work.
+/// Run PostgreSQL calls in a destructor and ignore errors. The transaction is about to abort, or has already done the
+/// same work.
 template <class Function> void call_noexcept(Function &&function) noexcept {
     try {
         call(std::forward<Function>(function));
     } catch (...) {
-        // Nothing can be reported from a destructor, and the error state has been flushed.
+        // A destructor cannot report errors. The error state is already flushed.
     }
 }
 
-/// Throw where the statement or the session is to end; for long work between Postgres calls.
+/// Throw if the query or session was canceled. For long operations without PostgreSQL calls.
 void check_for_interrupts();
 
-/// Run a body that may throw, as called by Postgres: every exception leaves as an ERROR, after all destructors ran.
+/// Run a body on behalf of PostgreSQL. An exception becomes an ERROR after all destructors have run.
 template <class Body> auto entry(Body &&body) -> std::invoke_result_t<Body &> {
     ErrorContextCallback *callbacks = error_context_stack;
     boundary::Failure failure;
@@ -126,20 +128,20 @@ template <class Body> auto entry(Body &&body) -> std::invoke_result_t<Body &> {
     boundary::raise(failure, callbacks);
 }
 
-/// Run a body in a subtransaction; where it fails, roll that back and return the error. Errors that no caller may
-/// survive go on as they were: a cancelled query, a shutdown, a lack of memory or disk, a deadlock. `only`: every error
-/// goes on but this one, whatever it is (not 57014).
+/// Run a body in a subtransaction. If it fails, roll back and return the error. Unrecoverable errors propagate: query
+/// cancel, shutdown, out of memory, disk full, deadlock. With `only`, return errors of that SQLSTATE alone, whatever it
+/// is (except 57014).
 [[nodiscard]] std::optional<UndoneError> attempt(const std::function<void()> &body, const char *only = nullptr);
 
-/// The same, but what was done is rolled back in any case.
+/// Like attempt(), but always roll back.
 [[nodiscard]] std::optional<UndoneError> try_out(const std::function<void()> &body);
 
-/// `attempt` for a worker between its transactions: the body begins and ends transactions of its own. Every error that
-/// Postgres or we raise is returned; none is while a transaction is still open.
+/// Like attempt(), for a worker between transactions; the body runs its own transactions. Returns every error, after
+/// closing any open transaction.
 [[nodiscard]] std::optional<UndoneError> attempt_transactions(const std::function<void()> &body);
 
-/// Run a body; what Postgres raises in it goes on as the Error that `explain` makes of its ErrorReport, or as it was
-/// where that makes none (std::optional<Error>). Errors that no caller may survive always go on as they were.
+/// Run a body. `explain` converts the ErrorReport of a PostgreSQL error to std::optional<Error>; without a value, the
+/// original error propagates. Unrecoverable errors always propagate unchanged.
 template <class Body, class Explain> auto explaining(Body &&body, Explain &&explain) -> std::invoke_result_t<Body &> {
     try {
         return body();
@@ -154,7 +156,7 @@ template <class Body, class Explain> auto explaining(Body &&body, Explain &&expl
 
 } // namespace snapback
 
-/// Define a C-visible SQL function: SNAPBACK_FUNCTION(name) { body that may throw; fcinfo at hand; returns Datum }
+/// Define a C-visible SQL function: SNAPBACK_FUNCTION(name) { body that may throw, with fcinfo, returning Datum }
 #define SNAPBACK_FUNCTION(name)                                                                                        \
     static Datum name##_body(FunctionCallInfo fcinfo);                                                                 \
     extern "C" {                                                                                                       \

@@ -6,11 +6,11 @@
 
 namespace snapback {
 
-/// What a column is given where an INSERT leaves it out: its own default, or its type's.
+/// The default of a column: its own, or that of its type.
 struct ColumnDefault {
-    bool exists = false; ///< if not, NULL
+    bool exists = false; ///< otherwise the default is NULL
     std::optional<std::string>
-        expression; ///< over no column; none where it is volatile, and asking would spend a value
+        expression; ///< without column references; empty if volatile, since evaluation would use up a value
 };
 
 ColumnDefault column_default(Oid relation, AttrNumber column);

@@ -16,7 +16,7 @@ DeferrableCheck::DeferrableCheck(Oid table, Oid index) : index_(index), exceptio
 }
 
 DeferrableCheck::~DeferrableCheck() {
-    // After an error the (sub)transaction's abort lets go of all of it.
+    // After an error, the (sub)transaction abort releases everything.
     if (std::uncaught_exceptions() == exceptions_)
         call_noexcept([&] {
             MemoryContextDelete(memory_);
@@ -33,7 +33,7 @@ void DeferrableCheck::operator()(Datum ctid) {
         trigger.tgconstrindid = index_;
         TriggerData event{};
         event.type = T_TriggerData;
-        event.tg_event = TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW; // after it, which has no bit of its own
+        event.tg_event = TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW; // AFTER has no bit of its own
         event.tg_relation = table_;
         event.tg_trigslot = slot_;
         event.tg_trigger = &trigger;

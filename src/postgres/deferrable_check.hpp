@@ -3,12 +3,12 @@
 
 namespace snapback {
 
-/// Checks rows against a deferrable unique or exclusion constraint, as the constraint's own trigger would: whoever is
-/// about to commit such a value is waited for, which no query can do. A violation has Postgres raise 23505 or 23P01.
-/// Check as the table's owner: expressions of the constraint may be his.
+/// Checks rows against a deferrable unique or exclusion constraint, like the constraint's own trigger. The check waits
+/// for concurrent transactions that insert the same value, which a query cannot do. A violation raises 23505 or 23P01.
+/// Run the check as the table's owner, because the constraint may contain the owner's expressions.
 class DeferrableCheck {
 public:
-    /// The table (of a partitioned one, a partition) and the constraint's index on it.
+    /// The table (or a partition of it) and the constraint's index on it.
     DeferrableCheck(Oid table, Oid index);
     ~DeferrableCheck();
     DeferrableCheck(const DeferrableCheck &) = delete;

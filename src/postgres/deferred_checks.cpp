@@ -15,9 +15,9 @@ namespace snapback {
 namespace {
 
 ExecutorStart_hook_type start_before = nullptr;
-const ChecksByRelation *pending = nullptr; // for the next statement that writes to one of the relations
+const ChecksByRelation *pending = nullptr; // applies to the next statement that writes to one of the relations
 
-/// Prepare one CHECK constraint as the executor would; a Postgres call.
+/// Prepare one CHECK constraint as the executor does; a Postgres call.
 ExprState *prepare_check(const ConstrCheck &check, [[maybe_unused]] Relation relation, EState *state) {
 #if PG_VERSION_NUM >= 180000
     if (!check.ccenforced)
@@ -29,8 +29,8 @@ ExprState *prepare_check(const ConstrCheck &check, [[maybe_unused]] Relation rel
 #endif
 }
 
-/// Make the list of a target's CHECK constraints in the executor's place, which makes it where there is none. An empty
-/// entry counts as met.
+/// Fill in the target's list of CHECK constraints before the executor does. The executor treats an empty entry as
+/// satisfied.
 void prepare_checks(ResultRelInfo *target, const std::vector<std::string> &deferred, EState *state) {
     Relation relation = target->ri_RelationDesc;
     const TupleConstr *constraints = RelationGetDescr(relation)->constr;
@@ -54,7 +54,7 @@ void prepare_checks(ResultRelInfo *target, const std::vector<std::string> &defer
     });
 }
 
-/// Whether a statement that has begun is the one that is waited for; then leave out the constraints.
+/// If the starting statement is the expected one, remove the deferred constraints from it.
 void take_statement(const QueryDesc *statement) {
     if (!statement->planstate || !IsA(statement->planstate, ModifyTableState))
         return;

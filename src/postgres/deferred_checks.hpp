@@ -1,6 +1,6 @@
 #pragma once
-// CHECK constraints that one statement does not evaluate, since they are to be checked once all statements have run.
-// Postgres has no deferrable CHECK; this leaves their expressions out of the executor's list for that statement alone.
+// CHECK constraints that are deferred until all statements of a restore have run. PostgreSQL has no deferrable CHECK
+// constraints; this module removes their expressions from the executor's list for one statement.
 #include <map>
 #include <string>
 #include <vector>
@@ -9,12 +9,12 @@
 
 namespace snapback {
 
-/// Names of CHECK constraints, by the relation that has them.
+/// Names of CHECK constraints by relation.
 using ChecksByRelation = std::map<Oid, std::vector<std::string>>;
 
-/// While in scope, the next statement that writes to one of these relations does not evaluate these constraints of
-/// them; no other statement is concerned, such as one of a function that it calls. Whoever uses it must check them
-/// afterwards.
+/// While in scope, the next statement that writes to one of these relations does not evaluate these constraints. Other
+/// statements, such as those of called functions, evaluate all constraints. The caller must check the constraints
+/// later.
 class DeferredChecks {
 public:
     explicit DeferredChecks(const ChecksByRelation &checks);
@@ -22,7 +22,7 @@ public:
     DeferredChecks(const DeferredChecks &) = delete;
     DeferredChecks &operator=(const DeferredChecks &) = delete;
 
-    /// Be told of statements that begin; once for each process.
+    /// Install the executor hook; called once per process.
     static void watch_statements();
 };
 

@@ -12,7 +12,7 @@ namespace snapback {
 
 namespace {
 
-/// The type that a domain is over; a Postgres call.
+/// The base type of a domain; a Postgres call.
 Oid type_below(Oid domain) {
     HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(domain));
     if (!HeapTupleIsValid(tuple))
@@ -22,7 +22,7 @@ Oid type_below(Oid domain) {
     return below;
 }
 
-/// Visit the types that a type is made of; true as soon as the visitor says so. A Postgres call.
+/// Visit the component types of a type until the visitor returns true. A Postgres call.
 template <class Visitor> bool any_part(Oid type, Visitor &&visit) {
     if (Oid element = get_element_type(type); OidIsValid(element))
         return visit(element);

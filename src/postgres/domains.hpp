@@ -1,12 +1,12 @@
 #pragma once
-// Domains, wherever in a type they are: the type itself, array elements, attributes, what a range is made of.
+// Domains anywhere in a type: the type itself, array elements, composite attributes, range subtypes.
 #include <vector>
 
 #include "postgres/boundary.hpp"
 
 namespace snapback {
 
-/// Whether a type is a domain, or has one in it. A Postgres call.
+/// Whether a type is or contains a domain. A Postgres call.
 bool contains_domain(Oid type);
 
 /// The domains in a type, outer ones first.
@@ -19,13 +19,13 @@ public:
     ~DomainCheck();
     DomainCheck(const DomainCheck &) = delete;
     DomainCheck &operator=(const DomainCheck &) = delete;
-    /// Have Postgres raise 23514 or 23502 where a domain refuses the value.
+    /// Raise 23514 or 23502 if a domain rejects the value.
     void operator()(Datum value, bool null);
 
 private:
     Oid type_;
     bool is_domain_;
-    bool has_inner_domain_; // which its input function alone looks at
+    bool has_inner_domain_; // checked only by the type's input function
     MemoryContext memory_;
     void *cache_ = nullptr; // of domain_check()
     MemoryContext row_memory_;

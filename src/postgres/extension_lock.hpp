@@ -2,8 +2,8 @@
 
 namespace snapback {
 
-/// Keep the extension installed until the transaction ends: DROP EXTENSION waits with its first lock, while it holds
-/// nothing that this transaction may come to need.
+/// Prevent DROP EXTENSION until the transaction ends. DROP EXTENSION waits on its first lock, so it holds no lock that
+/// this transaction needs.
 void hold_extension();
 
 } // namespace snapback

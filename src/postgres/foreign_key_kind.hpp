@@ -7,7 +7,7 @@ extern "C" {
 
 namespace snapback {
 
-/// Whether a foreign key is kept at all, and is more than a note.
+/// Whether a foreign key is enforced (not NOT ENFORCED).
 inline bool is_enforced([[maybe_unused]] Form_pg_constraint key) {
 #if PG_VERSION_NUM >= 180000
     return key->conenforced;
@@ -16,7 +16,7 @@ inline bool is_enforced([[maybe_unused]] Form_pg_constraint key) {
 #endif
 }
 
-/// Whether it refers to a period, which several rows may cover together, and not to one row.
+/// Whether it references a period, which several rows can cover together.
 inline bool refers_to_periods([[maybe_unused]] Form_pg_constraint key) {
 #if PG_VERSION_NUM >= 180000
     return key->conperiod;

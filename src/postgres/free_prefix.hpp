@@ -5,7 +5,8 @@
 
 namespace snapback {
 
-/// A beginning that no column's name of the relation has: for names of our own beside its columns in one query.
+/// A prefix that no column name of the relation starts with. For generated names in a query beside the relation's
+/// columns.
 std::string free_prefix(Oid relation);
 
 } // namespace snapback

@@ -31,7 +31,7 @@ Grant try_lock(const LOCKTAG &tag, LOCKMODE mode) {
 
 bool wait_for_lock(const LOCKTAG &tag, LOCKMODE mode, int timeout_ms) {
     set_for_transaction("lock_timeout", std::to_string(timeout_ms).c_str());
-    // What is undone where the wait fails is the place in the queue.
+    // A failed wait rolls back only the place in the lock queue.
     return !attempt([&] { call([&] { LockAcquire(&tag, mode, false, false); }); }, sqlstate::lock_not_available);
 }
 
@@ -45,7 +45,7 @@ bool holds_lock(const LOCKTAG &tag, LOCKMODE mode) {
 
 namespace {
 
-/// Find the prepared transaction that a virtual transaction has become, if it has; a Postgres call.
+/// The prepared transaction that a virtual transaction became, if any; a Postgres call.
 TransactionId prepared_as(const VirtualTransactionId &transaction) {
     bool have_more = false;
     if (!LocalTransactionIdIsValid(transaction.localTransactionId))
@@ -53,7 +53,7 @@ TransactionId prepared_as(const VirtualTransactionId &transaction) {
     return TwoPhaseGetXidByVirtualXID(transaction, &have_more);
 }
 
-/// Read which process runs a virtual transaction; 0 where it has ended. A Postgres call.
+/// The process that runs a virtual transaction; 0 if it has ended. A Postgres call.
 int process_of(const VirtualTransactionId &transaction) {
 #if PG_VERSION_NUM >= 170000
     PGPROC *process = ProcNumberGetProc(transaction.procNumber);
@@ -63,7 +63,7 @@ int process_of(const VirtualTransactionId &transaction) {
     return process ? process->pid : 0;
 }
 
-/// Whether it was prepared before the server's last start: its local part is then its transaction id.
+/// Whether it was prepared before the last server start. Its local part is then its transaction ID.
 bool is_recovered(const VirtualTransactionId &transaction) {
 #if PG_VERSION_NUM >= 170000
     return transaction.procNumber == INVALID_PROC_NUMBER;

@@ -8,7 +8,8 @@ namespace snapback {
 
 namespace {
 
-/// The columns that stored expressions of an index read: as they were written, since planning may inline a function.
+/// The columns that the stored expressions of an index read. Planned expressions may lack columns, since functions are
+/// inlined.
 Bitmapset *columns_read(HeapTuple index, AttrNumber expressions) {
     Bitmapset *columns = nullptr;
     bool none;

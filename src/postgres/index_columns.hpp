@@ -3,7 +3,7 @@
 
 namespace snapback {
 
-/// Whether an index's expressions or predicate take the row as a whole: only the table itself can compute them.
+/// Whether an index's expressions or predicate reference the whole row, so that only the table itself can compute them.
 bool reads_whole_row(Oid index);
 
 } // namespace snapback

@@ -5,9 +5,9 @@
 
 namespace snapback {
 
-/// The relation and all it inherits from or is a partition of: itself first, the topmost ancestors last.
+/// The relation and its ancestors by inheritance or partitioning: the relation first, the topmost ancestors last.
 std::vector<Oid> with_ancestors(Oid relation);
-/// The relation and everything that inherits from it or is a partition of it, locked against being dropped.
+/// The relation and its descendants by inheritance or partitioning, locked against DROP.
 std::vector<Oid> with_descendants(Oid relation);
 
 } // namespace snapback

@@ -1,27 +1,26 @@
 #pragma once
-// Hear of changes: of relations (from any session, once committed) and of the end of this session's transactions.
+// Notifications of relation changes (from any session, after commit) and of this session's transaction ends.
 #include "postgres/boundary.hpp"
 
 namespace snapback {
 
-/// Called with the relation that changed, InvalidOid for "any". May come at any moment, so it must only take a note:
-/// allocate nothing, free nothing, read no table.
+/// Called with the changed relation, or InvalidOid for any relation. It can run at any time, so it must only set flags:
+/// no allocation, no free, no table access.
 using RelationListener = void (*)(Oid relation) noexcept;
-/// Have every change of a relation reported to this session from now on; called once per listener, at load.
+/// Register a listener for relation changes; called once per listener at load.
 void hear_of_relations(RelationListener listener);
 
-/// Called at the end of each transaction; the same restrictions hold.
+/// Called at the end of each transaction, with the same restrictions.
 using TransactionListener = void (*)() noexcept;
 void hear_of_transaction_ends(TransactionListener listener);
 
-/// Called before each transaction commits or is prepared, when nothing is left to be done but that; may throw, and then
-/// it does not commit.
+/// Called as the last step before each commit or prepare. It may throw; the transaction then aborts.
 using CommitListener = void (*)();
 void hear_of_commits(CommitListener listener);
 
-/// Take in what other sessions have reported since; cheap when there is nothing.
+/// Process pending invalidation messages; cheap if there are none.
 void accept_invalidations();
-/// Have every session told, once this transaction commits, that the relation changed; this one at its next command.
+/// Send an invalidation of the relation to every session at commit, and to this session at its next command.
 void invalidate_relation(Oid relation);
 
 } // namespace snapback

@@ -29,7 +29,7 @@ Oid right_type(Oid op) {
     return right;
 }
 
-/// Find the place of a table's column in an index, from 1; 0 where it has none.
+/// The position of a table column in an index, from 1; 0 if the index lacks it.
 int place_in_index(Relation index, AttrNumber column) {
     for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
         if (index->rd_index->indkey.values[i] == column)
@@ -50,8 +50,8 @@ bool can_search(Relation index, std::span<const KeyLookup::Part> key) {
     });
 }
 
-// Where rows were found lately: a key's hash leads to a row version and the buffer that held it. It may lie, since rows
-// move and buffers are used anew, so what it leads to is looked at like any other row.
+// A cache of recently found rows: the key hash leads to a tuple and its buffer. Entries may be stale, since rows move
+// and buffers are reused; the tuple is checked before use.
 struct Trace {
     std::uint32_t hash;
     Buffer buffer;
@@ -59,7 +59,7 @@ struct Trace {
 };
 Recent<Trace, 2048> traces;
 
-/// Find where a key's row was; null where that is not known.
+/// The cached location of a key's row; null if unknown.
 Trace *find_trace(std::uint32_t hash) {
     return traces.find(hash, [&](const Trace &trace) { return trace.hash == hash && BufferIsValid(trace.buffer); });
 }
@@ -87,7 +87,7 @@ IndexScanDesc begin_scan(Relation relation, Relation index, Snapshot snapshot, s
 #endif
 }
 
-/// Point at a row version on a page that is locked; false where there is none in that place.
+/// Point at a tuple on a locked page; false if the item is not in use.
 bool point_at(HeapTuple tuple, Relation relation, const Trace &trace) {
     Page page = BufferGetPage(trace.buffer);
     OffsetNumber offset = ItemPointerGetOffsetNumber(&trace.tid);
@@ -103,9 +103,9 @@ bool point_at(HeapTuple tuple, Relation relation, const Trace &trace) {
     return true;
 }
 
-/// Whether a version is the row, and nobody is about to change that; a Postgres call.
+/// Whether a tuple is the current row and no transaction is changing it; a Postgres call.
 bool is_settled(HeapTuple tuple, Buffer buffer) {
-    // Mostly that is known, and who locks the row against deletion, as foreign-key checks do, need not be asked for.
+    // Usually the hint bits answer this. Row locks, as taken by foreign-key checks, do not matter.
     std::uint16_t known = tuple->t_data->t_infomask;
     if (HeapTupleHeaderXminCommitted(tuple->t_data) && ((known & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(known)))
         return true;
@@ -117,7 +117,7 @@ bool is_settled(HeapTuple tuple, Buffer buffer) {
 
 } // namespace
 
-/// One search under way.
+/// State of one search.
 struct KeyLookup::Search {
     std::span<const Value> key;
     std::vector<Value> &found;
@@ -125,7 +125,7 @@ struct KeyLookup::Search {
     Relation relation = nullptr;
     std::uint32_t hash = 0;
 
-    /// Keep a row's columns, which `read` gives by their numbers; a Postgres call.
+    /// Copy the selected columns, which `read` returns by number; a Postgres call.
     template <class Read> void keep(const std::vector<Selected> &selected, const Read &read) {
         for (const Selected &column : selected) {
             Value value{column.type, 0, true};
@@ -190,7 +190,7 @@ bool KeyLookup::has_key(const Search &search, HeapTuple tuple) const {
     });
 }
 
-/// Look at the version that the last search for the key has found; false where it is not, or not alone, the row.
+/// Check the cached tuple of the key. False if it is not the only current version of the row.
 bool KeyLookup::look_where_it_was(Search &search) const {
     search.hash = hash(search);
     const Trace *last = find_trace(search.hash);
@@ -209,7 +209,7 @@ bool KeyLookup::look_where_it_was(Search &search) const {
     return found;
 }
 
-/// Search the index under a snapshot; keep what is found, and where, if nobody is about to change it.
+/// Scan the index with a snapshot. Copy the rows found and cache their locations.
 void KeyLookup::scan_index(Search &search, Relation index, Snapshot snapshot) const {
     std::array<ScanKeyData, INDEX_MAX_KEYS> keys;
     for (std::size_t i = 0; i < parts_.size(); i++)
@@ -227,8 +227,8 @@ void KeyLookup::scan_index(Search &search, Relation index, Snapshot snapshot) co
     ExecDropSingleTupleTableSlot(slot);
 }
 
-/// Search by the index: what is there, and what others are about to commit. A row that is moved meanwhile may slip
-/// through between its old place and its new one; then once more, under a snapshot that nothing slips through.
+/// Search the index with a dirty snapshot, which sees uncommitted rows. A concurrent update can move a row past the
+/// scan. If no row is found, scan again with an MVCC snapshot, which misses no committed row.
 void KeyLookup::search_index(Search &search) const {
     Relation index = index_open(index_, AccessShareLock);
     SnapshotData dirty;

@@ -1,5 +1,5 @@
 #pragma once
-// A row looked up by its key through its index, without SQL: no plan, no rights, and no code but the index's.
+// Index lookup of a row by its key without SQL: no plan, no permission checks, no code except the index's.
 #include <span>
 #include <vector>
 
@@ -9,28 +9,29 @@ namespace snapback {
 
 class KeyLookup {
 public:
-    /// One column of the key: the relation's column on the operator's left, a value of this type on its right.
+    /// One column of the key: the relation's column is the operator's left operand, a value of this type the right
+    /// operand.
     struct Part {
         AttrNumber column;
         Oid type;
         Oid equals;
     };
 
-    /// Whether rows of the relation can be found so: it is a plain table, the index a B-tree over these very columns,
-    /// and the values need no cast.
+    /// Whether the lookup supports this key: the relation is a plain table, the index is a B-tree on exactly these
+    /// columns, and the values need no cast.
     static bool serves(Oid relation, Oid index, std::span<const Part> key);
-    /// Prepare to look up these columns of rows; only where it serves.
+    /// Prepare a lookup that returns these columns. The key must be supported.
     KeyLookup(Oid relation, Oid index, std::span<const Part> key, std::span<const AttrNumber> selected);
 
-    /// Append the selected columns of every row that has the key at this moment: the committed one, unless this
-    /// transaction has deleted it, and what this and other transactions are about to put in its place. Return how many
-    /// rows there are: rarely more than one.
+    /// Append the selected columns of every current version of the row: the committed version, unless this transaction
+    /// deleted it, and versions that this or other transactions have not committed yet. Return the number of rows,
+    /// rarely more than one.
     std::size_t find(std::span<const Value> key, std::vector<Value> &found) const;
 
 private:
-    /// A key column as the index knows it.
+    /// A key column in terms of the index.
     struct ScanPart {
-        std::size_t position; // in the key
+        std::size_t position; // position in the key
         AttrNumber column;
         std::int16_t length;
         bool by_value;
@@ -54,8 +55,8 @@ private:
 
     Oid relation_;
     Oid index_;
-    bool traceable_ = true;       // values of fixed length, of one type on both sides: the same bytes are the same key
-    std::vector<ScanPart> parts_; // in the index's order
+    bool traceable_ = true;       // fixed-length values of one type: equal keys have equal bytes
+    std::vector<ScanPart> parts_; // in index order
     std::vector<Selected> selected_;
 };
 

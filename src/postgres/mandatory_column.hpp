@@ -8,7 +8,7 @@ extern "C" {
 
 namespace snapback {
 
-/// Whether a column is declared NOT NULL for all of its rows, not by a constraint that is NOT VALID; a Postgres call.
+/// Whether a column has a validated NOT NULL constraint; a Postgres call.
 inline bool is_mandatory(Form_pg_attribute column) {
     if (!column->attnotnull)
         return false;

@@ -18,21 +18,21 @@ namespace snapback {
 namespace {
 
 enum class Reads {
-    unknown, // the library was not there when the transaction began, or what an earlier one read is at hand
+    unknown, // the library was loaded later, or data of an earlier transaction is in use
     none,
     noted
 };
 
-/// What is known of the current transaction's reads.
+/// Reads of the current transaction.
 struct {
     Reads reads = Reads::unknown;
-    SnapshotData snapshot{};            // its xmin, xmax and xip: as far as top-level transactions need
-    std::vector<TransactionId> running; // what xip points to
-    std::uint64_t next = 0;             // the next transaction id when it was noted
+    SnapshotData snapshot{};            // only xmin, xmax and xip, for top-level transactions
+    std::vector<TransactionId> running; // storage of xip
+    std::uint64_t next = 0;             // next transaction ID when the snapshot was recorded
 } oldest;
 
-/// Read the next transaction id without its lock, which every query of all sessions would take. It is at least the
-/// snapshot's xmax: that was read after it had been increased.
+/// Read the next transaction ID without its lock, which would be contended. It was advanced before the snapshot's xmax
+/// was read, so it is at least xmax.
 std::uint64_t next_transaction() {
 #if PG_VERSION_NUM >= 170000
     const volatile std::uint64_t &next = TransamVariables->nextXid.value;
@@ -42,10 +42,11 @@ std::uint64_t next_transaction() {
     return next;
 }
 
-/// Ids that are compared in 32 bits must be nearer to each other than this.
+/// Maximum distance of transaction IDs that are compared in 32 bits.
 constexpr std::uint64_t comparable = MaxTransactionId / 4;
 
-/// Whether a snapshot was taken before the one noted: of two with the same end, the older one has more that run.
+/// Whether a snapshot is older than the recorded one. Of two snapshots with the same xmax, the older one has more
+/// running transactions.
 bool is_older(const SnapshotData &snapshot) {
     if (snapshot.xmax == oldest.snapshot.xmax)
         return snapshot.xcnt > oldest.snapshot.xcnt;
@@ -71,20 +72,20 @@ void note_active_snapshot() {
         note(GetActiveSnapshot());
 }
 
-/// Whether the noted snapshot does not see a transaction.
+/// Whether the recorded snapshot does not see a transaction.
 bool is_unseen(FullTransactionId transaction) {
     std::uint64_t id = U64FromFullTransactionId(transaction);
     return id >= oldest.next || oldest.next - id >= comparable ||
            XidInMVCCSnapshot(XidFromFullTransactionId(transaction), &oldest.snapshot);
 }
 
-/// Forget all at the transaction's end. Where a statement goes on, as CALL does after a COMMIT within, its variables
-/// and loops still hold what was read.
+/// Forget all reads at the end of the transaction. If a statement continues, as CALL does after a COMMIT, its variables
+/// may still contain data from earlier reads.
 void forget() noexcept {
     oldest.reads = ActivePortal ? Reads::unknown : Reads::none;
 }
 
-/// Whether a statement fetches from a cursor that an earlier transaction has left: its rows are from before.
+/// Whether a statement fetches from a WITH HOLD cursor of an earlier transaction, whose rows are old.
 bool fetches_held_rows(const PlannedStmt &statement) {
     if (!IsA(statement.utilityStmt, FetchStmt))
         return false;
@@ -92,7 +93,7 @@ bool fetches_held_rows(const PlannedStmt &statement) {
     return PortalIsValid(portal) && portal->createSubid == InvalidSubTransactionId;
 }
 
-/// Whether a statement can read rows: most that ask for a snapshot, and none that do not (BEGIN, SET, LOCK, FETCH).
+/// Whether a statement can read rows: most statements that need a snapshot; never BEGIN, SET, LOCK or FETCH.
 bool can_read(PlannedStmt &planned) {
     const Node *statement = planned.utilityStmt;
     return PlannedStmtRequiresSnapshot(&planned) && !IsA(statement, PrepareStmt) && !IsA(statement, DeallocateStmt) &&
@@ -123,8 +124,8 @@ void at_utility(PlannedStmt *statement, const char *text, bool read_only_tree, P
                                                             environment, receiver, completion);
 }
 
-/// A function that the client calls without a query (by the fast path) may read tables without the executor. Within
-/// queries there is nothing to note: planning them calls functions too.
+/// Count a fast-path function call as a read, because the function may read tables without the executor. Ignore calls
+/// inside queries, since planning calls functions too.
 void at_object_access(ObjectAccessType access, Oid catalog, Oid object, int part, void *argument) {
     if (access == OAT_FUNCTION_EXECUTE && !debug_query_string)
         entry(note_active_snapshot);

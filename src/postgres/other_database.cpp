@@ -19,20 +19,20 @@ namespace snapback {
 
 namespace {
 
-/// What caller and worker share: the question, then the answer. It lies in a shared memory segment, so plain bytes
-/// only.
+/// Shared between caller and worker: the statement, then its result. It is plain data, because it is in a shared memory
+/// segment.
 struct Exchange {
     Oid database;
     Oid user;
     enum : char { unanswered, failed, nothing, value } outcome;
     char sqlstate[6];
-    char result[2048]; // the value, or the error's message
+    char result[2048]; // the value or the error message
     char detail[2048];
     char hint[2048];
-    char statement[]; // to the end of the segment
+    char statement[]; // extends to the end of the segment
 };
 
-/// Copy as much of a text as fits, whole characters only.
+/// Copy as much of a text as fits, without splitting characters.
 template <std::size_t size> void put(char (&place)[size], const std::string &text) {
     std::size_t length = text.size();
     if (length >= size)
@@ -41,7 +41,7 @@ template <std::size_t size> void put(char (&place)[size], const std::string &tex
     place[length] = '\0';
 }
 
-/// A shared memory segment of this process, unmapped when out of scope.
+/// A shared memory segment, unmapped at the end of the scope.
 class Segment {
 public:
     explicit Segment(std::size_t size) : segment_(call([&] { return dsm_create(size, 0); })) {}
@@ -57,7 +57,7 @@ private:
     dsm_segment *segment_;
 };
 
-/// A background worker that ends with the scope it was started in, at the latest.
+/// A background worker that ends no later than its scope.
 class Worker {
 public:
     explicit Worker(dsm_handle segment) {
@@ -81,7 +81,7 @@ public:
     Worker(const Worker &) = delete;
     Worker &operator=(const Worker &) = delete;
 
-    /// Wait until it has ended; a cancelled caller stops waiting.
+    /// Wait for the worker to end, or for a query cancel.
     void wait() {
         call([&] { WaitForBackgroundWorkerShutdown(handle_); });
     }
@@ -98,7 +98,7 @@ void report_failure(Exchange *exchange, const ErrorReport &error) {
     exchange->outcome = Exchange::failed;
 }
 
-/// Run the statement in a transaction and note its value.
+/// Run the statement in a transaction and store its result.
 void answer(Exchange *exchange) {
     WorkerTransaction transaction;
     std::optional<std::string> value;
@@ -109,19 +109,19 @@ void answer(Exchange *exchange) {
             value = rows[0].optional_text(1);
     }
     if (value && value->size() >= sizeof exchange->result)
-        throw Error("54000", "a result from another database is too long: " + std::to_string(value->size()) + " bytes");
+        throw Error("54000", "result from another database is too long: " + std::to_string(value->size()) + " bytes");
     transaction.commit();
     put(exchange->result, value.value_or(""));
     exchange->outcome = value ? Exchange::value : Exchange::nothing;
 }
 
-/// The worker: answer the exchange in the segment that the caller made.
+/// Worker main: execute the request in the caller's segment.
 void work(dsm_handle handle) {
     Exchange *exchange = call([&] {
         pqsignal(SIGTERM, die);
         BackgroundWorkerUnblockSignals();
         dsm_segment *segment = dsm_attach(handle);
-        // The caller may have given up, taking the segment with it.
+        // The caller may have been canceled and removed the segment.
         return segment ? static_cast<Exchange *>(dsm_segment_address(segment)) : nullptr;
     });
     if (!exchange)
@@ -155,9 +155,9 @@ std::optional<std::string> run_in_database(const std::string &database, const st
     case Exchange::unanswered:
         break;
     }
-    throw Error(sqlstate::object_not_in_state, "could not run a statement in database \"" + database + "\"")
-        .with_hint("The server's log says why the worker \"pg_snapback statement\" ended; the database must accept "
-                   "connections and the current user must be allowed to log in.");
+    throw Error(sqlstate::object_not_in_state, "could not execute statement in database \"" + database + "\"")
+        .with_hint("The server log shows why the worker \"pg_snapback statement\" ended. The database must accept "
+                   "connections, and the current user must have the LOGIN attribute.");
 }
 
 } // namespace snapback

@@ -1,5 +1,5 @@
 #pragma once
-// The one place where Postgres's headers enter: C linkage, and its macros that clash with C++ taken back.
+// The only place that includes PostgreSQL headers, with C linkage and without the macros that conflict with C++.
 extern "C" {
 #include "postgres.h"
 
@@ -38,6 +38,7 @@ extern "C" {
 #undef Max
 #undef Abs
 
-// Everything else in the module is hidden; up to PostgreSQL 15 this macro does nothing outside Windows.
+// Exports the functions that PostgreSQL calls; all other symbols are hidden. Up to PostgreSQL 15, the macro is empty
+// except on Windows.
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))

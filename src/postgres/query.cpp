@@ -12,14 +12,14 @@ namespace snapback {
 
 namespace {
 
-/// Raise what SPI reports by return code; these are mistakes of ours, not of a user's.
+/// Throw an error for an SPI return code. Such errors are bugs of the extension.
 void require_success(int code, const std::string &sql) {
     if (code < 0)
         throw Error(sqlstate::internal_error,
                     std::string("query failed: ") + SPI_result_code_string(code) + " in: " + sql);
 }
 
-/// Split values into the parallel arrays that SPI takes.
+/// Parameter values as the parallel arrays that SPI expects.
 struct Parameters {
     explicit Parameters(std::span<const Value> values) {
         for (const Value &value : values) {
@@ -34,7 +34,7 @@ struct Parameters {
     std::vector<char> nulls;
 };
 
-/// A DestReceiver that hands each slot to a C++ visitor; an exception of the visitor's leaves as an ERROR.
+/// A DestReceiver that passes each slot to a C++ visitor. An exception of the visitor becomes an ERROR.
 struct VisitingReceiver {
     explicit VisitingReceiver(const SlotVisitor &visitor);
     DestReceiver base;
@@ -53,7 +53,7 @@ void stop_receiving(DestReceiver *) {}
 VisitingReceiver::VisitingReceiver(const SlotVisitor &visitor)
     : base{receive_slot, start_receiving, stop_receiving, stop_receiving, DestNone}, visit(&visitor) {}
 
-/// Run a statement into a receiver, as SPI_execute_with_args would into memory.
+/// Execute a statement into a receiver, like SPI_execute_with_args into memory.
 void execute_into(DestReceiver *receiver, const std::string &sql, const Parameters &parameters, bool read_only) {
     int code = call([&] {
         ParamListInfo list = makeParamList(parameters.count());
@@ -72,7 +72,7 @@ void execute_into(DestReceiver *receiver, const std::string &sql, const Paramete
     require_success(code, sql);
 }
 
-/// The plan of a statement that is kept for the session. It is made anew where what it rests on has changed.
+/// The plan of a statement, kept for the session. PostgreSQL replans it after relevant changes.
 SPIPlanPtr kept_plan(const char *sql, const Parameters &parameters) {
     static std::unordered_map<std::string_view, SPIPlanPtr> plans;
     if (auto kept = plans.find(sql); kept != plans.end())
@@ -87,7 +87,7 @@ bool may_be_in_name(char c) {
     return may_begin_name(c) || (c >= '0' && c <= '9');
 }
 
-/// Hand every lower-case identifier in a statement to the visitor; some may be parts of literals or quoted names.
+/// Call the visitor for each lower-case identifier in a statement, including parts of literals and quoted names.
 template <class Visit> void for_each_name(std::string_view sql, const Visit &visit) {
     for (std::size_t i = 0; i < sql.size();) {
         std::size_t begin = i;
@@ -120,7 +120,7 @@ Query::Query() : exceptions_(std::uncaught_exceptions()) {
 }
 
 Query::~Query() {
-    // While an exception unwinds, the connection may be in any state; the (sub)transaction's abort cleans it up.
+    // After an error, the connection may be in any state; the (sub)transaction abort cleans it up.
     if (std::uncaught_exceptions() == exceptions_)
         call_noexcept([] { SPI_finish(); });
 }
@@ -135,8 +135,8 @@ void Query::hide(const std::string &name) {
     shown_.erase(name);
 }
 
-/// Tell Postgres of what a statement names, and of nothing else: it looks for every name in a list of all that it was
-/// told of, and a restore shows a dozen for each table.
+/// Register only the relations that a statement names. PostgreSQL searches the list of registered relations for every
+/// name, and a restore shows a dozen per table.
 void Query::make_visible(const std::string &sql) {
     std::vector<EphemeralNamedRelation> named;
     for_each_name(sql, [&](std::string_view name) {
@@ -225,7 +225,7 @@ bool Row::is_null(int column) const {
 }
 
 namespace {
-/// Fetch a column that must not be NULL.
+/// Read a column that must not be NULL.
 Datum required(const Row &row, int column) {
     bool null;
     Datum datum = row.datum(column, &null);
@@ -304,7 +304,7 @@ std::string qualified_name(Oid relation) {
     });
     if (!name)
         throw Error(sqlstate::undefined_object, "relation with OID " + std::to_string(relation) + " does not exist")
-            .with_hint("It was dropped after it had been protected; see the view snapback.protection.");
+            .with_hint("It was dropped after registration; see the view snapback.protection.");
     return name;
 }
 

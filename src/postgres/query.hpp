@@ -1,5 +1,5 @@
 #pragma once
-// SQL from C++: a connection to SPI, its results as C++ values, and row streams.
+// SQL from C++: an SPI connection, its results as C++ values, and streamed rows.
 #include <functional>
 #include <initializer_list>
 #include <map>
@@ -12,29 +12,29 @@ extern "C" {
 
 namespace snapback {
 
-/// One row of a small result. Columns count from 1; reading a NULL through a plain getter is an internal error.
+/// One row of a small result. Columns count from 1. Reading NULL with a typed getter is an internal error.
 class Row {
 public:
     Row(HeapTuple tuple, TupleDesc shape) : tuple_(tuple), shape_(shape) {}
     bool is_null(int column) const;
-    std::string text(int column) const; // any type, in its text form
+    std::string text(int column) const; // text form of any type
     std::optional<std::string> optional_text(int column) const;
     std::int64_t bigint(int column) const;
     std::int32_t integer(int column) const;
     bool boolean(int column) const;
     Oid oid(int column) const;
     TimestampTz timestamptz(int column) const;
-    std::string bytes(int column) const; // bytea
+    std::string bytes(int column) const; // of a bytea
     std::vector<std::string> text_array(int column) const;
     Datum datum(int column, bool *null) const;
-    Value value(int column) const; // as it is, NULL or not
+    Value value(int column) const; // possibly NULL
 
 private:
     HeapTuple tuple_;
     TupleDesc shape_;
 };
 
-/// The rows of a query that were fetched whole: for small results. Freed with its query connection.
+/// The complete result of a query; for small results. Freed with its connection.
 class Rows {
 public:
     explicit Rows(SPITupleTable *table, std::uint64_t count) : table_(table), count_(count) {}
@@ -63,11 +63,11 @@ private:
     std::uint64_t count_;
 };
 
-/// Receives the rows of a streamed query, one slot at a time; the slot is valid during the call only,
-/// and its columns are not yet taken apart (slot_getallattrs).
+/// Receives the rows of a streamed query, one slot at a time. The slot is valid during the call only, and its columns
+/// are not deformed yet (slot_getallattrs).
 using SlotVisitor = std::function<void(TupleTableSlot *)>;
 
-/// A connection to SPI, for as long as it is in scope. Leaves clean-up to the (sub)transaction when unwinding.
+/// An SPI connection while in scope. During unwinding, the (sub)transaction abort cleans it up.
 class Query {
 public:
     Query();
@@ -75,23 +75,23 @@ public:
     Query(const Query &) = delete;
     Query &operator=(const Query &) = delete;
 
-    /// Run one statement; return its rows. A write sees and is seen as usual: a new snapshot per statement.
+    /// Run one statement and return its rows. Each statement takes a new snapshot.
     Rows run(const std::string &sql, std::initializer_list<Value> parameters = {});
     Rows run(const std::string &sql, std::span<const Value> parameters);
-    /// Run a statement whose text is always the same, such as a question to the catalogs: a session plans it once.
+    /// Run a statement with constant text, such as a catalog query. The session keeps its plan.
     Rows run_kept(const char *sql, std::initializer_list<Value> parameters);
-    /// Run a statement under the active snapshot (no new one is taken) and hand each row to the visitor.
+    /// Run a statement with the active snapshot and pass each row to the visitor.
     void stream(const std::string &sql, std::span<const Value> parameters, const SlotVisitor &visit);
-    /// Run a writing statement with RETURNING, and hand each row that it returns to the visitor as it is written.
+    /// Run a data-modifying statement with RETURNING, and pass each returned row to the visitor.
     void write(const std::string &sql, const SlotVisitor &visit);
-    /// Run a statement under a new snapshot with its rows going to a receiver made by Postgres; return how many.
+    /// Run a statement with a new snapshot into a PostgreSQL receiver. Return the number of rows.
     std::uint64_t into(DestReceiver *receiver, const std::string &sql, std::span<const Value> parameters);
-    /// Number of rows that the last `run` or `write` processed.
+    /// Number of rows processed by the last `run` or `write`.
     std::uint64_t affected() const { return affected_; }
 
-    /// Let statements of this connection, but for kept ones, see rows in memory under a name: a lower-case identifier.
+    /// Make in-memory rows visible by name (a lower-case identifier) to this connection's statements, except kept ones.
     void show(EphemeralNamedRelation rows);
-    /// Take the name back.
+    /// Remove the name.
     void hide(const std::string &name);
 
 private:
@@ -100,17 +100,17 @@ private:
 
     std::uint64_t affected_ = 0;
     std::map<std::string, EphemeralNamedRelation, std::less<>> shown_;
-    std::vector<std::string> visible_; // of the shown ones, those that Postgres has been told of
+    std::vector<std::string> visible_; // shown relations that are registered with SPI
     int exceptions_;
 };
 
-/// Plan a statement so that the plan lives until it is freed. options: SPI's for cursors. Needs an open Query.
+/// Prepare a statement whose plan lives until freed. `options`: cursor options of SPI. Needs an open Query.
 SPIPlanPtr keep_plan(const std::string &sql, std::span<const Oid> parameter_types, int options);
 
 /// Quote an identifier or a literal for use inside a statement.
 std::string quote_name(std::string_view name);
 std::string quote_text(std::string_view text);
-/// The relation's schema-qualified, quoted name.
+/// The schema-qualified, quoted name of a relation.
 std::string qualified_name(Oid relation);
 
 } // namespace snapback

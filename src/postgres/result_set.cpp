@@ -8,7 +8,7 @@ ResultSet::ResultSet(FunctionCallInfo fcinfo) : result_(reinterpret_cast<ReturnS
 
 namespace {
 
-/// A row's values as Postgres takes them.
+/// The values of a row as PostgreSQL expects them.
 struct Columns {
     Columns(std::initializer_list<Value> row, TupleDesc shape) {
         for (const Value &value : row) {
@@ -16,12 +16,12 @@ struct Columns {
             null_bytes.push_back(value.null);
         }
         if (datums.size() != static_cast<std::size_t>(shape->natts))
-            throw Error(sqlstate::internal_error, "a row does not fit the columns that its function declares");
+            throw Error(sqlstate::internal_error, "row does not match the declared columns of its function");
     }
     bool *nulls() { return reinterpret_cast<bool *>(null_bytes.data()); }
 
     std::vector<Datum> datums;
-    std::vector<char> null_bytes; // laid out as an array of bool; vector<bool> is packed
+    std::vector<char> null_bytes; // layout of bool[]; vector<bool> is packed
     static_assert(sizeof(bool) == sizeof(char));
 };
 

@@ -21,13 +21,13 @@ namespace {
 constexpr std::size_t bytes_of_long_values = 1000;
 constexpr char digits[] = "0123456789abcdef";
 
-/// Whether the server or the user, and not the value, is at fault.
+/// Whether the error concerns the server or a cancel, not the value.
 bool is_beyond_value(const ErrorReport &error) {
     return error.sqlstate.substr(0, 2) == "55" || error.sqlstate == sqlstate::data_corrupted ||
            error.sqlstate == "XX002";
 }
 
-/// A jsonb string; in the current context.
+/// A jsonb string, in the current memory context.
 Datum json_string(std::string_view text) {
     return call([&] {
         JsonbValue value;
@@ -38,7 +38,7 @@ Datum json_string(std::string_view text) {
     });
 }
 
-/// Text whose bytes are not of the database's encoding, with those above 127 as \xHH.
+/// Text that is invalid in the database encoding, with bytes above 127 as \xHH.
 std::string escaped(std::string_view text) {
     std::string safe;
     for (unsigned char byte : text) {
@@ -57,7 +57,7 @@ std::string hex(std::string_view bytes) {
     return text;
 }
 
-/// The first bytes of a text, whole characters only.
+/// The first bytes of a text, without splitting characters.
 std::string_view first_bytes(std::string_view text, std::size_t most) {
     if (text.size() <= most)
         return text;
@@ -71,7 +71,7 @@ std::string cut(const std::string &start, std::string_view whole) {
     return start + "... [" + std::to_string(whole.size()) + " bytes, SHA-256 " + sha256(whole).hex() + "]";
 }
 
-/// Add one value to the object that is being made; inside `call`.
+/// Add one value to the object under construction; called inside `call`.
 void push(JsonbParseState **state, Datum shown) {
     Jsonb *json = DatumGetJsonbP(shown);
     JsonbValue value;
@@ -87,13 +87,13 @@ void push(JsonbParseState **state, Datum shown) {
 
 } // namespace
 
-/// How the values of one column are shown.
+/// How the values of one column are converted.
 struct RowAsJson::Field {
     enum class Kind {
-        text,    // the bytes are the text
+        text,    // text types: the bytes are the text
         bytes,   // bytea
-        plain,   // a type of the server's own, of which to_jsonb() makes something always
-        doubtful // any other
+        plain,   // built-in types that to_jsonb() always converts
+        doubtful // all other types
     };
     std::string name;
     Kind kind;
@@ -104,7 +104,7 @@ struct RowAsJson::Field {
 
 namespace {
 
-/// The call of to_jsonb() with a value of this type; inside `call`.
+/// Look up to_jsonb() for this type; called inside `call`.
 void look_up_to_jsonb(Oid type, FmgrInfo *function) {
     fmgr_info(F_TO_JSONB, function);
     Node *argument = reinterpret_cast<Node *>(makeNullConst(type, -1, InvalidOid));
@@ -150,7 +150,7 @@ void RowAsJson::forget() {
     call([&] { MemoryContextReset(memory_); });
 }
 
-/// A value's text, cut where it is long, as a jsonb string.
+/// A value's text as a jsonb string, truncated if it is long.
 Datum RowAsJson::show_text(Field &field, Datum value, std::size_t most) {
     if (field.kind == Field::Kind::text || field.kind == Field::Kind::bytes) {
         varlena *flat = call([&] { return in_one_piece(value); });
@@ -182,7 +182,7 @@ Datum RowAsJson::show_text(Field &field, Datum value, std::size_t most) {
 
 namespace {
 
-/// Whether all text in a jsonb is of the database's encoding: to_jsonb() takes what types' output functions say.
+/// Whether all text in a jsonb is valid in the database encoding. to_jsonb() trusts the output functions of types.
 bool is_encoded(Datum json) {
     return call([&] {
         Jsonb *value = DatumGetJsonbP(json);
@@ -195,7 +195,7 @@ bool is_encoded(Datum json) {
 
 } // namespace
 
-/// What to_jsonb() makes of a value; of one that jsonb cannot hold, its text.
+/// Convert a value with to_jsonb(), or to its text if jsonb cannot represent it.
 Datum RowAsJson::as_it_is(Field &field, Datum value) {
     auto convert = [&] { return call([&] { return FunctionCall1(&field.to_jsonb, value); }); };
     if (field.kind == Field::Kind::plain)
@@ -211,7 +211,7 @@ Datum RowAsJson::as_it_is(Field &field, Datum value) {
     return valid ? converted : show_text(field, value, room_);
 }
 
-/// How many bytes a value's text takes, about.
+/// Approximate size of a value's text in bytes.
 std::size_t RowAsJson::size_of(const Field &field, Datum value) const {
     if (!field.varlena)
         return 0;
@@ -241,7 +241,7 @@ Datum RowAsJson::compose(const std::vector<std::size_t> &fields) {
 
 namespace {
 
-/// The current memory context, set back when out of scope.
+/// Sets the current memory context while in scope.
 class InContext {
 public:
     explicit InContext(MemoryContext context) : before_(MemoryContextSwitchTo(context)) {}

@@ -7,27 +7,27 @@
 
 namespace snapback {
 
-/// Shows rows as jsonb objects, whatever their values are.
+/// Converts rows of any types to jsonb objects.
 ///
-/// A value becomes what to_jsonb() makes of it. One that jsonb cannot hold (json with \u0000, a number that is too
-/// large) becomes a string of its text. Where a row takes more than its room, values longer than their share of it are
-/// cut to the first 1000 bytes of their text, with length and SHA-256 behind. To be used as the owner of the values:
-/// casts to json and output functions may be anybody's.
+/// Values are converted by to_jsonb(). A value that jsonb cannot represent (json with \u0000, a number that is too
+/// large) becomes a string of its text. If a row exceeds its size limit, values longer than their share are truncated
+/// to the first 1000 bytes of their text, followed by length and SHA-256. Use it as the owner of the values, because
+/// casts to json and output functions may be user code.
 class RowAsJson {
 public:
     struct Column {
         std::string name;
         Oid type;
     };
-    /// All columns have the same share of `room`, which is in bytes.
+    /// All columns have an equal share of `room`, in bytes.
     explicit RowAsJson(std::vector<Column> columns, std::size_t room = 32 * 1024 * 1024);
     ~RowAsJson();
     RowAsJson(const RowAsJson &) = delete;
     RowAsJson &operator=(const RowAsJson &) = delete;
 
-    /// The columns that are chosen, as one object. It lives until forget().
+    /// The chosen columns as one object, valid until forget().
     Value of(const Datum *values, const bool *nulls, const std::function<bool(std::size_t)> &chosen = nullptr);
-    /// Free what was made so far.
+    /// Free the objects made so far.
     void forget();
 
 private:

@@ -20,7 +20,7 @@ namespace {
 
 enum class Verdict { usable, not_an_expression, has_subquery, unkept_column, volatile_function };
 
-/// Tell whether a parsed PL/pgSQL expression is nothing but the expression: that grammar also takes FROM and the like.
+/// Whether a parsed PL/pgSQL expression is only an expression; that grammar also accepts FROM and other clauses.
 bool is_bare_expression(const SelectStmt *select) {
     if (list_length(select->targetList) != 1 || linitial_node(ResTarget, select->targetList)->name)
         return false;
@@ -29,22 +29,21 @@ bool is_bare_expression(const SelectStmt *select) {
            !select->limitCount && !select->lockingClause;
 }
 
-/// Parse one expression; null where the text is more or less than that.
+/// Parse one expression; null if the text is not exactly one expression.
 Node *parse_expression(const char *text) {
     List *statements = raw_parser(text, RAW_PARSE_PLPGSQL_EXPR);
     auto *select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
     return is_bare_expression(select) ? linitial_node(ResTarget, select->targetList)->val : nullptr;
 }
 
-/// The columns that an analysed expression reads, 0 for the row as a whole; members count from the lowest system
-/// column.
+/// The columns that an analyzed expression reads, 0 for the whole row. Members are offset by the lowest system column.
 Bitmapset *columns_read(Node *condition) {
     Bitmapset *attributes = nullptr;
     pull_varattnos(condition, 1, &attributes);
     return attributes;
 }
 
-/// Tell whether a column is read that a stored row does not have: a system column, or one that is generated.
+/// Whether the expression reads a column that stored rows lack: a system column or a generated column.
 bool reads_unkept_column(TupleDesc columns, Node *condition) {
     Bitmapset *attributes = columns_read(condition);
     for (int i = -1; (i = bms_next_member(attributes, i)) >= 0;) {
@@ -55,8 +54,8 @@ bool reads_unkept_column(TupleDesc columns, Node *condition) {
     return false;
 }
 
-/// Analyse the expression over a row of the relation. Its columns go unqualified: the table's name or alias is not
-/// known where the filter is used.
+/// Analyze the expression for a row of the relation. Column names are unqualified, because the table's name and alias
+/// are unknown where the filter is used.
 Node *analyse(ParseState *state, Relation relation, const char *text, Node *expression) {
     state->p_sourcetext = text;
     ParseNamespaceItem *row = addRangeTableEntryForRelation(state, relation, AccessShareLock, nullptr, false, false);
@@ -77,14 +76,14 @@ Verdict judge(Oid oid, const char *text, Node *expression) {
         return Verdict::has_subquery;
     if (unkept)
         return Verdict::unkept_column;
-    // Before planning, which may fold a call away; and after, which fills in default arguments.
+    // Check before planning, which may remove calls, and after, which adds default arguments.
     if (contain_volatile_functions(condition) ||
         contain_volatile_functions(reinterpret_cast<Node *>(expression_planner(reinterpret_cast<Expr *>(condition)))))
         return Verdict::volatile_function;
     return Verdict::usable;
 }
 
-/// Judge the text alone, and parenthesised as queries will hold it: a comment at its end would swallow what follows.
+/// Check the text alone and in parentheses, as queries use it: a trailing comment would hide the text that follows.
 Verdict judge_text(Oid relation, const char *alone, const char *parenthesised) {
     Node *expression = parse_expression(alone);
     if (!expression || !parse_expression(parenthesised))
@@ -95,11 +94,11 @@ Verdict judge_text(Oid relation, const char *alone, const char *parenthesised) {
 const char *describe(Verdict verdict) {
     switch (verdict) {
     case Verdict::has_subquery:
-        return "it has a subquery";
+        return "it contains a subquery";
     case Verdict::unkept_column:
-        return "it reads a system column or a generated one, which a snapshot does not hold";
+        return "it reads a system column or a generated column, which snapshots do not contain";
     case Verdict::volatile_function:
-        return "it has a volatile function";
+        return "it calls a volatile function";
     default:
         return "it is not one expression";
     }
@@ -108,8 +107,8 @@ const char *describe(Verdict verdict) {
 Error unusable(const std::string &relation, const std::string &filter, const std::string &sqlstate,
                const std::string &why) {
     return Error(sqlstate, "filter (" + filter + ") of " + relation + " cannot be used: " + why)
-        .with_hint("A filter is one boolean expression over the table's own columns, the same whenever it is asked; "
-                   "types and functions go with their schema.");
+        .with_hint("A filter is one boolean expression over the table's own columns, without volatile functions. "
+                   "Qualify types and functions with their schema.");
 }
 
 } // namespace
@@ -124,7 +123,7 @@ void check_row_filter(Oid relation, const std::string &filter) {
         [&] {
             verdict = call([&] { return judge_text(relation, filter.c_str(), parenthesised.c_str()); });
             if (verdict == Verdict::usable) {
-                // Starting the query asks whether the owner may call what the filter calls.
+                // The start of the query checks the owner's EXECUTE privileges on the filter's functions.
                 Query query;
                 query.run("SELECT FROM ONLY " + name + " WHERE (" + filter + ") LIMIT 0");
             }

@@ -15,7 +15,7 @@ bool binds(Oid relation, Oid reader) {
     return call([&] { return check_enable_rls(relation, reader, true) == RLS_ENABLED; });
 }
 
-/// Whether a role may read a relation, if only some columns of it.
+/// Whether a role may read at least some columns of a relation.
 bool may_read(Oid relation, Oid reader) {
     return call([&] {
         return pg_class_aclcheck(relation, reader, ACL_SELECT) == ACLCHECK_OK ||
@@ -34,8 +34,8 @@ void refuse_binding_owner(Oid relation, Oid owner) {
         return;
     std::string name = qualified_name(relation);
     throw Error(sqlstate::insufficient_privilege,
-                "row security of " + name + " binds its owner too, and would hide rows from a snapshot")
-        .with_hint("ALTER TABLE " + name + " NO FORCE ROW LEVEL SECURITY, or ALTER ROLE " + name_of_role(owner) +
+                "row security of " + name + " applies to its owner and would hide rows from snapshots")
+        .with_hint("Run ALTER TABLE " + name + " NO FORCE ROW LEVEL SECURITY, or ALTER ROLE " + name_of_role(owner) +
                    " BYPASSRLS.");
 }
 
@@ -48,8 +48,8 @@ void refuse_hidden_parent(Oid parent, Oid relation, Oid owner) {
     throw Error(sqlstate::insufficient_privilege, role + ", the owner of " + qualified_name(relation) +
                                                       ", may not read " + (readable ? "all rows of " : "") + name +
                                                       ", through which its path to the community leads")
-        .with_hint(readable ? "ALTER ROLE " + role + " BYPASSRLS, or let one role own both tables."
-                            : "GRANT SELECT ON " + name + " TO " + role + ".");
+        .with_hint(readable ? "Run ALTER ROLE " + role + " BYPASSRLS, or give both tables the same owner."
+                            : "Run GRANT SELECT ON " + name + " TO " + role + ".");
 }
 
 } // namespace snapback

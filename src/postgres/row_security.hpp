@@ -1,14 +1,15 @@
 #pragma once
-// What keeps a table's rows from the role as which they are read. The server would say so too, as row_security is off
-// then, but not what to do.
+// Checks for row security and missing privileges before rows are read. With row_security = off the server raises an
+// error too, but without a hint.
 #include "postgres/boundary.hpp"
 
 namespace snapback {
 
-/// Throw Error (42501) where row security binds the owner of a relation, whose rows are to be read as that owner.
+/// Throw Error (42501) if row security applies to the owner of a relation that is read as its owner.
 void refuse_binding_owner(Oid relation, Oid owner);
 
-/// Throw Error (42501) where the owner of a relation may not read a parent, or row security of the parent binds them.
+/// Throw Error (42501) if the owner of a relation cannot read a parent, or if the parent's row security applies to that
+/// role.
 void refuse_hidden_parent(Oid parent, Oid relation, Oid owner);
 
 } // namespace snapback

@@ -15,24 +15,23 @@ namespace snapback {
 
 namespace {
 
-/// The latest transaction in one place for sessions that was found running, and by whom. A transaction that listed it
-/// lies between the first and the last; others may, so the lists of three restores at once can be too long, never too
-/// short.
+/// The last transaction of one session slot that was found running, and the first and last restore that found it. Other
+/// restores in between may not have found it, so the range can be too wide but never too narrow.
 struct Found {
     LocalTransactionId transaction;
     std::uint64_t first;
     std::uint64_t last;
 };
 
-/// In shared memory; zero at first, which says that nobody was found.
+/// In shared memory. Initially zero: no transaction was found running.
 struct List {
     LWLock lock;
-    Found places[]; // by the number that makes a local transaction id unique
+    Found places[]; // indexed by backend number
 };
 List *list = nullptr;
-FullTransactionId listing; // the current transaction, where it shall list others; else invalid
+FullTransactionId listing; // the current transaction if it lists others, else invalid
 
-/// The processes that can run transactions, one more since some versions count them from 1.
+/// Number of processes that can run transactions, plus one, since some versions count from 1.
 std::size_t place_count() {
     return ProcGlobal->allProcCount + 1;
 }
@@ -41,7 +40,7 @@ Size list_size(std::size_t places) {
     return offsetof(List, places) + places * sizeof(Found);
 }
 
-/// Find the list in shared memory, or make it there: a Postgres call, which fails where there is no room.
+/// Find or create the list in shared memory. A Postgres call, which fails if shared memory is exhausted.
 void attach() {
     constexpr const char *name = "pg_snapback";
     bool found = false;
@@ -56,7 +55,7 @@ void attach() {
     list = place;
 }
 
-/// Find the list; false where there is no room for it, in which case no restore can have made one.
+/// Find the list. False if shared memory is exhausted; then no restore has created it.
 bool attached() {
     if (list)
         return true;
@@ -92,7 +91,8 @@ void note_running(const volatile PGPROC &process, std::uint64_t by) {
         found = {transaction, by, by};
 }
 
-/// List who runs. Whoever took a snapshot before the commit was visible had begun before; so this comes after it.
+/// List the running transactions. A transaction with a snapshot older than the commit is running before the commit
+/// becomes visible, so this step comes after it.
 void list_running() {
     LWLockAcquire(&list->lock, LW_EXCLUSIVE);
     for (std::uint32_t i = 0; i < ProcGlobal->allProcCount; i++)
@@ -120,7 +120,7 @@ shmem_startup_hook_type next_startup = nullptr;
 void request_memory() {
     if (next_request)
         next_request();
-    // The processes are not counted yet: there are some beside the backends.
+    // The number of auxiliary processes is not known yet.
     constexpr std::size_t auxiliary = 64;
     RequestAddinShmemSpace(list_size(MaxBackends + auxiliary));
 }
@@ -139,7 +139,7 @@ void list_running_at_commit() {
         call([] { RegisterXactCallback(at_transaction_event, nullptr); });
     watching = true;
     if (!attached())
-        throw Error("53200", "not enough shared memory to list the transactions that run beside a restore")
+        throw Error("53200", "not enough shared memory for the list of running transactions")
             .with_hint("Add pg_snapback to shared_preload_libraries and restart the server.");
     listing = call([] { return GetTopFullTransactionId(); });
 }

@@ -1,17 +1,17 @@
 #pragma once
-// Which transactions were running when certain others committed: an exact answer that needs no clock, and none of our
-// code in the sessions that run them. It is kept in shared memory, and ends with the server.
+// The transactions that were running when a restore committed. The answer is exact, uses no clock, and needs no code in
+// the sessions that run them. The list is in shared memory and ends with the server.
 #include <cstdint>
 
 #include "postgres/boundary.hpp"
 
 namespace snapback {
 
-/// List the transactions of this database that run when the current one commits, after its changes have become visible
-/// and before it releases its locks. The current transaction can no longer be prepared.
+/// Make the current transaction list the running transactions of this database at its commit, after its changes become
+/// visible and before it releases its locks. The current transaction can then not be prepared.
 void list_running_at_commit();
 
-/// The transactions that committed, and listed this one, while it was running; empty: first > last.
+/// The committed transactions that listed the current one while it was running; none if first > last.
 struct ListedBy {
     std::uint64_t first = 1;
     std::uint64_t last = 0;
@@ -22,7 +22,7 @@ struct ListedBy {
 };
 ListedBy current_transaction_listed_by();
 
-/// Reserve the shared memory, where the server preloads the library; called at load.
+/// Reserve shared memory if the server preloads the library; called at load.
 void reserve_list_of_running();
 
 } // namespace snapback

@@ -6,7 +6,7 @@ namespace snapback {
 
 namespace {
 
-/// Be the table's owner, whom its policies do not bind, as Postgres's own foreign-key checks are.
+/// Runs as the table's owner, to whom its policies do not apply, like PostgreSQL's foreign-key checks.
 class AsTableOwner {
 public:
     explicit AsTableOwner(Oid owner) {
@@ -23,7 +23,7 @@ private:
     int context_before_;
 };
 
-/// Append the columns of the row that SPI has fetched, copied to where they outlive it.
+/// Append the columns of the row that SPI fetched, copied to a context that outlives it.
 void append_columns(std::vector<Value> &found) {
     TupleDesc shape = SPI_tuptable->tupdesc;
     for (int column = 1; column <= shape->natts; column++) {
@@ -42,7 +42,7 @@ void append_columns(std::vector<Value> &found) {
 
 SavedPlan::SavedPlan(Oid owner, const std::string &sql, std::span<const Oid> parameter_types)
     : owner_(owner), plan_(nullptr) {
-    AsOwner settings(owner); // its search_path stays with the plan
+    AsOwner settings(owner); // the plan keeps this search_path
     AsTableOwner unhindered(owner);
     plan_ = keep_plan(sql, parameter_types, 0);
 }
@@ -64,7 +64,7 @@ std::size_t SavedPlan::fetch_latest_row(std::span<const Value> parameters, std::
         settings.emplace(owner_);
     AsTableOwner owner(owner_);
     int code = call([&] {
-        CommandCounterIncrement(); // rows written by the statement under way count
+        CommandCounterIncrement(); // makes rows of the current statement visible
         return SPI_execute_snapshot(plan_, datums.data(), nulls.c_str(), GetLatestSnapshot(), InvalidSnapshot, true,
                                     false, 1);
     });

@@ -13,7 +13,7 @@ namespace snapback {
 
 namespace {
 
-/// Whether a function may read more than its arguments, the clock and the session's settings.
+/// Whether a function may read more than its arguments, the clock, and the session's settings.
 bool may_read_more(Oid function, void *) {
     if (function >= FirstUnpinnedObjectId)
         return true;
@@ -24,7 +24,7 @@ bool may_read_more(Oid function, void *) {
 
 struct Search {
     bool reads_more;
-    List *domains; // that the expression casts to
+    List *domains; // domains that the expression casts to
 };
 
 bool search(Node *node, void *context) {
@@ -39,7 +39,7 @@ bool search(Node *node, void *context) {
         found->domains = list_append_unique_oid(found->domains, reinterpret_cast<CoerceToDomain *>(node)->resulttype);
 #if PG_VERSION_NUM >= 160000
     return expression_tree_walker(node, search, context);
-#else // declared without parameters, as C allows; by way of the one type that may stand for any function
+#else // declared without a parameter list; cast through a generic function type
     auto walker = reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(search));
     return expression_tree_walker(node, walker, context);
 #endif

@@ -6,12 +6,11 @@
 
 namespace snapback {
 
-/// Whether an expression, as the catalogs hold it (pg_node_tree), is known to depend on nothing but the row it is
-/// about: all it calls is Postgres's own, and reads no table. What others have written may read what it likes, whatever
-/// it is declared as.
+/// Whether an expression in catalog form (pg_node_tree) depends only on its row: all functions are built in and read no
+/// table. User functions may read anything, whatever their volatility.
 bool is_self_contained(const std::string &expression);
 
-/// The same of the checks of every domain in a type.
+/// Whether the checks of all domains in a type are self-contained.
 bool has_self_contained_domains(Query &query, Oid type);
 
 } // namespace snapback

@@ -3,11 +3,11 @@
 
 namespace snapback {
 
-/// Take a lock exclusively for this session, in or outside of transactions; wait for it, or return false at once. It
-/// ends with the session, or when it is given back.
+/// Take an exclusive session-level lock, inside or outside a transaction. Wait for it, or return false immediately. It
+/// lasts until it is released or the session ends.
 bool take_session_lock(LockSpace space, std::uint64_t key, bool wait);
 
-/// Give a session's lock back.
+/// Release a session-level lock.
 void release_session_lock(LockSpace space, std::uint64_t key);
 
 } // namespace snapback

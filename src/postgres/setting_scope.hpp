@@ -3,7 +3,7 @@
 
 namespace snapback {
 
-/// A setting that holds while this is in scope.
+/// Changes a setting while in scope.
 class SettingScope {
 public:
     SettingScope(const char *name, const char *value) : exceptions_(std::uncaught_exceptions()) {
@@ -14,7 +14,7 @@ public:
         });
     }
     ~SettingScope() {
-        // After an error the (sub)transaction's abort puts the setting back.
+        // After an error, the (sub)transaction abort restores the setting.
         if (std::uncaught_exceptions() == exceptions_)
             call_noexcept([&] { AtEOXact_GUC(true, nest_level_); });
     }

@@ -3,7 +3,7 @@
 
 namespace snapback {
 
-/// One MVCC snapshot for all that is read while it is in scope: taken now, or in a REPEATABLE READ transaction its own.
+/// An active MVCC snapshot while in scope: a new one, or the transaction snapshot in REPEATABLE READ.
 class SnapshotScope {
 public:
     SnapshotScope() : exceptions_(std::uncaught_exceptions()) {
@@ -13,7 +13,7 @@ public:
         });
     }
     ~SnapshotScope() {
-        // After an error the (sub)transaction's abort pops it.
+        // After an error, the (sub)transaction abort pops it.
         if (std::uncaught_exceptions() == exceptions_)
             PopActiveSnapshot();
     }

@@ -13,13 +13,13 @@ namespace snapback {
 
 namespace {
 
-/// A file read and written in the large pieces in which the sorter comes; Postgres's buffered files would copy each
-/// through pages of 8 kB, one system call a page.
+/// A file for the large reads and writes of the sorter. PostgreSQL's buffered files would copy the data through 8 kB
+/// pages with one system call each.
 class TemporaryFile final : public SpillFile {
 public:
     TemporaryFile() : file_(call([] { return OpenTemporaryFile(false); })), exceptions_(std::uncaught_exceptions()) {}
     ~TemporaryFile() override {
-        // After an error the transaction's end closes and removes the file.
+        // After an error, the transaction end closes and removes the file.
         if (std::uncaught_exceptions() == exceptions_)
             call_noexcept([&] { FileClose(file_); });
     }
@@ -30,7 +30,7 @@ public:
             call([&] {
                 CHECK_FOR_INTERRUPTS();
                 if (FileWrite(file_, const_cast<char *>(bytes.data()), piece, size_, WAIT_EVENT_BUFFILE_WRITE) != piece)
-                    ereport(ERROR, (errcode_for_file_access(), errmsg("could not write to a temporary file: %m")));
+                    ereport(ERROR, (errcode_for_file_access(), errmsg("could not write to temporary file: %m")));
             });
             bytes.remove_prefix(static_cast<std::size_t>(piece));
             size_ += piece;
@@ -44,9 +44,9 @@ public:
                 CHECK_FOR_INTERRUPTS();
                 int got = FileRead(file_, into, piece, static_cast<off_t>(offset), WAIT_EVENT_BUFFILE_READ);
                 if (got < 0)
-                    ereport(ERROR, (errcode_for_file_access(), errmsg("could not read from a temporary file: %m")));
+                    ereport(ERROR, (errcode_for_file_access(), errmsg("could not read from temporary file: %m")));
                 if (got != piece)
-                    throw Error(sqlstate::internal_error, "a temporary file is shorter than what was written to it");
+                    throw Error(sqlstate::internal_error, "temporary file is shorter than expected");
             });
             into += piece;
             length -= static_cast<std::size_t>(piece);

@@ -5,8 +5,7 @@
 
 namespace snapback {
 
-/// Open a temporary file that Postgres accounts for (temp_file_limit, temp_tablespaces) and removes with the
-/// transaction.
+/// Open a temporary file under PostgreSQL's rules (temp_file_limit, temp_tablespaces); the transaction end removes it.
 std::unique_ptr<SpillFile> open_temporary_file();
 
 } // namespace snapback

@@ -11,7 +11,7 @@ namespace snapback {
 
 void show_as_statement(const char *text) {
     call([&] { pgstat_report_activity(STATE_RUNNING, text); });
-    debug_query_string = text; // the server sets it anew with the next statement
+    debug_query_string = text; // the server replaces it at the next statement
 }
 
 } // namespace snapback

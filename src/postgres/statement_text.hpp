@@ -2,8 +2,8 @@
 
 namespace snapback {
 
-/// Show this text instead of the running statement's: in pg_stat_activity, and where the log would quote the statement
-/// beside an error or a warning. The text must live as long as the server process.
+/// Show this text as the current statement in pg_stat_activity and in the server log. The text must live as long as the
+/// process.
 void show_as_statement(const char *text);
 
 } // namespace snapback

@@ -38,7 +38,7 @@ std::optional<std::string> ScannedRow::optional_text(int column) const {
 
 namespace {
 
-/// An open scan. Where an error unwinds, the (sub)transaction's abort releases what it holds.
+/// An open scan. After an error, the (sub)transaction abort releases its resources.
 struct Scan {
     Relation relation;
     Snapshot snapshot;
@@ -69,7 +69,7 @@ void end_scan(const Scan &open) {
 void scan_latest(Oid table, const std::function<void(const ScannedRow &)> &visit) {
     Scan open = call([&] { return begin_scan(table); });
     if (!open.relation)
-        return; // the extension is being dropped
+        return; // DROP EXTENSION is in progress
     while (call([&] { return table_scan_getnextslot(open.scan, ForwardScanDirection, open.slot); }))
         visit(ScannedRow(open.slot));
     call([&] { end_scan(open); });

@@ -1,12 +1,13 @@
 #pragma once
-// Read a table of our own without SQL: no rights, no search_path, no plan; for what the guard must know at any moment.
+// Scans of the extension's own tables without SQL: no permission checks, no search_path, no plan. Used by the write
+// guard.
 #include <functional>
 
 #include "postgres/value.hpp"
 
 namespace snapback {
 
-/// A table of the extension by its name, or InvalidOid while the extension is being made or dropped.
+/// The OID of an extension table; InvalidOid while the extension is being created or dropped.
 Oid own_table(const char *name);
 
 /// One row of a scan; columns count from 1.
@@ -14,15 +15,15 @@ class ScannedRow {
 public:
     explicit ScannedRow(TupleTableSlot *slot) : slot_(slot) {}
     bool is_null(int column) const;
-    std::string text(int column) const; // text or name
+    std::string text(int column) const; // of a text or name
     std::optional<std::string> optional_text(int column) const;
-    Datum datum(int column) const; // 0 where NULL
+    Datum datum(int column) const; // 0 if NULL
 
 private:
     TupleTableSlot *slot_;
 };
 
-/// Lock a table for reading and visit every row that is committed now, or written by this transaction.
+/// Lock a table for reading and visit every row that is committed, or written by this transaction.
 void scan_latest(Oid table, const std::function<void(const ScannedRow &)> &visit);
 
 } // namespace snapback

@@ -10,7 +10,7 @@ namespace snapback {
 
 namespace {
 
-/// Whether a value's text is the same at all times and under all settings; an enum's label, for one, may be renamed.
+/// Whether a value's text never changes, independent of settings. An enum label, for example, can be renamed.
 bool has_one_text(Oid type) {
     switch (type) {
     case BOOLOID:
@@ -34,7 +34,7 @@ bool has_one_text(Oid type) {
     }
 }
 
-/// Whether a function is Postgres's own; others are code of a user's.
+/// Whether a function is built in; other functions are user code.
 bool is_built_in(Oid function) {
     return function < FirstNormalObjectId;
 }
@@ -72,7 +72,7 @@ std::string TextCast::operator()(Datum datum) const {
     if (!OidIsValid(function_))
         return text_from_datum(datum, type_);
     return string_from_varlena(call([&] {
-        // A cast function may also take the target's modifier and whether the cast is explicit.
+        // Cast functions may have parameters for the type modifier and for explicit casts.
         if (arguments_ == 1)
             return OidFunctionCall1Coll(function_, DEFAULT_COLLATION_OID, datum);
         if (arguments_ == 2)

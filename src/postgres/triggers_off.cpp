@@ -1,4 +1,4 @@
-// The server calls a hook around functions that the hook asks for (fmgr.h); here, the functions of users.
+// Uses the server's function manager hook (fmgr.h), which is called around selected functions: here, user functions.
 #include "postgres/triggers_off.hpp"
 
 extern "C" {
@@ -13,11 +13,11 @@ namespace snapback {
 namespace {
 
 bool triggers_are_off = false;
-int functions_running = 0; // calls of users' functions, one within the other
+int functions_running = 0; // nesting depth of user function calls
 needs_fmgr_hook_type next_needs_hook = nullptr;
 fmgr_hook_type next_hook = nullptr;
 
-/// Whether a function is a user's; what is written in C was made by a superuser.
+/// Whether a function is user code. Only superusers can create C functions.
 bool is_users(Oid function) {
     if (function < FirstNormalObjectId)
         return false;
@@ -33,8 +33,8 @@ bool needs_hook(Oid function) {
     return (triggers_are_off && is_users(function)) || (next_needs_hook && next_needs_hook(function));
 }
 
-/// Give the outermost of users' functions the triggers back while it runs. The variable is set directly: to set the
-/// setting would have every function plan its statements again at each call.
+/// Enable triggers while the outermost user function runs. The code sets the variable directly, because changing the
+/// setting would make every function replan its statements at each call.
 void around_function(FmgrHookEventType event, FmgrInfo *function, Datum *argument) {
     if (triggers_are_off) {
         if (event == FHET_START ? functions_running++ == 0 : --functions_running == 0)

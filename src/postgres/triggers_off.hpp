@@ -3,10 +3,10 @@
 
 namespace snapback {
 
-/// While in scope, the statements of this session fire no triggers and rules but those that are ENABLE ALWAYS or
-/// REPLICA (session_replication_role = replica). Functions in other languages than C that those statements call
-/// (triggers, checks, defaults, expressions of indexes and generated columns) run with session_replication_role =
-/// origin: whoever wrote them may not set it, and must not get around the triggers and foreign keys of other tables.
+/// While in scope, statements of this session fire only ENABLE ALWAYS and ENABLE REPLICA triggers and rules
+/// (session_replication_role = replica). Non-C functions that the statements call (triggers, checks, defaults, index
+/// expressions, generated columns) run with session_replication_role = origin. Their authors may not change that
+/// setting, and must not bypass triggers and foreign keys of other tables.
 class TriggersOff {
 public:
     TriggersOff();
@@ -16,8 +16,8 @@ public:
 
 private:
     SettingScope replica_{"session_replication_role", "replica"};
-    bool outer_;          // whether triggers were off already
-    int outer_functions_; // and how many calls of users' functions were running: a restore within a restore
+    bool outer_;          // whether triggers were already off
+    int outer_functions_; // nesting depth of user functions then, for a restore within a restore
 };
 
 } // namespace snapback

@@ -8,7 +8,7 @@ namespace snapback {
 
 namespace {
 
-/// Begin an empty store in this memory context.
+/// Create an empty tuplestore in this memory context.
 std::shared_ptr<Tuplestorestate> begin_rows(MemoryContext home) {
     Tuplestorestate *rows = call([&] {
         MemoryContext before = MemoryContextSwitchTo(home);
@@ -17,7 +17,7 @@ std::shared_ptr<Tuplestorestate> begin_rows(MemoryContext home) {
         return begun;
     });
     return {rows, [exceptions = std::uncaught_exceptions()](Tuplestorestate *held) {
-                // After an error the (sub)transaction's abort releases the file, and the memory context the rest.
+                // After an error, the (sub)transaction abort releases the file, and the memory context the rest.
                 if (std::uncaught_exceptions() == exceptions)
                     call_noexcept([&] { tuplestore_end(held); });
             }};
@@ -83,7 +83,7 @@ void TupleStore::clear() {
     hold(begin_rows(home_));
 }
 
-/// Hold these rows instead of those before.
+/// Replace the current rows by these.
 void TupleStore::hold(std::shared_ptr<Tuplestorestate> rows) {
     rows_ = std::move(rows);
     if (relation_)

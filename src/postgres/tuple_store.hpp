@@ -10,30 +10,31 @@ extern "C" {
 
 namespace snapback {
 
-/// The row type of a single column, in the current memory context.
+/// A row type with one column, in the current memory context.
 TupleDesc one_column(const char *name, Oid type);
 
-/// Rows kept beside the tables, in memory or, beyond work_mem, in a temporary file; queries see them under a name of
-/// their own, as triggers see transition tables. No catalog entry is made for them.
+/// Rows in a tuplestore, which spills to a temporary file beyond work_mem. Queries refer to the rows by name, as
+/// triggers do to transition tables. No catalog entry is created.
 class TupleStore {
 public:
-    /// The store and its rows live as long as the current memory context; `shape` is copied into it.
+    /// The rows live as long as the current memory context; `shape` is copied into it.
     TupleStore(std::string name, TupleDesc shape);
     TupleStore(const TupleStore &) = delete;
     TupleStore &operator=(const TupleStore &) = delete;
 
-    /// Let this connection's queries see the rows under the store's name.
+    /// Make the rows visible to this connection's queries by name.
     void show_to(Query &query);
-    /// Take the name back, if any connection has been shown it; that connection must be open still.
+    /// Remove the name from the connection that shows it, which must still be open.
     void hide();
     void add(Datum *values, bool *nulls);
-    /// Replace the rows by a query's, which may read the store itself; return how many there are now.
+    /// Replace the rows by the result of a query, which may read the old rows. Return the number of rows.
     std::uint64_t fill(Query &query, const std::string &sql, std::span<const Value> parameters = {});
-    /// Hold the rows that another store holds, without a copy; nothing may be added to either after that, only filled.
+    /// Share the rows of another store without copying. Afterwards neither store accepts additional rows; fill()
+    /// remains possible.
     void share(const TupleStore &other);
-    /// Let go of the rows.
+    /// Remove all rows.
     void clear();
-    /// Tell the planner how many rows have been added.
+    /// Update the planner's row count.
     void recount();
     std::uint64_t size() const;
     const std::string &name() const { return name_; }

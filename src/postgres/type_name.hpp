@@ -3,8 +3,7 @@
 
 namespace snapback {
 
-/// Find the type of this name, which may be schema-qualified and have a modifier; InvalidOid where there is none. A
-/// Postgres call.
+/// The type with this name, possibly with schema and modifier; InvalidOid if it does not exist. A Postgres call.
 Oid type_named(const char *name);
 
 } // namespace snapback

@@ -1,4 +1,4 @@
-// Everything here is called inside `call`: it allocates with palloc alone, and nothing has a destructor.
+// All functions here run inside `call`. They allocate with palloc only and use no destructors.
 #include "postgres/unchecked_input.hpp"
 
 #include "postgres/domains.hpp"
@@ -14,19 +14,19 @@ extern "C" {
 
 namespace snapback {
 
-/// How values of one type are read.
+/// How to read values of one type.
 struct UncheckedInput::Form {
     enum Kind : char { plain, array, record } kind;
-    FmgrInfo input; // of the type without its domain
+    FmgrInfo input; // of the base type
     Oid parameter;
     std::int32_t modifier;
-    // of an array
+    // for an array
     Oid element;
     std::int16_t length;
     bool by_value;
     char align;
     Form *elements;
-    // of a record
+    // for a composite type
     TupleDesc shape;
     Form **attributes;
 };
@@ -37,7 +37,7 @@ using Form = UncheckedInput::Form;
 
 Form *form_of_type(Oid type, std::int32_t modifier);
 
-/// Whether the domains in a type can be passed by: where there are none, its input function does.
+/// Whether the domains in a type can be skipped. A type without domains uses its input function.
 Form::Kind kind_of(Oid type) {
     if (!contains_domain(type))
         return Form::plain;
@@ -77,7 +77,7 @@ Form *form_of_type(Oid type, std::int32_t modifier) {
 
 Datum read_value(Form *form, char *text);
 
-/// Read an array whose elements the input function of arrays can read as values of another type.
+/// Read an array with the array input function as an array of another element type.
 ArrayType *read_array_of(Oid element, char *text, std::int32_t modifier) {
     return DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, text, element, modifier));
 }
@@ -100,8 +100,8 @@ Datum read_array(Form *form, char *form_text) {
                                               form->element, form->length, form->by_value, form->align));
 }
 
-/// Take one attribute's text off the front of a record's: what stands there up to a comma or the closing parenthesis.
-/// False where the text ends before.
+/// Remove the text of one attribute from the front of a record: everything up to a comma or the closing parenthesis.
+/// False if the text ends first.
 bool take_attribute(char **at, StringInfo into) {
     bool quoted = false;
     resetStringInfo(into);
@@ -120,7 +120,7 @@ bool take_attribute(char **at, StringInfo into) {
     return **at != '\0';
 }
 
-/// Read a record as record_out() writes it; false where it is written otherwise.
+/// Read a record in the format of record_out(); false for any other format.
 bool read_attributes(Form *form, char *text, Datum *values, bool *nulls) {
     StringInfoData attribute;
     initStringInfo(&attribute);
@@ -147,7 +147,7 @@ Datum read_record(Form *form, char *text) {
     auto count = static_cast<std::size_t>(form->shape->natts);
     auto *values = static_cast<Datum *>(palloc0(sizeof(Datum) * (count + 1)));
     auto *nulls = static_cast<bool *>(palloc0(sizeof(bool) * (count + 1)));
-    if (!read_attributes(form, text, values, nulls)) // the type has changed: its input function says how
+    if (!read_attributes(form, text, values, nulls)) // the type has changed: its input function reports the error
         return InputFunctionCall(&form->input, text, form->parameter, form->modifier);
     return HeapTupleGetDatum(heap_form_tuple(form->shape, values, nulls));
 }

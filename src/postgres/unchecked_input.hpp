@@ -5,15 +5,15 @@
 
 namespace snapback {
 
-/// Reads the text form of a type's values as its input function does, but without the checks of domains: of the type
-/// itself, of array elements and of attributes of composite types. Only what a range holds is still checked.
+/// Reads the text form of values like the type's input function, but skips domain checks: of the type, of array
+/// elements, and of composite attributes. Domain checks inside ranges still apply.
 class UncheckedInput {
 public:
     struct Form;
     UncheckedInput() = default;
-    /// For values of this type and modifier; what it keeps lies in the current memory context. A Postgres call.
+    /// For values of this type and modifier. Allocates in the current memory context. A Postgres call.
     UncheckedInput(Oid type, std::int32_t modifier);
-    /// Read a value; the text may be changed. A Postgres call.
+    /// Read a value; may modify the text. A Postgres call.
     Datum read(char *text) const;
 
 private:

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view replacement = "\xEF\xBF\xBD"; // U+FFFD
 
-/// Convert by a conversion of the server's; U+FFFD for each character that has no other.
+/// Convert with a server conversion. Characters without a conversion become U+FFFD.
 std::string convert(Oid conversion, int encoding, std::string text) {
     std::string result;
     auto *bytes = reinterpret_cast<unsigned char *>(text.data());

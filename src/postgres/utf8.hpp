@@ -3,11 +3,10 @@
 
 namespace snapback {
 
-/// Convert text from the database's encoding to UTF-8, with U+FFFD in place of what means no character: in SQL_ASCII
-/// any byte may be there.
+/// Convert text from the database encoding to UTF-8. Invalid bytes, which SQL_ASCII allows, become U+FFFD.
 std::string to_utf8(const std::string &text);
 
-/// Whether that conversion needs no U+FFFD.
+/// Whether the conversion needs no U+FFFD.
 bool is_convertible_to_utf8(const std::string &text);
 
 } // namespace snapback

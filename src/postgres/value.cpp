@@ -84,7 +84,7 @@ Value Value::bigint_array(std::span<const std::int64_t> numbers) {
 
 Value Value::timestamptz_array(std::span<const TimestampTz> instants) {
     Value array = bigint_array(std::span<const std::int64_t>(instants.data(), instants.size()));
-    // The two types share their representation; the array's header names its element type.
+    // Both types have the same representation; the array header contains the element type.
     reinterpret_cast<ArrayType *>(DatumGetPointer(array.datum))->elemtype = TIMESTAMPTZOID;
     array.type = TIMESTAMPTZARRAYOID;
     return array;

@@ -7,8 +7,8 @@
 
 namespace snapback {
 
-/// A variable-length value of these bytes, in the current context; to be called inside `call`. It is copied in pieces,
-/// so that this can be interrupted.
+/// A variable-length value of these bytes, in the current context; called inside `call`. It is copied in pieces, so
+/// that the copy can be canceled.
 inline Datum varlena_datum(std::string_view bytes) {
     auto *value = static_cast<varlena *>(palloc(bytes.size() + VARHDRSZ));
     SET_VARSIZE(value, bytes.size() + VARHDRSZ);

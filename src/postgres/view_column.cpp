@@ -13,12 +13,12 @@ namespace snapback {
 
 namespace {
 
-/// A query with those around it, to which its references may lead.
+/// A query and its enclosing queries, which its references may point to.
 struct Scope {
     ::Query *query;
     const Scope *outer;
 
-    /// The scope so many levels out; null where there is none.
+    /// The scope this many levels up; null if there is none.
     const Scope *at(Index levels) const {
         const Scope *scope = this;
         while (scope && levels-- > 0)
@@ -30,7 +30,7 @@ struct Scope {
 bool follow_relation(Oid relation, AttrNumber number, TableColumn *found);
 bool follow_expression(const Scope *scope, Node *node, TableColumn *found);
 
-/// Take off casts: they change how a value is held, not which value it is.
+/// Remove casts, which change the representation but not the identity of a value.
 Node *without_casts(Node *node) {
     for (;;) {
         if (IsA(node, RelabelType))
@@ -57,7 +57,7 @@ bool follow_output(const Scope *scope, AttrNumber number, TableColumn *found) {
     return entry && follow_expression(scope, reinterpret_cast<Node *>(entry->expr), found);
 }
 
-/// Follow a column of a WITH query, which stands in this scope or in one around it.
+/// Follow a column of a WITH query in this or an enclosing scope.
 bool follow_with_query(const Scope *scope, RangeTblEntry *entry, AttrNumber number, TableColumn *found) {
     const Scope *home = scope->at(entry->ctelevelsup);
     if (!home || entry->self_reference)

@@ -10,8 +10,8 @@ struct TableColumn {
     AttrNumber number = InvalidAttrNumber;
 };
 
-/// Find the table column whose values a view's column shows, cast or as they are, through views, joins and subqueries.
-/// Nothing where the view computes it. The column of a table is its own source. Locks what it reads.
+/// The table column whose values a view column shows, possibly cast, through views, joins, and subqueries. Nothing if
+/// the view computes the column. A table column is its own source. Locks the relations it reads.
 std::optional<TableColumn> source_column(Oid relation, AttrNumber number);
 
 } // namespace snapback

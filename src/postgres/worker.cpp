@@ -29,7 +29,7 @@ namespace snapback {
 
 namespace {
 
-/// The workers that the current transaction asked for. Fixed in size: the commit callback must not fail.
+/// Workers to start at commit. The size is fixed, because the commit callback must not fail.
 struct Wanted {
     std::array<const WorkerKind *, 4> kinds{};
     std::size_t count = 0;
@@ -37,7 +37,7 @@ struct Wanted {
 };
 Wanted wanted;
 
-/// Ask the postmaster for one worker. False, not an error, where no slot is free.
+/// Register a worker with the postmaster. Return false if no slot is free.
 bool register_worker(const WorkerKind &kind, Oid owner) noexcept {
     BackgroundWorker worker{};
     std::snprintf(worker.bgw_name, BGW_MAXLEN, "%s", kind.title);
@@ -54,7 +54,7 @@ bool register_worker(const WorkerKind &kind, Oid owner) noexcept {
     return registered;
 }
 
-/// Start what was asked for once the commit is visible to others; forget it where the transaction ends otherwise.
+/// Start the requested workers after a commit has become visible; forget them on rollback.
 void at_transaction_end(XactEvent event, void *) {
     if (event == XACT_EVENT_COMMIT)
         for (std::size_t i = 0; i < wanted.count; i++)
@@ -63,7 +63,7 @@ void at_transaction_end(XactEvent event, void *) {
         wanted.count = 0;
 }
 
-/// Find whom a worker is to act as: the extension's owner, or the bootstrap superuser where the owner may not log in.
+/// The role that a worker runs as: the extension's owner, or the bootstrap superuser if the owner cannot log in.
 Oid worker_role() {
     Query query;
     Rows rows = query.run("SELECT CASE WHEN r.rolcanlogin THEN r.oid ELSE 0::pg_catalog.oid END "
@@ -90,10 +90,10 @@ void start_worker_at_commit(const WorkerKind &kind) {
 
 namespace {
 
-/// The settings as the server has them, by name.
+/// The server's settings by name.
 using ServerSettings = std::unordered_map<std::string, std::string>;
 
-/// Visit every setting there is.
+/// Visit every setting.
 template <class Visitor> void visit_settings(const Visitor &visit) {
 #if PG_VERSION_NUM >= 160000
     int count = 0;
@@ -106,7 +106,7 @@ template <class Visitor> void visit_settings(const Visitor &visit) {
         visit(*settings[i]);
 }
 
-/// Read the settings before the session has a database and a role: they are those of the server.
+/// Read the settings before the session has a database and a role.
 ServerSettings server_settings() {
     ServerSettings values;
     visit_settings([&](const config_generic &setting) {
@@ -121,15 +121,15 @@ bool is_set_for_sessions(const config_generic &setting) {
     return setting.source >= PGC_S_GLOBAL && setting.source <= PGC_S_DATABASE_USER;
 }
 
-/// Set it for the whole session, so that a reload does not undo it; a value that is not accepted is logged.
+/// Set a value for the whole session, so that a reload does not change it. A rejected value is logged.
 void force_setting(const char *name, const char *value) {
     call([&] { set_config_option(name, value, PGC_SU_BACKEND, PGC_S_OVERRIDE, GUC_ACTION_SET, true, WARNING, false); });
 }
 
-/// Give each setting that comes from the database or the role the server's value again, but for the extension's own.
+/// Reset settings of the database and the role to the server's values, except the extension's settings.
 void undo_session_settings(const ServerSettings &server) {
     constexpr std::string_view own = "snapback.";
-    std::vector<std::string> undone; // first all names: setting one may change the list
+    std::vector<std::string> undone; // collect the names first: a change may reorder the list
     visit_settings([&](const config_generic &setting) {
         if (is_set_for_sessions(setting) && !std::string_view(setting.name).starts_with(own))
             undone.emplace_back(setting.name);
@@ -139,7 +139,7 @@ void undo_session_settings(const ServerSettings &server) {
             force_setting(name.c_str(), value->second.c_str());
 }
 
-/// Set what a worker relies on, whatever the server's configuration says.
+/// Set what a worker relies on, independent of the server configuration.
 void fix_settings() {
     static constexpr std::array<std::array<const char *, 2>, 11> fixed = {{
         {"search_path", "pg_catalog, pg_temp"},
@@ -163,7 +163,7 @@ void fix_settings() {
 } // namespace
 
 void connect_worker(Oid database, Oid role) {
-    call([] { load_file("$libdir/plpgsql", false); }); // so that its settings are known beforehand
+    call([] { load_file("$libdir/plpgsql", false); }); // defines its settings
     ServerSettings server = server_settings();
     call([&] { BackgroundWorkerInitializeConnectionByOid(database, role, 0); });
     undo_session_settings(server);
@@ -172,7 +172,7 @@ void connect_worker(Oid database, Oid role) {
 
 namespace {
 
-/// Whether the extension is gone: what a worker was about to do is then nobody's wish any more.
+/// Whether the extension was dropped, so that the worker's task is obsolete.
 bool extension_is_gone() {
     WorkerTransaction transaction;
     bool gone = call([] { return !OidIsValid(get_extension_oid("pg_snapback", true)); });
@@ -196,8 +196,8 @@ void run_worker(Datum database, void (*work)()) {
 }
 
 bool database_is_wanted() {
-    // Whoever wants it has a lock on it that keeps sessions from beginning, and gives those that are there some
-    // seconds to end.
+    // A command that needs exclusive access holds a lock that blocks new sessions, and waits a few seconds for existing
+    // sessions to end.
     LOCKTAG tag;
     SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
     return call([&] {
@@ -234,7 +234,7 @@ void sleep_in_worker(std::int64_t milliseconds) {
     serve_interrupts();
 }
 
-// By delegation the object exists before anything can fail, so that its destructor runs if something does.
+// With a delegating constructor the destructor runs if the body throws.
 WorkerTransaction::WorkerTransaction() : WorkerTransaction(true) {
     call([] {
         SetCurrentStatementStartTimestamp();

@@ -1,43 +1,42 @@
 #pragma once
-// Background workers: asking for one when the transaction commits, and what each of ours does around its work.
+// Background workers: start them at commit, and run their work.
 #include <cstdint>
 
 #include "postgres/boundary.hpp"
 
 namespace snapback {
 
-/// A kind of worker: the C function that is its main, and its title in the process list. Lives as long as the library.
+/// A kind of worker: its C main function and its title in the process list. Lives as long as the library.
 struct WorkerKind {
     const char *main;
     const char *title;
 };
 
-/// Start a worker of this kind in this database when the transaction commits; asked for twice, one is started. Where
-/// the server has no worker slot left none is started, so the queue run must ask again for work that is left.
+/// Start a worker of this kind in this database at commit, at most once per transaction. If no worker slot is free,
+/// none is started; the queue run must request a worker again for the remaining work.
 void start_worker_at_commit(const WorkerKind &kind);
 
-/// Run a worker's work: connect to the database as the extension's owner, then call the body. Where the extension is
-/// dropped meanwhile, that ends the work, and is no failure.
+/// Connect to the database as the extension's owner and run the work. If the extension is dropped meanwhile, the work
+/// ends without an error.
 void run_worker(Datum database, void (*work)());
 
-/// Connect this worker to a database as a role. Of what is set for the database or the role (ALTER DATABASE, ALTER
-/// ROLE: role, search path, timeouts, transaction defaults ...) only the extension's own settings, snapback.*, reach
-/// it.
+/// Connect this worker to a database as a role. Settings of ALTER DATABASE and ALTER ROLE (role, search path, timeouts,
+/// transaction defaults) do not apply, except the extension's settings, snapback.*.
 void connect_worker(Oid database, Oid role);
 
-/// Whether somebody waits to have this database for themselves: to drop or rename it, or to make another one of it.
+/// Whether a session waits for exclusive access to this database: to drop or rename it, or to use it as a template.
 bool database_is_wanted();
 
-/// Have a worker of this kind go on in this one's place, once whoever wants the database has had it.
+/// Start a worker of this kind in place of this one, once the database accepts connections again.
 void hand_over_to(const WorkerKind &kind);
 
-/// Let the server have its way with this worker: end it where it was told to, take over changed settings.
+/// Process interrupts: exit if requested, and reload changed settings.
 void serve_interrupts();
 
-/// Sleep for so long, or until the worker is told something.
+/// Sleep for this time, or until the worker's latch is set.
 void sleep_in_worker(std::int64_t milliseconds);
 
-/// A transaction of a worker's, with a snapshot, that the extension is kept for; rolled back unless committed.
+/// A transaction of a worker, with a snapshot and a lock on the extension. Rolls back unless committed.
 class WorkerTransaction {
 public:
     WorkerTransaction();

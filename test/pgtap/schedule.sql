@@ -16,7 +16,7 @@ SELECT is(snapback_internal.run_in_database('postgres', NULL), NULL, 'and no sta
 SELECT throws_ok(format('SELECT snapback_internal.run_in_database(%L, %L)', database, statement), state, message, coalesce(message, statement)) FROM (VALUES
     ('nowhere', 'SELECT 1', '3D000', 'database "nowhere" does not exist'), ('postgres', 'SELECT 1 / 0', '22012', 'division by zero'), ('postgres', 'SELECT no_such()', '42883', NULL),
     ('postgres', 'SELECT', NULL, NULL), ('postgres', '', NULL, NULL), ('postgres', 'COMMIT', NULL, NULL), ('postgres', 'SELECT repeat(''x'', 2048)', '54000', NULL),
-    ('template0', 'SELECT 1', '55000', 'could not run a statement in database "template0"')) v (database, statement, state, message) WHERE state IS NOT NULL;
+    ('template0', 'SELECT 1', '55000', 'could not execute statement in database "template0"')) v (database, statement, state, message) WHERE state IS NOT NULL;
 GRANT USAGE ON SCHEMA snapback_internal TO pgtap_schedule_nobody;
 GRANT EXECUTE ON FUNCTION snapback_internal.run_in_database(name, text) TO pgtap_schedule_nobody;
 SELECT is(public.outcome('pgtap_schedule_nobody', $$ SELECT snapback_internal.run_in_database('postgres', 'SELECT 1') $$), '42501: only superusers may run statements in another database', 'even with a grant, superusers only');

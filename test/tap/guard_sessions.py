@@ -203,7 +203,7 @@ def test_short_memory():
         got = "done"
     except psycopg2.Error as error:
         got = (error.pgcode, error.diag.message_primary, error.diag.message_hint)
-    equal(got, ("53200", "not enough shared memory to list the transactions that run beside a restore",
+    equal(got, ("53200", "not enough shared memory for the list of running transactions",
                 "Add pg_snapback to shared_preload_libraries and restart the server."), "a restore is refused, with what to do")
     restart("-o", "-c shared_preload_libraries=pg_snapback")
     use_up_shared_memory()

@@ -72,7 +72,7 @@ is "$(sql app "SET ROLE second; SELECT count(*) FROM snapback.schedule('* * * * 
 is "$(jobs_in_cron app)" "$(jobs_of app '* * * * *' second)" 'the jobs are then theirs, and nobody has them twice'
 sql postgres 'CREATE ROLE nobody SUPERUSER NOLOGIN'
 is "$(sql app 'SET ROLE nobody; SELECT snapback.schedule()' | head -n 1)" \
-    'ERROR:  55000: could not run a statement in database "postgres"' 'a superuser who may not log in is refused'
+    'ERROR:  55000: could not execute statement in database "postgres"' 'a superuser who may not log in is refused'
 
 long=$(printf 'd%.0s' {1..63})
 make_database "$long"
