@@ -1,4 +1,4 @@
-// The module's face towards the server: the magic block and what happens when the library is loaded.
+// The module's entry points for the server: the magic block and the initialization of the library.
 #include "core/slices.hpp"
 #include "guard/awaited_parents.hpp"
 #include "guard/community_lock.hpp"

@@ -8,20 +8,20 @@ namespace {
 
 Settings current;
 
-/// Reject an approval link without the place where the token goes.
+/// Reject an approval link without a {token} placeholder.
 bool check_approve_url(char **value, void **, GucSource) {
     if (!*value || !**value || std::string_view(*value).find("{token}") != std::string_view::npos)
         return true;
-    GUC_check_errdetail("The link must contain {token}, where the secret goes.");
+    GUC_check_errdetail("The link must contain the placeholder {token} for the secret.");
     return false;
 }
 
-/// Reject a mail server that is not named by an SMTP URL.
+/// Reject a mail server that is not an SMTP URL.
 bool check_smtp_url(char **value, void **, GucSource) {
     std::string_view url = *value ? *value : "";
     if (url.empty() || url.starts_with("smtp://") || url.starts_with("smtps://"))
         return true;
-    GUC_check_errdetail("The mail server is named as smtp://host:port or smtps://host:port.");
+    GUC_check_errdetail("The value must have the form smtp://host:port or smtps://host:port.");
     return false;
 }
 
@@ -41,50 +41,52 @@ void define_bool(const char *name, const char *description, bool *variable) {
 }
 
 void define_limits() {
-    define_int("snapback.retention", "How long a snapshot is kept and can be restored.", &current.retention_seconds, 1,
-               3650 * 24 * 3600, PGC_SUSET, GUC_UNIT_S);
-    define_int("snapback.audit_retention", "How long the record of requests, restores and mail is kept; 0 for ever.",
+    define_int("snapback.retention", "Time for which a snapshot is kept and can be restored.",
+               &current.retention_seconds, 1, 3650 * 24 * 3600, PGC_SUSET, GUC_UNIT_S);
+    define_int("snapback.audit_retention",
+               "Time for which requests, restores and mail are recorded; 0 keeps them forever.",
                &current.audit_retention_seconds, 0, 3650 * 24 * 3600, PGC_SUSET, GUC_UNIT_S);
-    define_int("snapback.request_ttl", "How long the mailed link opens a restore.", &current.request_ttl_seconds, 1,
+    define_int("snapback.request_ttl", "Time for which the mailed link is valid.", &current.request_ttl_seconds, 1,
                24 * 3600, PGC_SUSET, GUC_UNIT_S);
-    define_int("snapback.requests_per_hour", "How many restores may be requested for one community within an hour.",
+    define_int("snapback.requests_per_hour", "Maximum number of restore requests per community and hour.",
                &current.requests_per_hour, 1, 1000, PGC_SUSET, 0);
-    define_int("snapback.lock_timeout", "How long a restore waits for writers of the community to end.",
+    define_int("snapback.lock_timeout", "Time for which a restore waits for writers of the community.",
                &current.lock_timeout_ms, 1, 3600 * 1000, PGC_SUSET, GUC_UNIT_MS);
-    define_int("snapback.capture_memory", "Memory for sorting rows while they are captured; the rest goes to disk.",
+    define_int("snapback.capture_memory", "Memory for sorting rows in a capture; more rows use temporary files.",
                &current.capture_memory_kb, 1024, 4 * 1024 * 1024, PGC_USERSET, GUC_UNIT_KB);
 }
 
-/// Define whom a backend acts for.
+/// Define a setting that names the community or account of a transaction.
 void define_identity(const char *name, const char *description, char **variable) {
     DefineCustomStringVariable(
         name, description,
-        "Set it with SET LOCAL or set_config(name, value, true). What plain SET sets is passed on "
-        "to the next client by a connection pooler in transaction mode.",
+        "Set it with SET LOCAL or set_config(name, value, true). A connection pooler in transaction mode "
+        "would pass a value of plain SET to the next client.",
         variable, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }
 
 void define_backend_settings() {
-    define_identity("snapback.community", "The community that this transaction acts for.", &current.community);
-    define_identity("snapback.account", "The account that this transaction acts for.", &current.account);
-    define_bool("snapback.require_community_name", "Whether an approval must repeat the community's exact name.",
+    define_identity("snapback.community", "Community on whose behalf the transaction runs.", &current.community);
+    define_identity("snapback.account", "Account on whose behalf the transaction runs.", &current.account);
+    define_bool("snapback.require_community_name", "Require the community's exact name in approvals.",
                 &current.require_community_name);
 }
 
 void define_mail_settings() {
-    define_string("snapback.smtp_url", "The mail server: smtp://host:port or smtps://host:port.", &current.smtp_url, "",
+    define_string("snapback.smtp_url", "Mail server: smtp://host:port or smtps://host:port.", &current.smtp_url, "",
                   PGC_SUSET, 0, check_smtp_url);
-    define_string("snapback.smtp_user", "The user to authenticate as at the mail server.", &current.smtp_user, "",
-                  PGC_SUSET, GUC_SUPERUSER_ONLY);
-    define_string("snapback.smtp_password_file", "File (mode 0600) with the mail server's password.",
+    define_string("snapback.smtp_user", "User name for the mail server.", &current.smtp_user, "", PGC_SUSET,
+                  GUC_SUPERUSER_ONLY);
+    define_string("snapback.smtp_password_file", "File with the password for the mail server; its mode must be 0600.",
                   &current.smtp_password_file, "", PGC_SUSET, GUC_SUPERUSER_ONLY);
-    define_string("snapback.smtp_ca_file", "Certificates to trust for the mail server; empty: the system's.",
-                  &current.smtp_ca_file, "", PGC_SUSET);
-    define_bool("snapback.smtp_require_tls", "Whether mail is sent over TLS or not at all.", &current.smtp_require_tls);
-    define_int("snapback.smtp_timeout", "How long one mail may take.", &current.smtp_timeout_seconds, 1, 600, PGC_SUSET,
-               GUC_UNIT_S);
-    define_string("snapback.mail_from", "The sender's address.", &current.mail_from, "", PGC_SUSET);
-    define_string("snapback.approve_url", "The link in the mail, with {token} where the secret goes.",
+    define_string("snapback.smtp_ca_file",
+                  "File with trusted certificates for the mail server; empty for the system's.", &current.smtp_ca_file,
+                  "", PGC_SUSET);
+    define_bool("snapback.smtp_require_tls", "Send mail only over TLS.", &current.smtp_require_tls);
+    define_int("snapback.smtp_timeout", "Maximum time to send one mail.", &current.smtp_timeout_seconds, 1, 600,
+               PGC_SUSET, GUC_UNIT_S);
+    define_string("snapback.mail_from", "Sender address of mail.", &current.mail_from, "", PGC_SUSET);
+    define_string("snapback.approve_url", "Link in the mail, with the placeholder {token} for the secret.",
                   &current.approve_url, "", PGC_SUSET, 0, check_approve_url);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Every setting of the extension (snapback.*), as Postgres keeps it: one struct, filled by the GUC machinery.
+// All settings of the extension (snapback.*) as one struct, filled by PostgreSQL's GUC machinery.
 
 #include <cstddef>
 #include <cstdint>
@@ -7,14 +7,14 @@
 namespace snapback {
 
 struct Settings {
-    int retention_seconds = 7 * 24 * 3600;        // how long a snapshot can be restored
-    int audit_retention_seconds = 90 * 24 * 3600; // how long the record of requests and restores is kept; 0: for ever
-    int request_ttl_seconds = 3600;               // how long a mailed link opens a restore
-    int requests_per_hour = 5;                    // per community
-    int lock_timeout_ms = 10'000;                 // how long a restore waits for the community's writers
-    int capture_memory_kb = 64 * 1024;            // rows held in memory while a capture sorts them
+    int retention_seconds = 7 * 24 * 3600;        // time for which a snapshot can be restored
+    int audit_retention_seconds = 90 * 24 * 3600; // time for which requests and restores are recorded; 0: forever
+    int request_ttl_seconds = 3600;               // time for which a mailed link is valid
+    int requests_per_hour = 5;                    // restore requests per community
+    int lock_timeout_ms = 10'000;                 // time for which a restore waits for writers
+    int capture_memory_kb = 64 * 1024;            // memory of a capture for sorting rows
     bool require_community_name = false;
-    char *community = nullptr; // whose connection this is, set by the backend
+    char *community = nullptr; // set by the application
     char *account = nullptr;
     char *smtp_url = nullptr;
     char *smtp_user = nullptr;
@@ -25,14 +25,14 @@ struct Settings {
     char *mail_from = nullptr;
     char *approve_url = nullptr; // with {token}
 
-    /// In bytes what is set in kB.
+    /// capture_memory_kb in bytes.
     std::size_t capture_memory() const { return static_cast<std::size_t>(capture_memory_kb) * 1024; }
 };
 
-/// The settings in force for this session.
+/// The current settings of this session.
 const Settings &settings();
 
-/// Tell Postgres about every setting; called once, when the library is loaded.
+/// Define all settings; called once when the library is loaded.
 void define_settings();
 
 } // namespace snapback
