@@ -8,7 +8,7 @@ namespace snapback {
 
 void admit_writer(const WrittenCommunity &community) {
     if (lock_for_write(community))
-        accept_invalidations(); // of a restore that ended just before
+        accept_invalidations(); // from a restore that ended just before
     refuse_stale_write(community);
 }
 

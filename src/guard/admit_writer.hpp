@@ -3,10 +3,10 @@
 
 namespace snapback {
 
-/// Let this transaction write to a community: take its lock (55P03 where it is being restored), hear of restores that
-/// ended just before, and refuse what may have been read before one of them (40001).
+/// Let this transaction write to a community: take the lock (55P03 during a restore), process invalidations of recent
+/// restores, and reject the write if the transaction may have read older data (40001).
 void admit_writer(const WrittenCommunity &community);
-/// The same where any community may be meant.
+/// The same for a writer to any community.
 void admit_writer_to_all();
 
 } // namespace snapback

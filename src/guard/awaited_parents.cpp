@@ -13,13 +13,13 @@ namespace snapback {
 
 namespace {
 
-/// A row by the foreign key from which its path starts; the values live as long as the transaction.
+/// A row whose parent is missing: the foreign key at the start of its path. The values live as long as the transaction.
 struct Awaiting {
     Oid relation;
     std::vector<Value> key;
 };
 std::vector<Awaiting> awaiting;
-constexpr std::size_t most_awaiting = 256; // more are not told apart: they may be of any community
+constexpr std::size_t most_awaiting = 256; // beyond this, take the lock on all communities
 
 bool same_key(std::span<const Value> one, std::span<const Value> other, const GuardedPath &path) {
     for (std::size_t i = 0; i < path.columns.size(); i++)
@@ -30,7 +30,7 @@ bool same_key(std::span<const Value> one, std::span<const Value> other, const Gu
     return true;
 }
 
-/// Guard the rows whose parents have come meanwhile. One that is still without has no community.
+/// Guard the rows whose parents exist now. A row without a parent has no community.
 void guard_awaiting() {
     if (awaiting.empty())
         return;
@@ -42,7 +42,7 @@ void guard_awaiting() {
         if (path->kind == GuardedPath::Kind::chain && path->columns.size() == row.key.size())
             visit_communities_of_key(*path, row.key, admit_writer);
         else
-            admit_writer_to_all(); // the table was altered since
+            admit_writer_to_all(); // the table was altered in the meantime
     }
 }
 

@@ -3,11 +3,11 @@
 
 namespace snapback {
 
-/// Remember that a row was written whose parent is not there: a deferred foreign key lets it come later, from another
-/// session perhaps. Before this transaction commits, the row's community is guarded by what is there then.
+/// Record that a row without a parent was written. With a deferred foreign key the parent may be inserted later, even
+/// by another session. Before the commit, the community of the row is determined and guarded.
 void await_parent(Oid relation, const GuardedPath &path, std::span<const Value> key);
 
-/// Begin to hear of commits; called once, at load.
+/// Register the commit listener; called once at load.
 void watch_awaited_parents();
 
 } // namespace snapback

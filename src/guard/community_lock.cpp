@@ -14,18 +14,18 @@ namespace snapback {
 
 namespace {
 
-// A community's lock: ShareLock for its writers, RowExclusiveLock for those among them who bear no others,
-// ExclusiveLock for its restore. The lock on all communities: ShareLock for writers to more than a few,
-// RowExclusiveLock for restores, which so do not exclude each other but do exclude such writers. The lock table is of
-// one size for all sessions; a single UPDATE of every community must not fill it.
+// Modes of a community lock: ShareLock for writers, RowExclusiveLock for a writer that excludes other writers,
+// ExclusiveLock for a restore. Modes of the lock on all communities: ShareLock for writers to many communities,
+// RowExclusiveLock for restores, which exclude such writers but not each other. The size of the lock table is fixed: an
+// UPDATE of all communities must not fill it.
 constexpr int most_communities_locked = 32;
 
-/// Communities locked by this transaction; too high after a rollback to a savepoint, which only brings the lock on all
-/// communities nearer.
+/// Number of communities that this transaction has locked. It is too high after a rollback to a savepoint; the
+/// transaction then takes the lock on all communities earlier.
 int communities_locked = 0;
 
-/// The lock that this transaction was last found to hold, and in which subtransaction. As long as that is the current
-/// one, it was not rolled back, nor was the lock given up: subtransactions are numbered anew each time.
+/// The last lock that this transaction was found to hold, and its subtransaction. While that subtransaction is the
+/// current one, the lock is held: subtransaction numbers are not reused within a transaction.
 struct {
     LockSpace space;
     std::uint64_t key;
@@ -37,7 +37,7 @@ void forget_locks() noexcept {
     held.in = InvalidSubTransactionId;
 }
 
-/// Share a lock with other writers, if nobody has it alone.
+/// Take a lock in share mode if it is available.
 Grant share(LockSpace space, std::uint64_t key) {
     if (held.in == GetCurrentSubTransactionId() && held.space == space && held.key == key)
         return Grant::already_held;
@@ -56,16 +56,16 @@ LOCKTAG tag_of_all() {
 
 constexpr const char *retry_hint = "Retry the transaction in a moment.";
 
-/// Say why a community's lock is not to be had for writing.
+/// The error for a writer that cannot get the community's lock.
 Error refusal(const WrittenCommunity &community) {
     LOCKTAG tag = tag_of(community.key());
     if (conflicting_holders(tag, RowShareLock).empty() && !conflicting_holders(tag, ShareLock).empty())
         return Error(sqlstate::lock_not_available,
-                     "rows that others belong to are being moved out of community \"" + community.name() + "\"")
-            .with_detail("Nothing else can write to it until the transaction that moves them has ended.")
+                     "parent rows are being moved out of community \"" + community.name() + "\"")
+            .with_detail("Other transactions cannot write to it until the transaction that moves them ends.")
             .with_hint(retry_hint);
     return Error(sqlstate::lock_not_available, "community \"" + community.name() + "\" is being restored")
-        .with_detail("Nothing else can write to it until its restore has ended.")
+        .with_detail("Other transactions cannot write to it until the restore ends.")
         .with_hint(retry_hint);
 }
 
@@ -79,7 +79,7 @@ bool lock_for_write(const WrittenCommunity &community) {
     if (communities_locked > most_communities_locked)
         return lock_all_for_write();
     Grant grant = share(LockSpace::community, community.key());
-    // Whoever waits for the lock is in the way of everyone, even of the restore that has it.
+    // A waiting lock request conflicts with every later one, even of the restore that holds the lock.
     if (grant == Grant::refused && holds_lock(tag_of(community.key()), ExclusiveLock))
         return false;
     if (grant == Grant::refused)
@@ -94,24 +94,25 @@ bool lock_all_for_write() {
     if (grant == Grant::refused)
         throw Error(sqlstate::lock_not_available, "a community is being restored")
             .with_detail("This transaction writes to more than " + std::to_string(most_communities_locked) +
-                         " communities, or to all rows of a table at once, which excludes every restore.")
+                         " communities, truncates a table, or writes rows of an unknown community. Such a transaction "
+                         "excludes all restores.")
             .with_hint(retry_hint);
     return grant == Grant::fresh;
 }
 
 void exclude_other_writers(const WrittenCommunity &community) {
     if (communities_locked > most_communities_locked)
-        return; // the lock on all communities excludes restores, if not writers: see README.md
+        return; // the lock on all communities excludes restores, but not writers: see README.md
     if (try_lock(tag_of(community.key()), RowExclusiveLock) == Grant::refused)
-        throw Error(sqlstate::lock_not_available, "others are writing to community \"" + community.name() +
-                                                      "\", and a row is to leave it with all that belongs to it")
-            .with_detail("Who writes to what belongs to the row goes by the community that it is in now.")
+        throw Error(sqlstate::lock_not_available,
+                    "cannot move row out of community \"" + community.name() + "\" while others write to it")
+            .with_detail("Writers of the row's children lock the community that the row is in now.")
             .with_hint(retry_hint);
 }
 
 namespace {
 
-/// Name the prepared transaction of this id as its owner knows it.
+/// The name of a prepared transaction.
 std::string prepared_name(TransactionId transaction) {
     Query query;
     Rows rows = query.run("SELECT gid FROM pg_catalog.pg_prepared_xacts "
@@ -126,7 +127,7 @@ std::string describe(const LockHolder &holder) {
     return "process " + std::to_string(holder.process);
 }
 
-/// List who is in the way of a restore: writers to the community, or to all.
+/// List the transactions that block a restore: writers to the community and to all communities.
 std::string describe_blockers(const std::string &community) {
     std::set<std::string> blockers;
     for (const LockHolder &holder : conflicting_holders(tag_of(lock_key(community)), ExclusiveLock))
@@ -141,13 +142,13 @@ std::string describe_blockers(const std::string &community) {
 
 [[noreturn]] void refuse_restore(const std::string &community) {
     std::string blockers = describe_blockers(community);
-    throw Error(sqlstate::lock_not_available, "community \"" + community +
-                                                  "\" could not be locked for its restore within " +
+    throw Error(sqlstate::lock_not_available, "could not lock community \"" + community + "\" for its restore within " +
                                                   std::to_string(settings().lock_timeout_ms) + " ms")
-        .with_detail(blockers.empty() ? "Whoever was in the way has just ended."
+        .with_detail(blockers.empty() ? "The blocking transactions have ended in the meantime."
                                       : "Still writing to it: " + blockers + ".")
-        .with_hint("Retry the restore, or end what is in the way first: pg_terminate_backend(), COMMIT PREPARED or "
-                   "ROLLBACK PREPARED.");
+        .with_hint(
+            "Retry the restore, or end the blocking transactions with pg_terminate_backend(), COMMIT PREPARED or "
+            "ROLLBACK PREPARED.");
 }
 
 void require_read_committed() {
@@ -161,7 +162,7 @@ void require_read_committed() {
 
 void lock_for_restore(const std::string &community) {
     require_read_committed();
-    // Whoever notices a deadlock first is its victim; this transaction never looks, so it is the other one.
+    // The backend that detects a deadlock aborts. This transaction never checks, so the other one aborts.
     set_for_transaction("deadlock_timeout", std::to_string(INT_MAX).c_str());
     int patience = settings().lock_timeout_ms;
     auto start = std::chrono::steady_clock::now();

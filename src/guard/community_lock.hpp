@@ -1,29 +1,30 @@
 #pragma once
-// Who may write to a community: its writers share a lock, a restore has it alone. Writers never wait for it.
+// Locks on communities: writers share a lock, a restore takes it exclusively. Writers never wait for it.
 #include "guard/community_name.hpp"
 
 namespace snapback {
 
-/// Note, on behalf of a writer, that this transaction writes to the community. Raises 55P03 while it is being restored.
-/// Returns whether the lock is new to this transaction: a restore may have ended just before.
+/// Lock the community for a write of this transaction. Throws Error (55P03) during a restore. Returns whether the lock
+/// is new; then a restore may have ended just before.
 bool lock_for_write(const WrittenCommunity &community);
-/// The same for a writer whose communities are all of them, or unknown: excludes every restore.
+/// The same for a writer to all or unknown communities; excludes all restores.
 bool lock_all_for_write();
-/// Be a community's only writer until the transaction ends, since rows leave it that others lead through. Raises 55P03
-/// where somebody else is writing to it. The caller has its lock for writing.
+/// Exclude other writers of a community until the transaction ends, because parent rows leave it. Throws Error (55P03)
+/// if another transaction writes to it. The caller already has the lock for writing.
 void exclude_other_writers(const WrittenCommunity &community);
 
-/// Have the community alone until the transaction ends. Waits for its writers up to snapback.lock_timeout, then raises
-/// 55P03 naming who is in the way. Raises 25001 above READ COMMITTED, where the snapshot would be older than the lock.
-/// From here on this transaction gives up on any lock after snapback.lock_timeout, and is never a deadlock's victim.
+/// Lock the community exclusively until the transaction ends. Waits for writers for at most snapback.lock_timeout, then
+/// throws Error (55P03) that names the blockers. Throws Error (25001) above READ COMMITTED, where the snapshot would be
+/// older than the lock. Afterwards, snapback.lock_timeout limits all lock waits of this transaction, and it is never a
+/// deadlock victim.
 void lock_for_restore(const std::string &community);
 
-/// Whether this transaction has the community alone.
+/// Whether this transaction holds the community's lock exclusively.
 bool is_restored_here(const std::string &community);
-/// Whether a restore, of this session or another, has the community at this moment.
+/// Whether any session is restoring the community.
 bool is_being_restored(const std::string &community);
 
-/// Begin to count the locks of each transaction; called once, at load.
+/// Start counting the locks of each transaction; called once at load.
 void watch_community_locks();
 
 } // namespace snapback

@@ -8,7 +8,7 @@ namespace snapback {
 
 namespace {
 
-/// A value that named a community lately, and the key of its lock. Small, since it is looked at for every row.
+/// A recently used community value and its lock key. It is small, because it is looked up for every row.
 struct KnownKey {
     Oid type = InvalidOid;
     std::uint32_t length = 0;
@@ -21,7 +21,7 @@ struct KnownKey {
 };
 Recent<KnownKey, 1024> known;
 
-/// The bytes of a value: what is equal in them is the same value. Points into the datum or at its detoasted copy.
+/// The bytes of a value: equal bytes mean equal values. Points into the datum or a detoasted copy.
 std::string_view bytes_of(Datum &datum, std::int16_t length, bool by_value) {
     if (by_value)
         return {reinterpret_cast<const char *>(&datum), sizeof(datum)};

@@ -8,7 +8,7 @@ namespace snapback {
 
 class CommunityName;
 
-/// A community that a row belongs to, as locks know it. Its name is made only where it is asked for.
+/// The community of a row, as a lock key. The name is built only on request.
 class WrittenCommunity {
 public:
     explicit WrittenCommunity(const std::string &name);
@@ -20,19 +20,19 @@ public:
 
 private:
     std::uint64_t key_;
-    std::string name_; // where nobody reads it
+    std::string name_; // used without a reader
     const CommunityName *reader_ = nullptr;
     Datum value_ = 0;
 };
 
-/// Reads a community's name from the values of one type that name it.
+/// Reads the community's name from values of one type.
 class CommunityName {
 public:
     /// For values of this type in a relation of this owner.
     CommunityName(Oid type, Oid owner);
-    /// Name the community.
+    /// Return the community's name.
     std::string read(Datum value) const;
-    /// Tell the community as locks know it, for no longer than the value is there.
+    /// The community of a value; valid as long as the value.
     WrittenCommunity of(Datum value) const { return {key_of(value), *this, value}; }
 
 private:

@@ -1,4 +1,4 @@
--- The write guard: the triggers that keep writers away from a community while it is being restored.
+-- The write guard: triggers that reject writes to a community during its restore.
 
 CREATE TABLE snapback.restore_epoch (
     community   text        PRIMARY KEY,
@@ -6,33 +6,33 @@ CREATE TABLE snapback.restore_epoch (
     restored_at timestamptz NOT NULL
 );
 COMMENT ON TABLE snapback.restore_epoch IS
-    'The last restore of each community: its transaction, and when it was about to commit (for people only). Means nothing in another cluster, so it is never dumped';
+    'The last restore of each community: its transaction, and the time just before its commit (for information only). Invalid in another cluster, so pg_dump omits it';
 
 CREATE FUNCTION snapback_internal.advance_restore_epoch(community text) RETURNS void
     LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_advance_restore_epoch';
 COMMENT ON FUNCTION snapback_internal.advance_restore_epoch(text) IS
-    'Internal building block of the restore: notes that this transaction restores the community, so that nobody writes back what they read before. '
-    'The transaction can no longer be prepared (0A000). Raises 53200 where the server''s shared memory has no room for a list of its sessions';
+    'Internal: records that this transaction restores the community, so that transactions with data from before the restore cannot write to it. '
+    'The transaction can no longer be prepared (0A000). Raises 53200 if shared memory has no space for the list of running transactions';
 
 CREATE FUNCTION snapback_internal.lock_for_restore(community text) RETURNS void
     LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_lock_for_restore';
 COMMENT ON FUNCTION snapback_internal.lock_for_restore(text) IS
-    'Internal building block of the restore: keeps all writers from the community until the transaction ends. Waits up to snapback.lock_timeout, then raises 55P03 and names who is in the way; raises 25001 above READ COMMITTED';
+    'Internal: excludes all writers of the community until the transaction ends. Waits for at most snapback.lock_timeout, then raises 55P03 and lists the blockers; raises 25001 above READ COMMITTED';
 
 CREATE FUNCTION snapback.is_locked(community text) RETURNS boolean
     LANGUAGE c VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_is_locked';
 COMMENT ON FUNCTION snapback.is_locked(text) IS
-    'Whether a restore has the community at this moment, so that writes to it are refused; never waits, locks nothing';
+    'Whether the community is being restored, so that writes to it are rejected; never waits and takes no lock';
 
 CREATE FUNCTION snapback_internal.write_guard() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'snapback_write_guard';
 COMMENT ON FUNCTION snapback_internal.write_guard() IS
-    'The trigger on protected tables: raises 55P03 for writes to a community that is being restored, and 40001 for writes by a transaction or statement that began before its restore';
+    'The trigger on protected tables: raises 55P03 for a write to a community that is being restored, and 40001 for a write by a transaction or statement that may have read data from before the restore';
 
 CREATE FUNCTION snapback_internal.forget_guarded_paths() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'snapback_forget_guarded_paths';
 COMMENT ON FUNCTION snapback_internal.forget_guarded_paths() IS
-    'Internal, a trigger: has every session work out anew which community a written row belongs to';
+    'Internal, a trigger: invalidates the path from rows to communities that each session caches';
 CREATE TRIGGER forget_guarded_paths AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON snapback.protected_table
     FOR EACH STATEMENT EXECUTE FUNCTION snapback_internal.forget_guarded_paths();
 ALTER TABLE snapback.protected_table ENABLE ALWAYS TRIGGER forget_guarded_paths;
@@ -43,8 +43,8 @@ ALTER TABLE snapback.directory ENABLE ALWAYS TRIGGER forget_guarded_paths;
 CREATE FUNCTION snapback_internal.guard_state(relation regclass) RETURNS text
     LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_guard_state';
 COMMENT ON FUNCTION snapback_internal.guard_state(regclass) IS
-    'enabled: every write to the table, its partitions and children is guarded; overtaken: a BEFORE trigger whose name sorts '
-    'after the guard''s may change rows behind it, and is to be renamed; disabled: a guard is there but does not always fire; missing: a guard is not there, or is not as install_guard() makes it';
+    'State of the write guard on a table, its partitions and children. enabled: every write is guarded; overtaken: a BEFORE trigger '
+    'whose name sorts after the guard''s may change rows after the check, rename it; disabled: a guard exists but is not ENABLE ALWAYS; missing: a guard does not exist or differs from the one that install_guard() creates';
 
 CREATE FUNCTION snapback_internal.guard_members(relation regclass) RETURNS TABLE (member regclass, depth integer)
     LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -56,14 +56,14 @@ CREATE FUNCTION snapback_internal.guard_members(relation regclass) RETURNS TABLE
     SELECT member::regclass, max(depth) FROM tree GROUP BY member
 $$;
 COMMENT ON FUNCTION snapback_internal.guard_members(regclass) IS
-    'Internal: a table with all its partitions and children, at any depth; the table itself has depth 0';
+    'Internal: a table with all its partitions and children at any depth; the table itself has depth 0';
 
 CREATE FUNCTION snapback_internal.install_guard(relation regclass) RETURNS void
     LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted record;
 BEGIN
-    -- Parents first: a partition gets its parent's row trigger by itself, and would not take one of the same name twice.
+    -- Parents first: a partition inherits the row trigger of its parent, and rejects a second trigger of that name.
     FOR wanted IN
         SELECT m.member, g.*
           FROM snapback_internal.guard_members(install_guard.relation) m,
@@ -79,10 +79,10 @@ BEGIN
         END IF;
         EXECUTE format('CREATE TRIGGER %I BEFORE %s ON %s FOR EACH %s EXECUTE FUNCTION snapback_internal.write_guard()',
                        wanted.name, wanted.events, wanted.member, wanted.level);
-        -- So that DROP EXTENSION takes the trigger along instead of being refused.
+        -- DROP EXTENSION then drops the trigger instead of failing.
         EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION pg_snapback', wanted.name, wanted.member);
     END LOOP;
-    -- Always: replication and session_replication_role must not get round the guard.
+    -- ENABLE ALWAYS: replication and session_replication_role must not bypass the guard.
     FOR wanted IN
         SELECT m.member, t.tgname AS name
           FROM snapback_internal.guard_members(install_guard.relation) m JOIN pg_trigger t ON t.tgrelid = m.member
@@ -93,7 +93,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION snapback_internal.install_guard(regclass) IS
-    'Puts the write guard on a table, its partitions and children, or mends it; needs the right to make triggers there. Does nothing where guard_state() is enabled';
+    'Internal: creates or repairs the write guard on a table, its partitions and children. Requires ownership of the tables. Does nothing if guard_state() is enabled';
 
 CREATE FUNCTION snapback_internal.remove_guard(relation regclass) RETURNS void
     LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -109,11 +109,11 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION snapback_internal.remove_guard(regclass) IS
-    'Takes the write guard off a table, its partitions and children; a table without one is left as it is';
+    'Internal: drops the write guard of a table, its partitions and children, if it exists';
 
 CREATE FUNCTION snapback_internal.guard_new_partition() RETURNS event_trigger
     LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_guard_new_partition';
 COMMENT ON FUNCTION snapback_internal.guard_new_partition() IS
-    'Internal, an event trigger: puts the write guard on a table that becomes a partition or child of a protected one';
+    'Internal, an event trigger: creates the write guard on a table that becomes a partition or child of a protected table';
 CREATE EVENT TRIGGER snapback_guard_new_partition ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
     EXECUTE FUNCTION snapback_internal.guard_new_partition();

@@ -19,7 +19,7 @@ struct GuardTrigger {
     const char *name;
     std::int16_t events;
 };
-// The names sort after any other, so that what other triggers make of a row is what is guarded.
+// The names sort after all others, so that the guard sees the row after all other triggers.
 constexpr GuardTrigger row_trigger{"~snapback_write_guard", TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE |
                                                                 TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
                                                                 TRIGGER_TYPE_DELETE};
@@ -36,7 +36,7 @@ bool is_as_made(const Trigger &trigger, const GuardTrigger &guard) {
            !trigger.tgqual;
 }
 
-/// Look for one of the triggers on an open relation; a Postgres call.
+/// The state of one guard trigger on an open relation; a Postgres call.
 GuardState state_of_trigger(Relation relation, const GuardTrigger &guard) {
     const TriggerDesc *triggers = relation->trigdesc;
     for (int i = 0; triggers && i < triggers->numtriggers; i++) {
@@ -47,7 +47,7 @@ GuardState state_of_trigger(Relation relation, const GuardTrigger &guard) {
     return GuardState::missing;
 }
 
-/// Whether some trigger gets hold of a row after the guard; a Postgres call.
+/// Whether a BEFORE trigger fires after the guard; a Postgres call.
 bool is_overtaken(Relation relation) {
     constexpr std::int16_t changes_rows = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE;
     const TriggerDesc *triggers = relation->trigdesc;
@@ -61,7 +61,7 @@ bool is_overtaken(Relation relation) {
     return false;
 }
 
-/// Look at one relation alone.
+/// The state of one relation without its descendants.
 GuardState state_of_relation(Oid oid) {
     return call([&] {
         Relation relation = try_relation_open(oid, AccessShareLock);

@@ -3,8 +3,8 @@
 
 namespace snapback {
 
-/// Whether writes to a relation are guarded: by both triggers, as they were made, always firing, and after every other
-/// trigger that may change the row; on the relation and on everything that is a partition or child of it.
+/// Whether writes to a relation and its partitions and children are guarded. Enabled: both triggers exist as created,
+/// are ENABLE ALWAYS, and fire after all triggers that can change the row.
 enum class GuardState { enabled, overtaken, disabled, missing };
 GuardState guard_state(Oid relation);
 

@@ -17,9 +17,9 @@ namespace snapback {
 namespace {
 
 std::unordered_map<Oid, std::shared_ptr<GuardedPath>> cache;
-std::uint64_t changes = 0; // heard of so far
+std::uint64_t changes = 0; // number of changes received
 
-/// Mark what hangs on the changed relation; freeing it has to wait until nobody uses it.
+/// Mark the paths that depend on the changed relation. They are freed later, because they may be in use.
 void note_change(Oid relation) noexcept {
     changes++;
     for (auto &[guarded, path] : cache) {
@@ -52,7 +52,7 @@ std::shared_ptr<GuardedPath> guarded_path(Oid relation) {
 
 } // namespace snapback
 
-// The trigger on what is registered: whoever changes it, every session's paths are worked out anew.
+// The trigger on registration tables: a change invalidates the paths of every session.
 SNAPBACK_FUNCTION(snapback_forget_guarded_paths) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         throw snapback::Error(snapback::sqlstate::trigger_protocol_violated,

@@ -1,5 +1,5 @@
 #pragma once
-// The way from a row that is being written to its community, worked out once per relation and session.
+// The path from a written row to its community, cached per relation and session.
 #include <memory>
 #include <optional>
 #include <variant>
@@ -11,7 +11,7 @@
 
 namespace snapback {
 
-/// A column of the written relation that the path starts from.
+/// A column of the written relation at the start of the path.
 struct PathColumn {
     AttrNumber number;
     Oid type;
@@ -19,36 +19,36 @@ struct PathColumn {
     bool by_value;
 };
 
-/// Leads from a foreign key's values to the next foreign key's, or to the value that names the community: by the
-/// parent's index, or by a query where that cannot be.
+/// Follows one foreign key: from its values to the next foreign key's values, or to the value that names the community.
+/// Uses the parent's index, or a query if the index does not support it.
 using ParentStep = std::variant<KeyLookup, SavedPlan>;
 
 struct GuardedPath {
     enum class Kind {
-        none,   // the relation is not protected: nothing to guard
-        column, // the row's own column names the community
-        chain,  // a parent's row does, reached through one or more foreign keys
-        fixed,  // every row is of the same community, whose schema this is
-        unknown // protected, but its path cannot be followed: any row may be of any community
+        none,   // the relation is not protected
+        column, // a column of the row names the community
+        chain,  // a parent row, reached by foreign keys, names the community
+        fixed,  // all rows belong to the community of the relation's schema
+        unknown // the path is broken: a row may belong to any community
     };
     Kind kind = Kind::none;
     std::vector<PathColumn> columns;           // one for `column`, the first foreign key's for `chain`
     std::vector<ParentStep> steps;             // for `chain`
     std::optional<CommunityName> name;         // reads the value that the path ends in
     std::optional<WrittenCommunity> community; // for `fixed`
-    std::vector<Oid> relations;                // whose change makes the path void
-    bool lasting = true;                       // false: it may change without any of these changing
-    bool current = true;                       // false: something has changed since, so it is to be followed anew
-    std::optional<bool> leads_children; // whether other tables' paths lead through the relation; found out when asked
+    std::vector<Oid> relations;                // a change of these invalidates the path
+    bool lasting = true;                       // false: the path may change without a change of these
+    bool current = true;                       // false: the path is outdated and must be rebuilt
+    std::optional<bool> leads_children;        // whether paths of other tables use the relation; computed on request
 };
 
-/// The relation's path; rebuilt after any change of the relations on it or of the registration.
+/// The path of a relation, rebuilt after changes of its relations or the registration.
 std::shared_ptr<GuardedPath> guarded_path(Oid relation);
 
-/// Have every session work out its paths anew once this transaction commits.
+/// Invalidate the paths of every session when this transaction commits.
 void forget_guarded_paths();
 
-/// Begin to hear of changes; called once, at load.
+/// Register the invalidation listener; called once at load.
 void watch_guarded_paths();
 
 } // namespace snapback

@@ -1,5 +1,5 @@
-// Row triggers come to a new partition by themselves; the guard against TRUNCATE, and either guard of a table that is
-// made a child by inheritance, does not. An event trigger puts them on.
+// A new partition inherits row triggers, but not the TRUNCATE trigger; a new inheritance child inherits neither. An
+// event trigger creates the missing guards.
 #include "catalog/community_path.hpp"
 
 extern "C" {
@@ -10,8 +10,8 @@ namespace snapback {
 
 namespace {
 
-/// Whether a statement makes a table a partition or child of another; a Postgres call. Nothing else is acted upon: a
-/// dump that is being restored, say, puts its triggers back one by one, and must find none already there.
+/// Whether a statement makes a table a partition or child of another; a Postgres call. Other statements are ignored: a
+/// restored dump, for example, creates its triggers later, and must not find existing ones.
 bool adds_member(Node *statement) {
     if (IsA(statement, CreateStmt))
         return castNode(CreateStmt, statement)->inhRelations != NIL;
@@ -26,7 +26,7 @@ bool adds_member(Node *statement) {
     return false;
 }
 
-/// Guard the tables that the statement has made or altered, as far as they belong to protected ones.
+/// Install guards on the tables that the statement created or altered, if they belong to protected tables.
 void guard_touched_tables() {
     Query query;
     for (Row touched : query.run("SELECT DISTINCT objid FROM pg_catalog.pg_event_trigger_ddl_commands() "

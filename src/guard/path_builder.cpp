@@ -11,7 +11,7 @@ namespace snapback {
 
 namespace {
 
-/// Read from the directory, as its owner, which community a schema belongs to.
+/// Read the community of a schema from the directory, as the directory's owner.
 std::optional<std::string> community_of_schema(Oid schema) {
     Oid directory = InvalidOid;
     scan_latest(own_table("directory"), [&](const ScannedRow &row) { directory = DatumGetObjectId(row.datum(1)); });
@@ -26,7 +26,7 @@ std::optional<std::string> community_of_schema(Oid schema) {
     return rows.empty() ? std::nullopt : rows[0].optional_text(1);
 }
 
-/// Describe a column of a relation; nothing if it has none of that name, or one whose value triggers cannot see.
+/// Find a column of a relation; nothing if it does not exist or if triggers cannot see its value.
 std::optional<PathColumn> find_column(Oid relation, const std::string &name) {
     PathColumn column{};
     bool usable = call([&] {
@@ -42,11 +42,11 @@ std::optional<PathColumn> find_column(Oid relation, const std::string &name) {
     return usable ? std::optional(column) : std::nullopt;
 }
 
-/// Make of a traced path the steps that lead from a foreign key to the community.
+/// Converts a traced path to the steps from a foreign key to the community.
 class ChainBuilder {
 public:
     explicit ChainBuilder(GuardedPath &path) : path_(path) {}
-    /// Add the steps of a path that leads from a relation; return what they lead to.
+    /// Add the steps of a path that starts at a relation. Return the kind of the path.
     GuardedPath::Kind add(Oid relation, const CommunityPath &traced);
 
 private:
@@ -70,12 +70,12 @@ AttrNumber column_number(Oid relation, const std::string &column) {
     return call([&] { return get_attnum(relation, column.c_str()); });
 }
 
-/// Whether an operator is Postgres's own; others are code of a user's.
+/// Whether an operator is built in; other operators are user code.
 bool is_built_in(Oid op) {
     return op < FirstNormalObjectId;
 }
 
-/// A query that follows a foreign key, as the parent's owner.
+/// A query that follows a foreign key as the parent's owner.
 SavedPlan plan_step(const ForeignKey &key, const std::vector<std::string> &selected) {
     Query query;
     std::vector<Oid> types;
@@ -113,7 +113,7 @@ std::vector<std::string> child_columns(const ForeignKey &key) {
     return columns;
 }
 
-/// Have the community read from a column.
+/// Read the community from a column.
 void read_name(GuardedPath &path, Oid relation, const std::string &column) {
     Oid type = call([&] { return get_atttype(relation, get_attnum(relation, column.c_str())); });
     path.name.emplace(type, lock_and_get_owner(relation));
@@ -129,7 +129,7 @@ GuardedPath::Kind ChainBuilder::add(Oid relation, const CommunityPath &traced) {
     return GuardedPath::Kind::chain;
 }
 
-/// Give all rows of a relation the community whose schema it is in.
+/// Assign the community of the relation's schema to all its rows.
 GuardedPath::Kind fix_community(GuardedPath &path, Oid relation) {
     std::optional<std::string> community = community_of_schema(call([&] { return get_rel_namespace(relation); }));
     path.lasting = community.has_value();
@@ -178,7 +178,7 @@ bool leads_children(Oid relation, GuardedPath &path) {
         auto leads = [&](const ForeignKey &key) { return std::find(led.begin(), led.end(), key.parent) != led.end(); };
         std::vector<ProtectedTable> tables = protected_tables();
         path.leads_children = std::any_of(tables.begin(), tables.end(), [&](const ProtectedTable &table) {
-            // One that was dropped leads nowhere, and is in nobody's way.
+            // Ignore a dropped table.
             if (table.via.empty() ||
                 !call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table.relation)); }))
                 return false;

@@ -3,11 +3,11 @@
 
 namespace snapback {
 
-/// Work out the path from a relation's rows to their communities, from what is registered for it or for what it is a
-/// partition or child of.
+/// Build the path from a relation's rows to their communities. It follows the registration of the relation, or of the
+/// table of which it is a partition or child.
 GuardedPath build_path(Oid relation);
 
-/// Whether rows of other tables come to their community through rows of this relation, whose path this is.
+/// Whether rows of other tables reach their community through this relation, whose path is given.
 bool leads_children(Oid relation, GuardedPath &path);
 
 } // namespace snapback

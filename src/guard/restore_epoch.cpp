@@ -22,19 +22,18 @@ namespace {
 /// The last restore of a community.
 struct Epoch {
     std::string community;
-    FullTransactionId transaction; // that restored it
-    std::uint64_t stale_in;        // the number of this session's transaction that was running as it committed; 0: none
+    FullTransactionId transaction; // the transaction that restored it
+    std::uint64_t stale_in;        // number of this session's transaction that ran at its commit; 0: none
 };
-using Epochs = std::unordered_multimap<std::uint64_t, Epoch>; // by the key of the community's lock
+using Epochs = std::unordered_multimap<std::uint64_t, Epoch>; // by lock key of the community
 
-/// What this session knows of snapback.restore_epoch. Changes are counted rather than flagged, so that one that arrives
-/// while the table is being read is not lost.
+/// This session's copy of snapback.restore_epoch. Changes are counted, so that a change during a reload is not lost.
 struct Knowledge {
     Epochs epochs;
     Oid table = InvalidOid;
-    std::uint64_t changes = 1;        // heard of so far
-    std::uint64_t changes_loaded = 0; // heard of before `epochs` was read
-    std::uint64_t transaction = 1;    // number of the current transaction, from the loading of the library on
+    std::uint64_t changes = 1;        // number of changes received
+    std::uint64_t changes_loaded = 0; // value of `changes` before `epochs` was read
+    std::uint64_t transaction = 1;    // number of the current transaction since the library was loaded
 };
 Knowledge known;
 
@@ -52,7 +51,8 @@ Epoch read_epoch(const ScannedRow &row, const ListedBy &restores) {
     return {row.text(1), transaction, restores.includes(transaction) ? known.transaction : 0};
 }
 
-/// Read the table again, until no change was heard of meanwhile. A restore is listed before its message goes out.
+/// Reload the table until no change arrives meanwhile. A restore lists running transactions before it sends
+/// invalidations.
 void load_epochs() {
     while (known.changes_loaded != known.changes) {
         known.table = own_table("restore_epoch");
@@ -70,7 +70,8 @@ void load_epochs() {
     }
 }
 
-/// Whether a snapshot was taken before a transaction ended. Transactions too old, or not of this cluster, are visible.
+/// Whether a transaction ended after a snapshot was taken. Old transactions and those of other clusters count as
+/// visible.
 bool ended_after(FullTransactionId transaction, Snapshot snapshot) {
     std::uint64_t next = U64FromFullTransactionId(ReadNextFullTransactionId());
     std::uint64_t id = U64FromFullTransactionId(transaction);
@@ -81,7 +82,7 @@ bool ended_after(FullTransactionId transaction, Snapshot snapshot) {
 
 [[noreturn]] void refuse(const std::string &community, const char *since) {
     throw Error(sqlstate::serialization_failure, "community \"" + community + "\" was restored after " + since)
-        .with_detail("What this transaction read of it may be from before the restore.")
+        .with_detail("This transaction may have read data from before the restore.")
         .with_hint("Retry the transaction.");
 }
 
@@ -90,7 +91,7 @@ void refuse_if_stale(const Epoch &epoch) {
         return;
     if (ActiveSnapshotSet() && ended_after(epoch.transaction, GetActiveSnapshot()))
         refuse(epoch.community, "this statement's snapshot was taken");
-    // A restore that waited for another one began before it, but reads all it goes by after its lock.
+    // A restore that waited for another one began earlier, but reads all its data after taking its lock.
     if (epoch.stale_in == known.transaction && may_have_read_before(epoch.transaction) &&
         !is_restored_here(epoch.community))
         refuse(epoch.community, "this transaction began");

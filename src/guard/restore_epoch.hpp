@@ -1,22 +1,22 @@
 #pragma once
-// When each community was last restored, so that nobody writes back what they read before.
+// The last restore of each community, to prevent writes that are based on data from before the restore.
 #include <string>
 
 #include "guard/community_name.hpp"
 
 namespace snapback {
 
-/// Note that this transaction restores the community: every session hears of it when it commits. The last thing to do
+/// Record that this transaction restores the community; every session is notified at commit. Must be the last step
 /// before the commit.
 void advance_restore_epoch(const std::string &community);
 
-/// Raise 40001 if the community was restored after the active snapshot was taken, or while this transaction was running
-/// and may have read before, unless by this transaction itself. The caller holds the community's lock for writing.
+/// Throw Error (40001) if another transaction restored the community after the active snapshot was taken, or while this
+/// transaction was running and may have read data. The caller holds the community's lock for writing.
 void refuse_stale_write(const WrittenCommunity &community);
 /// The same for every community.
 void refuse_stale_write_to_any();
 
-/// Begin to hear of restores; called once, at load.
+/// Register the listeners; called once at load.
 void watch_restores();
 
 } // namespace snapback

@@ -8,7 +8,7 @@ namespace snapback {
 
 namespace {
 
-/// Read a column of the row that a trigger was called for: its tuple is at hand, so that nothing here can fail.
+/// Read a column of the row that the trigger was called for. The tuple is in memory, so this cannot fail.
 Value read_column(const PathColumn &column, TupleTableSlot *row) {
     Value value;
     value.type = column.type;
@@ -23,7 +23,7 @@ bool has_null(std::span<const Value> values) {
     return false;
 }
 
-/// Take one step from a foreign key's values: append what each parent's row holds; return how many there are.
+/// Follow one foreign key: append the selected values of each parent row. Return the number of rows.
 std::size_t take(const ParentStep &step, std::span<const Value> key, std::vector<Value> &found) {
     if (const auto *lookup = std::get_if<KeyLookup>(&step))
         return lookup->find(key, found);
@@ -31,7 +31,7 @@ std::size_t take(const ParentStep &step, std::span<const Value> key, std::vector
     return std::get<SavedPlan>(step).fetch_latest_row(key, found);
 }
 
-/// Follow the path from a step on; return whether no parent is missing.
+/// Follow the path from a step on. Return false if a parent is missing.
 bool follow(const GuardedPath &path, std::size_t step, std::span<const Value> key, const CommunityVisitor &visit) {
     if (has_null(key))
         return true;

@@ -5,17 +5,17 @@
 
 namespace snapback {
 
-/// Given a community that a row belongs to, for no longer than the call.
+/// Receives a community of a row; valid during the call only.
 using CommunityVisitor = std::function<void(const WrittenCommunity &)>;
 
-/// Visit the community of a row through a path of kind `column`; none where the column is NULL.
+/// Visit the community of a row with a path of kind `column`; none if the column is NULL.
 void visit_community_in_column(const GuardedPath &path, TupleTableSlot *row, const CommunityVisitor &visit);
-/// Read the foreign key from which a row's path of kind `chain` starts.
+/// Read the foreign key at the start of a path of kind `chain`.
 std::vector<Value> start_key(const GuardedPath &path, TupleTableSlot *row);
-/// Visit the communities that such a key leads to: none where a key is NULL, more than one where a parent is just being
-/// changed. Return whether no parent on the way is missing.
+/// Visit the communities that a foreign key leads to: none if a key is NULL, several if a parent is being changed.
+/// Return false if a parent is missing.
 bool visit_communities_of_key(const GuardedPath &path, std::span<const Value> key, const CommunityVisitor &visit);
-/// Whether two versions of a row agree, byte for byte, in the columns that the path starts from.
+/// Whether two versions of a row have equal bytes in the columns at the start of the path.
 bool same_start(const GuardedPath &path, TupleTableSlot *one, TupleTableSlot *other);
 
 } // namespace snapback

@@ -1,5 +1,5 @@
-// The trigger on every protected table: refuses writes to a community that is being restored, and writes by those who
-// may have read it before its restore.
+// The trigger on protected tables. It rejects writes to a community that is being restored, and writes by transactions
+// that may have read data from before a restore.
 #include <set>
 
 #include "guard/admit_writer.hpp"
@@ -15,8 +15,7 @@ namespace snapback {
 
 namespace {
 
-/// Visit the communities that one version of a row belongs to; of no use where the path is of kind `unknown`. Return
-/// whether no parent on the way is missing.
+/// Visit the communities of one row version, except for paths of kind `unknown`. Return false if a parent is missing.
 bool visit_communities(const GuardedPath &path, TupleTableSlot *row, const CommunityVisitor &visit) {
     switch (path.kind) {
     case GuardedPath::Kind::column:
@@ -32,21 +31,20 @@ bool visit_communities(const GuardedPath &path, TupleTableSlot *row, const Commu
     }
 }
 
-/// Guard one version of a row; return whether no parent on the way is missing.
+/// Guard one version of a row. Return false if a parent is missing.
 bool guard_row(const GuardedPath &path, TupleTableSlot *row) {
     if (path.kind == GuardedPath::Kind::unknown)
         admit_writer_to_all();
     return visit_communities(path, row, admit_writer);
 }
 
-/// Guard a version that is to be there afterwards: its parent may be yet to come.
+/// Guard the new version of a row. Its parent may be inserted later.
 void guard_new_row(Oid relation, const GuardedPath &path, TupleTableSlot *row) {
     if (!guard_row(path, row))
         await_parent(relation, path, start_key(path, row));
 }
 
-/// Guard those who are not there: where other rows come to their community through this one, they move along with it,
-/// and whoever writes to them went by where they were.
+/// Guard the children of a row. They move with it to another community, while their writers lock the previous one.
 void guard_children(Oid relation, GuardedPath &path, const TriggerData &event) {
     std::set<std::uint64_t> stays;
     visit_communities(path, event.tg_newslot,
@@ -55,11 +53,11 @@ void guard_children(Oid relation, GuardedPath &path, const TriggerData &event) {
         if (stays.contains(community.key()) || !leads_children(relation, path))
             return;
         exclude_other_writers(community);
-        forget_guarded_paths(); // those who have followed a path, but have no lock yet, follow it anew
+        forget_guarded_paths(); // writers that have followed a path but have no lock yet must follow it again
     });
 }
 
-/// Guard all that is written: the row as it was, as it will be, and what moves along.
+/// Guard the old and the new version of a row, and the rows that move with it.
 void guard_versions(Oid relation, GuardedPath &path, const TriggerData &event) {
     if (TRIGGER_FIRED_BY_INSERT(event.tg_event))
         return guard_new_row(relation, path, event.tg_trigslot);
@@ -70,10 +68,10 @@ void guard_versions(Oid relation, GuardedPath &path, const TriggerData &event) {
     guard_children(relation, path, event);
 }
 
-/// Guard what a row trigger was called for; return the row to be written, as it came.
+/// Guard the row of a row trigger. Return the row to write, unchanged.
 Datum guard_written_row(const TriggerData &event) {
     Oid relation = RelationGetRelid(event.tg_relation);
-    // With a lock that is new come messages: the path, or a parent on it, may have changed after it was followed.
+    // Taking a new lock processes invalidations: the path may have changed after it was followed.
     std::shared_ptr<GuardedPath> path;
     do {
         path = guarded_path(relation);
@@ -94,7 +92,7 @@ SNAPBACK_FUNCTION(snapback_write_guard) {
     if (!TRIGGER_FIRED_BEFORE(event.tg_event) ||
         TRIGGER_FIRED_FOR_ROW(event.tg_event) == TRIGGER_FIRED_BY_TRUNCATE(event.tg_event))
         throw Error(sqlstate::trigger_protocol_violated,
-                    "snapback_internal.write_guard() guards rows before they are written, and tables before TRUNCATE")
+                    "snapback_internal.write_guard() must be fired BEFORE, for each row or for TRUNCATE")
             .with_hint("Call snapback.install_guards() to create the triggers.");
     if (TRIGGER_FIRED_FOR_ROW(event.tg_event))
         return guard_written_row(event);

@@ -51,7 +51,7 @@ SELECT is_empty('SELECT snapback.install_guards()', 'install_guards() finds noth
 SELECT throws_ok('SELECT snapback_internal.write_guard()', '39P01', 'snapback_internal.write_guard() is a trigger function', 'the guard is no function to call');
 CREATE TABLE public.misused (id int);
 CREATE TRIGGER late AFTER INSERT ON public.misused FOR EACH ROW EXECUTE FUNCTION snapback_internal.write_guard();
-SELECT throws_ok('INSERT INTO public.misused VALUES (1)', '39P01', 'snapback_internal.write_guard() guards rows before they are written, and tables before TRUNCATE', 'nor one for after the fact');
+SELECT throws_ok('INSERT INTO public.misused VALUES (1)', '39P01', 'snapback_internal.write_guard() must be fired BEFORE, for each row or for TRUNCATE', 'nor one for after the fact');
 DROP TRIGGER late ON public.misused;
 CREATE TRIGGER once BEFORE INSERT ON public.misused FOR EACH STATEMENT EXECUTE FUNCTION snapback_internal.write_guard();
 SELECT throws_ok('INSERT INTO public.misused VALUES (1)', '39P01', NULL, 'nor one for whole statements');
@@ -106,7 +106,7 @@ SELECT is(pg_temp.elsewhere(statement), '55P03: community "1" is being restored'
 SELECT is(pg_temp.elsewhere('TRUNCATE "Odd Schema"."Child''s"'), '55P03: a community is being restored', 'TRUNCATE');
 SELECT is(pg_temp.elsewhere('UPDATE "Odd Schema".plain SET rank = 1 WHERE cid = 2'), 'UPDATE 5', 'another community is written to');
 SELECT is((SELECT n FROM dblink('other', 'SELECT count(*) FROM "Odd Schema".plain WHERE cid = 1') t (n bigint)), 5::bigint, 'and readers read');
-SELECT is(pg_temp.elsewhere($$ DO 'BEGIN PERFORM snapback_internal.lock_for_restore(''1''); END' $$), '55P03: community "1" could not be locked for its restore within 1 ms', 'a second restore of it gives up');
+SELECT is(pg_temp.elsewhere($$ DO 'BEGIN PERFORM snapback_internal.lock_for_restore(''1''); END' $$), '55P03: could not lock community "1" for its restore within 1 ms', 'a second restore of it gives up');
 SELECT lives_ok('UPDATE "Odd Schema".plain SET rank = 7 WHERE cid = 1', 'the restore itself writes');
 SELECT lives_ok($$ SELECT snapback_internal.lock_for_restore('2') $$, 'and may take another community');
 COMMIT;
@@ -117,7 +117,7 @@ SELECT is(snapback.is_locked('1'), false, 'when it ends, nobody has the communit
 BEGIN;
 SELECT dblink_exec('other', 'BEGIN; UPDATE "Odd Schema".plain SET rank = 0 WHERE id = 2') AS _ \gset
 SET LOCAL snapback.lock_timeout = '1ms';
-SELECT throws_ok($$ SELECT snapback_internal.lock_for_restore('1') $$, '55P03', 'community "1" could not be locked for its restore within 1 ms', 'a writer that does not end keeps a restore away');
+SELECT throws_ok($$ SELECT snapback_internal.lock_for_restore('1') $$, '55P03', 'could not lock community "1" for its restore within 1 ms', 'a writer that does not end keeps a restore away');
 SELECT lives_ok($$ SELECT snapback_internal.lock_for_restore('2') $$, 'but not from other communities');
 SELECT dblink_exec('other', 'ROLLBACK') AS _ \gset
 SELECT lives_ok($$ SELECT snapback_internal.lock_for_restore('1') $$, 'until it ends');
