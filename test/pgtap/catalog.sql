@@ -2,7 +2,7 @@
 \set owner pgtap_catalog_owner
 \ir ../fixture/odd_names.sql
 
--- The functions of docs/design.md that people call: arguments, result, volatility, and whether they run with their owner's rights.
+-- The functions of docs/architecture.md that people call: arguments, result, volatility, and whether they run with their owner's rights.
 CREATE TEMP TABLE contract (name text, arguments text, result text, volatility text, definer boolean);
 INSERT INTO contract VALUES
     ('set_directory', 'directory regclass', 'void', 'volatile', false),
