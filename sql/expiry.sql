@@ -211,6 +211,13 @@ SELECT * FROM left_over();
 DROP TRIGGER then_interrupt ON snapback.chunk;
 DROP TRIGGER note_sweep ON snapback.chunk;
 
+-- Where transactions are REPEATABLE READ by default, expire_all() is not; the others refuse to be, as they would not see a snapshot that was taken meanwhile.
+SELECT leave('a', 3);
+SET default_transaction_isolation = 'repeatable read';
+CALL snapback.expire_all();
+SELECT statement, fails(statement) FROM unnest(ARRAY['SELECT snapback.expire()', 'SELECT snapback.forget(''a'')', 'SELECT snapback.strike_rows(''a'', ''page'', ''[]'')']) statement;
+RESET default_transaction_isolation;
+SELECT * FROM left_over();
 -- It may not be called where it cannot commit.
 UPDATE snapback.snapshot SET captured_at = captured_at - interval '8 days' WHERE community = 'a';
 BEGIN;

@@ -5,7 +5,7 @@ CREATE FUNCTION snapback.lock_store(wait boolean) RETURNS boolean
     AS 'MODULE_PATHNAME', 'snapback_lock_store';
 COMMENT ON FUNCTION snapback.lock_store(boolean) IS
     'Take the store for a sweep until the transaction ends: no capture or restore is under way and none begins. '
-    'False where that would mean to wait and wait is false. Internal.';
+    'False where that would mean to wait and wait is false. Errors: 25001 above READ COMMITTED. Internal.';
 
 -- The subquery with DISTINCT keeps the lists of digests, which are long, out of any join.
 CREATE FUNCTION snapback.unreferenced_chunks(communities text[], at_most integer DEFAULT 100000, OUT owners text[], OUT digests bytea[])
@@ -180,7 +180,7 @@ COMMENT ON FUNCTION snapback.expire() IS
     'Delete the snapshots that are older than snapback.retention, and the chunks that no other snapshot refers to; return how many of each. '
     'Also prune the record: failed captures after snapback.retention, requests, restores, their mail and audit after snapback.audit_retention. '
     'Does nothing while a capture or a restore is under way: the next call will. None can begin before the transaction ends: where there is much '
-    'to delete, CALL snapback.expire_all()';
+    'to delete, CALL snapback.expire_all(). Errors: 25001 above READ COMMITTED';
 
 CREATE FUNCTION snapback.next_batch(size integer, took interval, at_most integer) RETURNS integer
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -341,7 +341,7 @@ $$;
 COMMENT ON FUNCTION snapback.forget(text, boolean) IS
     'Erase all that is kept of a community: snapshots, requests, restores, mail and the record of them. To be called when a community is deleted. Waits for captures and restores to end. '
     'former_only: leave what belongs to the community that the directory lists under this key now, and erase what was kept of earlier ones. '
-    'Returns how many snapshots and chunks went; zero for a community that nothing is kept of';
+    'Returns how many snapshots and chunks went; zero for a community that nothing is kept of. Errors: 22004 no community is named, 25001 above READ COMMITTED';
 
 CREATE FUNCTION snapback.strike(community text, table_id integer, keys text) RETURNS bigint
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
@@ -374,4 +374,4 @@ COMMENT ON FUNCTION snapback.strike_rows(text, regclass, jsonb) IS
     'Erase single rows from every snapshot of a community, so that no restore brings them back: [{"key column": value}, …]. Waits for captures and restores to end. '
     'Returns how many rows went, counted in each snapshot; rows that a snapshot does not hold are passed over. The keys that restores have noted of them go too, and the plans that strict requests were refused for. '
     'The live rows are not touched, nor the switches of requests that named rows by key. '
-    'Errors: 42704 not a protected table, 22023 no keys of it, SB009 its key has changed since a snapshot, XX001 damaged';
+    'Errors: 25001 above READ COMMITTED, 42704 not a protected table, 22023 no keys of it, SB009 its key has changed since a snapshot, XX001 damaged';
