@@ -27,7 +27,7 @@ COMMENT ON FUNCTION snapback.is_locked(text) IS
 CREATE FUNCTION snapback.write_guard() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'snapback_write_guard';
 COMMENT ON FUNCTION snapback.write_guard() IS
-    'The trigger on protected tables: raises 55P03 for writes to a community that is being restored, and 40001 for writes by a transaction or statement that began before its restore';
+    'The trigger on protected tables: raises 55P03 for writes to a community that is being restored, and 40001 for writes by a transaction or statement that may have read before its restore';
 
 CREATE FUNCTION snapback.forget_guarded_paths() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'snapback_forget_guarded_paths';

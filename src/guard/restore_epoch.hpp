@@ -16,6 +16,10 @@ void refuse_stale_write(const WrittenCommunity &community);
 /// The same for every community.
 void refuse_stale_write_to_any();
 
+/// Called before the guard reads anything itself, for the table that is written to: where the library was loaded within
+/// this transaction, and a restore has been committed during it, find out whether it had read anything before.
+void find_earlier_reads(Oid written);
+
 /// Begin to hear of restores; called once, at load.
 void watch_restores();
 
