@@ -112,8 +112,8 @@ READING = [
     "INSERT INTO item VALUES (1, '2', 0) ON CONFLICT DO NOTHING", "SELECT n FROM elsewhere", "DO 'BEGIN PERFORM n FROM elsewhere; END'",
     "DO 'DECLARE answer text; BEGIN answer := dblink_get_connections(); END'", "FETCH held",
     "DO 'DECLARE c refcursor := ''held''; r record; BEGIN FETCH c INTO r; END'"]
-# It is, too, where it failed and was rolled back: both errors show something of a row.
-FAILING = ["CREATE UNIQUE INDEX unique_n ON item ((n / 100))", "ALTER TABLE item ADD CHECK (n < 0)"]
+# It is, too, where it failed and was rolled back: each error shows something of a row.
+FAILING = ["CREATE UNIQUE INDEX unique_n ON item ((n / 100))", "ALTER TABLE item ADD CHECK (n < 0)", "COPY item FROM PROGRAM 'echo 1,2,0' (FORMAT csv)"]
 # In any session it is admitted:
 SILENT = [
     "", "SET LOCAL work_mem = '1MB'", "SHOW work_mem", "LISTEN news", "LOCK TABLE community IN SHARE MODE",
