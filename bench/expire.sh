@@ -7,10 +7,11 @@
 #   scripts/server bench/expire.sh
 #
 # Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; makes and drops a database of its own.
-# COMMUNITIES (2000), TABLES (500) and SWEEP (CALL snapback.expire_all()) may be changed.
+# COMMUNITIES (2000), TABLES (500) and SWEEP (CALL snapback.expire_all()) may be changed. LEFT (0) adds one more community, whose
+# expired snapshot has as many chunks of 16 kB to itself; eight that stay share as many others.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
-COMMUNITIES=${COMMUNITIES:-2000} TABLES=${TABLES:-500} SWEEP=${SWEEP:-CALL snapback.expire_all()}
+COMMUNITIES=${COMMUNITIES:-2000} TABLES=${TABLES:-500} LEFT=${LEFT:-0} SWEEP=${SWEEP:-CALL snapback.expire_all()}
 export PGDATABASE=snapback_bench_expire
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null; wait; dropdb --if-exists "$PGDATABASE"; rm -rf "$work"' EXIT
@@ -36,6 +37,19 @@ ask -c 'UPDATE t1 SET body = body || 1' -c 'CALL snapback.capture_all()'
 echo "a night of $COMMUNITIES communities with $TABLES tables, one of ten filled: $((($(stored) - first) / 1024)) kB"
 ask -c "UPDATE snapback.snapshot SET captured_at = captured_at - interval '8 days' WHERE captured_at < (SELECT max(captured_at) FROM snapback.snapshot) - interval '1 ms'
             AND captured_at < (SELECT max(n.captured_at) FROM snapback.snapshot n WHERE n.community = snapshot.community)" -c 'VACUUM ANALYZE'
+
+if [ "$LEFT" -gt 0 ]; then
+    ask <<SQL
+INSERT INTO snapback.chunk SELECT 'huge', sha256((kind || n)::bytea), convert_to(repeat(md5(n::text), CASE kind WHEN 'expired' THEN 512 ELSE 1 END), 'UTF8')
+    FROM unnest('{expired,kept}'::text[]) kind, generate_series(1, $LEFT) n;
+INSERT INTO snapback.snapshot (community, captured_at, kind, label, manifest_sha256)
+    SELECT 'huge', now() - CASE n WHEN 0 THEN interval '8 days' ELSE n * interval '1 hour' END, 'manual', CASE n WHEN 0 THEN 'expired' ELSE 'kept' END, sha256('') FROM generate_series(0, 8) n;
+INSERT INTO snapback.snapshot_table
+    SELECT s.id, 1, (SELECT min(sha256::text)::bytea FROM snapback.shape), 1, 1, (SELECT string_agg(sha256((s.label || n)::bytea), '') FROM generate_series(1, $LEFT) n)
+    FROM snapback.snapshot s WHERE s.community = 'huge';
+VACUUM ANALYZE;
+SQL
+fi
 
 # Have one session after another need the store while a file is there; keep how many milliseconds each took.
 ask -c "SELECT format('SELECT count(*) FROM snapback.verify(%L);', id) FROM snapback.list_snapshots('1') WHERE status = 'complete'" >"$work/probe"

@@ -105,18 +105,119 @@ ROLLBACK;
 -- Many snapshots go in batches, each of which is committed; where one takes long, the next is smaller.
 INSERT INTO snapback.snapshot (community, captured_at, kind, manifest_sha256, table_set)
     SELECT 'gone ' || n, now() - interval '8 days', 'scheduled', sha256(''), (SELECT id FROM snapback.table_set) FROM generate_series(1, 18) n;
-CREATE TABLE sweep (transaction xid8, snapshots bigint);
+CREATE TABLE sweep (transaction xid8, deleted bigint, place serial);
 CREATE FUNCTION note_sweep() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO app.sweep SELECT pg_current_xact_id(), count(*) FROM gone;
-    PERFORM pg_sleep(0.5);
+    IF (SELECT count(*) FROM gone) BETWEEN 4 AND 18 THEN
+        PERFORM pg_sleep(0.5);
+    END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER note_sweep AFTER DELETE ON snapback.snapshot REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note_sweep();
 CALL snapback.expire_all();
-SELECT count(DISTINCT transaction), array_agg(snapshots ORDER BY transaction::text::bigint) FROM sweep;
+SELECT sum(deleted), count(*) > 4 AS many, count(DISTINCT transaction) = count(*) AS committed, max(deleted) < 18 AS small FROM sweep;
+SELECT coalesce(bool_and(next < deleted), true) AS smaller_when_slow FROM (SELECT deleted, lead(deleted) OVER (ORDER BY place) AS next FROM sweep) s WHERE deleted >= 4;
 DROP TRIGGER note_sweep ON snapback.snapshot;
+TRUNCATE sweep;
 SELECT * FROM stored;
+
+-- Chunks go in batches as well, however many of them a single snapshot leaves behind: at most 1000 are deleted before captures and restores can begin.
+CREATE FUNCTION leave(community text, chunks integer) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO snapback.chunk SELECT community, decode(lpad(to_hex(n), 64, '0'), 'hex'), 'x' FROM generate_series(1, chunks) n;
+    INSERT INTO snapback.snapshot (community, captured_at, kind, manifest_sha256) VALUES (community, now() - interval '8 days', 'scheduled', sha256(''));
+$$;
+CREATE FUNCTION left_over(OUT communities text[], OUT chunks bigint) LANGUAGE sql AS $$
+    SELECT ARRAY(SELECT community FROM snapback.unswept ORDER BY community), (SELECT count(*) FROM snapback.chunk WHERE data = 'x')
+$$;
+CREATE TRIGGER note_sweep AFTER DELETE ON snapback.chunk REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note_sweep();
+SELECT leave('a', 7000);
+SELECT * FROM left_over();
+CALL snapback.expire_all();
+SELECT sum(deleted), count(*) > 6 AS many, count(DISTINCT transaction) = count(*) AS committed, max(deleted) <= 1000 AS small FROM sweep;
+SELECT * FROM left_over();
+SELECT * FROM snapback.verify();
+
+-- A snapshot that is taken between two batches may refer to a chunk that no other did, as yet.
+CREATE FUNCTION capture_meanwhile() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT count(*) FROM snapback.snapshot WHERE label = 'meanwhile') = 0 THEN
+        UPDATE app.page SET body = 'before' WHERE id = 2;
+        PERFORM snapback.capture('a', 'meanwhile');
+    END IF;
+    RETURN NULL;
+END $$;
+UPDATE page SET body = 'before' WHERE id = 2;
+SELECT snapback.capture('a', 'old') IS NOT NULL;
+UPDATE page SET body = 'after' WHERE id = 2;
+SELECT snapback.capture('a', 'new') IS NOT NULL;
+UPDATE snapback.snapshot SET captured_at = captured_at - interval '8 days' WHERE label = 'old';
+SELECT leave('a', 150);
+CREATE TRIGGER meanwhile AFTER DELETE ON snapback.chunk FOR EACH STATEMENT EXECUTE FUNCTION capture_meanwhile();
+CALL snapback.expire_all();
+DROP TRIGGER meanwhile ON snapback.chunk;
+SELECT * FROM left_over();
+SELECT label FROM snapback.snapshot WHERE community = 'a' ORDER BY captured_at DESC LIMIT 2;
+SELECT * FROM snapback.verify();
+SELECT s.label, r ->> 'body' AS body FROM snapback.snapshot s CROSS JOIN snapback.snapshot_rows(s.id, 'page') r WHERE s.label IN ('new', 'meanwhile') AND r ->> 'id' = '2' ORDER BY s.label;
+SELECT snapback.strike_rows('a', 'page', '[{"id": 2}]');
+SELECT * FROM snapback.verify();
+
+-- What a call that fails has left is swept by the next one, whichever it is, also where the community has no snapshot any more.
+CREATE FUNCTION interrupt() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT sum(deleted) FROM app.sweep) > 300 THEN
+        RAISE EXCEPTION 'interrupted';
+    END IF;
+    RETURN NULL;
+END $$;
+\set VERBOSITY terse
+CREATE TRIGGER then_interrupt AFTER DELETE ON snapback.chunk FOR EACH STATEMENT EXECUTE FUNCTION interrupt();
+CREATE PROCEDURE interrupted(community text) LANGUAGE plpgsql AS $$
+BEGIN
+    TRUNCATE app.sweep;
+    PERFORM app.leave(community, 1200);
+END $$;
+CALL interrupted('a');
+CALL snapback.expire_all();
+SELECT communities, chunks > 0 AND chunks < 1200 AS some FROM left_over();
+SELECT * FROM snapback.verify();
+ALTER TABLE snapback.chunk DISABLE TRIGGER then_interrupt;
+CALL snapback.expire_all();
+SELECT * FROM left_over();
+ALTER TABLE snapback.chunk ENABLE TRIGGER then_interrupt;
+CALL interrupted('has left');
+CALL snapback.expire_all();
+SELECT communities, chunks > 0 AND chunks < 1200 AS some FROM left_over();
+ALTER TABLE snapback.chunk DISABLE TRIGGER then_interrupt;
+SELECT snapshots, chunks > 0 AS swept FROM snapback.expire();
+SELECT * FROM left_over();
+ALTER TABLE snapback.chunk ENABLE TRIGGER then_interrupt;
+CALL interrupted('a');
+CALL snapback.expire_all();
+ALTER TABLE snapback.chunk DISABLE TRIGGER then_interrupt;
+BEGIN;
+SELECT snapshots > 0 AS erased, chunks > 0 AS swept FROM snapback.forget('a');
+SELECT * FROM left_over();
+ROLLBACK;
+SELECT snapback.strike_rows('a', 'page', '[{"id": 2}]');
+SELECT * FROM left_over();
+-- Chunks of a community that has no snapshot are found without any note of it.
+INSERT INTO snapback.chunk SELECT c, sha256(c::bytea), 'x' FROM unnest(ARRAY['', '0', 'aa', 'zz', 'é']) c;
+SELECT snapback_internal.unswept_communities();
+CALL snapback.expire_all();
+SELECT * FROM left_over();
+\set VERBOSITY default
+DROP TRIGGER then_interrupt ON snapback.chunk;
+DROP TRIGGER note_sweep ON snapback.chunk;
+
+-- Where transactions are REPEATABLE READ by default, expire_all() is not; the others refuse to be, as they would not see a snapshot that was taken meanwhile.
+SELECT leave('a', 3);
+SET default_transaction_isolation = 'repeatable read';
+CALL snapback.expire_all();
+SELECT statement, fails(statement) FROM unnest(ARRAY['SELECT snapback.expire()', 'SELECT snapback.forget(''a'')', 'SELECT snapback.strike_rows(''a'', ''page'', ''[]'')']) statement;
+RESET default_transaction_isolation;
+SELECT * FROM left_over();
 -- It may not be called where it cannot commit.
 UPDATE snapback.snapshot SET captured_at = captured_at - interval '8 days' WHERE community = 'a';
 BEGIN;

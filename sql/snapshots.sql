@@ -96,8 +96,8 @@ DELETE FROM snapback.capture_failure;
 
 -- What does not change is stored once; an expired snapshot is neither restored nor kept, and takes no other's chunks along.
 DELETE FROM snapback.snapshot;
-SELECT snapshots FROM snapback.expire();
 SELECT chunks FROM snapback.forget('a');
+SELECT snapshots, chunks > 0 AS any FROM snapback.expire();
 SELECT fails($$SELECT snapback.capture('a', repeat('x', 1001))$$);
 SELECT fails($$SELECT snapback_internal.capture_batch(array_fill('a'::text, ARRAY[100000]), 'manual', repeat('x', 1000000))$$);
 SELECT snapback.capture('a', 'first') IS NOT NULL;

@@ -47,20 +47,22 @@ COMMENT ON FUNCTION snapback_internal.differing_labels(oid[]) IS
 
 CREATE FUNCTION snapback_internal.label_renames_of(relation regclass)
 RETURNS TABLE (column_name text, form text, labels name[], number bigint, old_labels name[], new_labels name[])
-LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+    types oid[] := ARRAY(SELECT DISTINCT c.type FROM snapback_internal.enum_columns(label_renames_of.relation) c);
 BEGIN
+    -- With a variable, differing_labels() becomes part of the query, and the query is planned once.
     RETURN QUERY
-    WITH used AS MATERIALIZED (SELECT c.* FROM snapback_internal.enum_columns(label_renames_of.relation) c),
-    renamed AS (
+    WITH renamed AS (
         SELECT r.type::oid, r.number, r.old_labels, r.new_labels
-        FROM snapback.label_rename r WHERE r.type = ANY (ARRAY(SELECT u.type FROM used u)::regtype[])
+        FROM snapback.label_rename r WHERE r.type = ANY (types::regtype[])
         UNION ALL
-        SELECT d.type, 9223372036854775807, d.old_labels, d.new_labels
-        FROM snapback_internal.differing_labels(ARRAY(SELECT DISTINCT u.type FROM used u)) d)
+        SELECT d.type, 9223372036854775807, d.old_labels, d.new_labels FROM snapback_internal.differing_labels(types) d)
     SELECT u.column_name, u.form, ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = u.type),
            r.number, r.old_labels, r.new_labels
-    FROM used u JOIN renamed r ON r.type = u.type
+    FROM snapback_internal.enum_columns(label_renames_of.relation) u JOIN renamed r ON r.type = u.type
+    WHERE types <> '{}'
     ORDER BY u.column_name COLLATE "C", r.number;
 END $$;
 COMMENT ON FUNCTION snapback_internal.label_renames_of(regclass) IS

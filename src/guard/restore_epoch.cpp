@@ -4,6 +4,7 @@
 
 #include "guard/community_lock.hpp"
 #include "postgres/arguments.hpp"
+#include "postgres/earlier_reads.hpp"
 #include "postgres/heavy_lock.hpp"
 #include "postgres/invalidation.hpp"
 #include "postgres/oldest_snapshot.hpp"
@@ -102,6 +103,12 @@ void refuse_if_stale(const Epoch &epoch) {
 void watch_restores() {
     hear_of_relations(note_change);
     hear_of_transaction_ends(note_transaction_end);
+}
+
+void find_earlier_reads(Oid written) {
+    // A restore that is committed from now on is not seen by the statement under way, which has been noted.
+    if (earlier_reads_are_in_doubt())
+        settle_earlier_reads(current_transaction_listed_by().empty() || may_have_read_before_writing(written));
 }
 
 void refuse_stale_write(const WrittenCommunity &community) {

@@ -16,6 +16,10 @@ void refuse_stale_write(const WrittenCommunity &community);
 /// The same for every community.
 void refuse_stale_write_to_any();
 
+/// Find out whether this transaction has read anything before, if the library was loaded within it and a restore was
+/// committed during it. To be called for the table that is written to, before the guard reads anything itself.
+void find_earlier_reads(Oid written);
+
 /// Register the listeners; called once at load.
 void watch_restores();
 

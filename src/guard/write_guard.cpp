@@ -5,6 +5,7 @@
 #include "guard/admit_writer.hpp"
 #include "guard/awaited_parents.hpp"
 #include "guard/path_builder.hpp"
+#include "guard/restore_epoch.hpp"
 #include "guard/row_community.hpp"
 
 extern "C" {
@@ -94,6 +95,7 @@ SNAPBACK_FUNCTION(snapback_write_guard) {
         throw Error(sqlstate::trigger_protocol_violated,
                     "snapback_internal.write_guard() must be fired BEFORE, for each row or for TRUNCATE")
             .with_hint("Call snapback.install_guards() to create the triggers.");
+    find_earlier_reads(RelationGetRelid(event.tg_relation));
     if (TRIGGER_FIRED_FOR_ROW(event.tg_event))
         return guard_written_row(event);
     admit_writer_to_all();

@@ -43,6 +43,20 @@ bool holds_lock(const LOCKTAG &tag, LOCKMODE mode) {
 #endif
 }
 
+bool holds_lock_once(const LOCKTAG &tag, LOCKMODE mode) {
+    return call([&] {
+        LOCALLOCK *held = nullptr;
+#if PG_VERSION_NUM >= 180000
+        LockAcquireExtended(&tag, mode, false, true, true, &held, false);
+#else
+        LockAcquireExtended(&tag, mode, false, true, true, &held);
+#endif
+        bool once = held->nLocks == 2; // with the one taken to get at the count
+        LockRelease(&tag, mode, false);
+        return once;
+    });
+}
+
 namespace {
 
 /// The prepared transaction that a virtual transaction became, if any; a Postgres call.

@@ -2,14 +2,19 @@
 
 #include <vector>
 
+#include "postgres/earlier_reads.hpp"
 #include "postgres/invalidation.hpp"
 
 extern "C" {
 #include "access/transam.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "commands/proclang.h"
 #include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
+#include "utils/fmgroids.h"
 #include "utils/portal.h"
 }
 
@@ -17,22 +22,27 @@ namespace snapback {
 
 namespace {
 
-enum class Reads {
-    unknown, // the library was loaded later, or data of an earlier transaction is in use
-    none,
-    noted
+/// What the current transaction read before its snapshots were noted.
+enum class Earlier {
+    nothing,  // they are noted from its begin on
+    in_doubt, // the library was loaded within it: its locks may tell
+    unknown   // they do not, or what an earlier transaction read is at hand
 };
 
 /// Reads of the current transaction.
 struct {
-    Reads reads = Reads::unknown;
-    SnapshotData snapshot{};            // only xmin, xmax and xip, for top-level transactions
-    std::vector<TransactionId> running; // storage of xip
-    std::uint64_t next = 0;             // next transaction ID when the snapshot was recorded
+    Earlier earlier = Earlier::unknown;
+    bool noted = false;                 // whether there is a snapshot
+    SnapshotData snapshot{};            // its xmin, xmax and xip: as far as top-level transactions need
+    std::vector<TransactionId> running; // what xip points to
+    std::uint64_t next = 0;             // the next transaction id when it was noted
 } oldest;
 
-/// Read the next transaction ID without its lock, which would be contended. It was advanced before the snapshot's xmax
-/// was read, so it is at least xmax.
+/// Whether there may be cursors that an earlier transaction has left (WITH HOLD): functions can fetch from them unseen.
+bool cursors_may_be_left = false;
+
+/// Read the next transaction id without its lock, which every query of all sessions would take. It is at least the
+/// snapshot's xmax: that was read after it had been increased.
 std::uint64_t next_transaction() {
 #if PG_VERSION_NUM >= 170000
     const volatile std::uint64_t &next = TransamVariables->nextXid.value;
@@ -54,9 +64,9 @@ bool is_older(const SnapshotData &snapshot) {
 }
 
 void note(Snapshot snapshot) {
-    if (oldest.reads == Reads::unknown || !snapshot || snapshot->snapshot_type != SNAPSHOT_MVCC)
+    if (oldest.earlier == Earlier::unknown || !snapshot || snapshot->snapshot_type != SNAPSHOT_MVCC)
         return;
-    if (oldest.reads == Reads::noted && !is_older(*snapshot))
+    if (oldest.noted && !is_older(*snapshot))
         return;
     oldest.running.assign(snapshot->xip, snapshot->xip + snapshot->xcnt);
     oldest.snapshot.xmin = snapshot->xmin;
@@ -64,7 +74,7 @@ void note(Snapshot snapshot) {
     oldest.snapshot.xip = oldest.running.data();
     oldest.snapshot.xcnt = snapshot->xcnt;
     oldest.next = next_transaction();
-    oldest.reads = Reads::noted;
+    oldest.noted = true;
 }
 
 void note_active_snapshot() {
@@ -82,7 +92,8 @@ bool is_unseen(FullTransactionId transaction) {
 /// Forget all reads at the end of the transaction. If a statement continues, as CALL does after a COMMIT, its variables
 /// may still contain data from earlier reads.
 void forget() noexcept {
-    oldest.reads = ActivePortal ? Reads::unknown : Reads::none;
+    oldest.earlier = ActivePortal ? Earlier::unknown : Earlier::nothing;
+    oldest.noted = false;
 }
 
 /// Whether a statement fetches from a WITH HOLD cursor of an earlier transaction, whose rows are old.
@@ -93,16 +104,49 @@ bool fetches_held_rows(const PlannedStmt &statement) {
     return PortalIsValid(portal) && portal->createSubid == InvalidSubTransactionId;
 }
 
-/// Whether a statement can read rows: most statements that need a snapshot; never BEGIN, SET, LOCK or FETCH.
+/// Whether a query reads rows of users: it opens a relation that is not of the catalogs, or a function of it may fetch
+/// from a cursor that was left. What its functions read themselves is noted apart.
+bool reads_rows(const PlannedStmt &statement) {
+    ListCell *cell = nullptr;
+    foreach (cell, statement.relationOids)
+        if (lfirst_oid(cell) >= FirstNormalObjectId)
+            return true;
+    return statement.commandType != CMD_SELECT || cursors_may_be_left;
+}
+
+/// Whether a statement needs a snapshot, but neither reads nor changes anything.
+bool is_about_session(const Node *statement) {
+    return IsA(statement, PrepareStmt) || IsA(statement, DeallocateStmt) || IsA(statement, ClosePortalStmt) ||
+           IsA(statement, DiscardStmt);
+}
+
+/// Whether a utility statement can itself show rows to somebody: its queries and functions are noted where they begin.
+/// DDL reads under locks that exclude restores until the transaction ends, but not beyond a rollback to a savepoint.
 bool can_read(PlannedStmt &planned) {
     const Node *statement = planned.utilityStmt;
-    return PlannedStmtRequiresSnapshot(&planned) && !IsA(statement, PrepareStmt) && !IsA(statement, DeallocateStmt) &&
-           !IsA(statement, ClosePortalStmt) && !IsA(statement, DiscardStmt);
+    if (!PlannedStmtRequiresSnapshot(&planned) || is_about_session(statement))
+        return false;
+    if (IsA(statement, CopyStmt))
+        return !reinterpret_cast<const CopyStmt *>(statement)->is_from || IsSubTransaction();
+    if (IsA(statement, DoStmt) || IsA(statement, CallStmt))
+        return cursors_may_be_left;
+    return IsA(statement, VacuumStmt) || IsSubTransaction();
+}
+
+bool leaves_cursor(const Node *statement) {
+    return IsA(statement, DeclareCursorStmt) &&
+           (reinterpret_cast<const DeclareCursorStmt *>(statement)->options & CURSOR_OPT_HOLD);
+}
+
+bool closes_all_cursors(const Node *statement) {
+    if (IsA(statement, ClosePortalStmt))
+        return !reinterpret_cast<const ClosePortalStmt *>(statement)->portalname;
+    return IsA(statement, DiscardStmt) && reinterpret_cast<const DiscardStmt *>(statement)->target == DISCARD_ALL;
 }
 
 void note_utility(PlannedStmt &statement) {
     if (fetches_held_rows(statement))
-        oldest.reads = Reads::unknown;
+        oldest.earlier = Earlier::unknown;
     else if (can_read(statement))
         note_active_snapshot();
 }
@@ -112,7 +156,10 @@ ProcessUtility_hook_type next_utility = nullptr;
 object_access_hook_type next_object_access = nullptr;
 
 void at_executor_start(QueryDesc *query, int flags) {
-    entry([&] { note(query->snapshot); });
+    entry([&] {
+        if (reads_rows(*query->plannedstmt))
+            note(query->snapshot);
+    });
     (next_executor_start ? next_executor_start : standard_ExecutorStart)(query, flags);
 }
 
@@ -120,15 +167,45 @@ void at_utility(PlannedStmt *statement, const char *text, bool read_only_tree, P
                 ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *receiver,
                 QueryCompletion *completion) {
     entry([&] { note_utility(*statement); });
+    bool leave = leaves_cursor(statement->utilityStmt);
+    bool close = closes_all_cursors(statement->utilityStmt);
     (next_utility ? next_utility : standard_ProcessUtility)(statement, text, read_only_tree, context, parameters,
                                                             environment, receiver, completion);
+    cursors_may_be_left = (cursors_may_be_left && !close) || leave;
 }
 
-/// Count a fast-path function call as a read, because the function may read tables without the executor. Ignore calls
-/// inside queries, since planning calls functions too.
+/// Whether one of Postgres's own functions shows rows without a query: those that decode WAL do.
+bool decodes_changes(Oid function) {
+    return function == F_PG_LOGICAL_SLOT_GET_CHANGES || function == F_PG_LOGICAL_SLOT_GET_BINARY_CHANGES ||
+           function == F_PG_LOGICAL_SLOT_PEEK_CHANGES || function == F_PG_LOGICAL_SLOT_PEEK_BINARY_CHANGES;
+}
+
+/// Whether an installed function's code reads only by queries, which are noted.
+bool reads_by_queries(Oid function) {
+    HeapTuple row = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(row))
+        return false;
+    Oid language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(row))->prolang;
+    ReleaseSysCache(row);
+    return language == SQLlanguageId || language == INTERNALlanguageId || language == get_language_oid("plpgsql", true);
+}
+
+/// Note a function that may read tables without a query: one that the client calls by the fast path, or one in C or
+/// another language, wherever it is called.
+void note_function(Oid function) {
+    bool installed = function >= FirstNormalObjectId;
+    bool by_fast_path = !debug_query_string;
+    if (!installed && !by_fast_path && !decodes_changes(function))
+        return;
+    if (oldest.earlier == Earlier::unknown || !ActiveSnapshotSet() || (oldest.noted && !is_older(*GetActiveSnapshot())))
+        return;
+    if (by_fast_path || !installed || !call([&] { return reads_by_queries(function); }))
+        note_active_snapshot();
+}
+
 void at_object_access(ObjectAccessType access, Oid catalog, Oid object, int part, void *argument) {
-    if (access == OAT_FUNCTION_EXECUTE && !debug_query_string)
-        entry(note_active_snapshot);
+    if (access == OAT_FUNCTION_EXECUTE)
+        entry([&] { note_function(object); });
     if (next_object_access)
         next_object_access(access, catalog, object, part, argument);
 }
@@ -136,11 +213,25 @@ void at_object_access(ObjectAccessType access, Oid catalog, Oid object, int part
 } // namespace
 
 bool may_have_read_before(FullTransactionId committed) {
-    return oldest.reads != Reads::noted || call([&] { return is_unseen(committed); });
+    return oldest.earlier != Earlier::nothing || (oldest.noted && call([&] { return is_unseen(committed); }));
+}
+
+bool earlier_reads_are_in_doubt() {
+    return oldest.earlier == Earlier::in_doubt;
+}
+
+void settle_earlier_reads(bool may_have_read) {
+    oldest.earlier = may_have_read ? Earlier::unknown : Earlier::nothing;
+    note_active_snapshot();
 }
 
 void watch_snapshots() {
-    oldest.reads = IsTransactionState() ? Reads::unknown : Reads::none;
+    Beginnings found = IsTransactionState() ? find_beginnings() : Beginnings{};
+    cursors_may_be_left = found.cursors;
+    if (!IsTransactionState())
+        oldest.earlier = Earlier::nothing;
+    else if (reads_show_in_locks(found))
+        oldest.earlier = Earlier::in_doubt;
     hear_of_transaction_ends(forget);
     next_executor_start = ExecutorStart_hook;
     ExecutorStart_hook = at_executor_start;

@@ -15,6 +15,7 @@ void list_running_at_commit();
 struct ListedBy {
     std::uint64_t first = 1;
     std::uint64_t last = 0;
+    bool empty() const { return first > last; }
     bool includes(FullTransactionId transaction) const {
         std::uint64_t id = U64FromFullTransactionId(transaction);
         return first <= id && id <= last;

@@ -3,13 +3,16 @@
 
 namespace snapback {
 
-/// An active MVCC snapshot while in scope: a new one, or the transaction snapshot in REPEATABLE READ.
+/// One MVCC snapshot for all that is read while it is in scope: taken now, or in a REPEATABLE READ transaction its own
+/// unless `latest`.
 class SnapshotScope {
 public:
-    SnapshotScope() : exceptions_(std::uncaught_exceptions()) {
-        call([] {
+    enum class Of { transaction, latest };
+
+    explicit SnapshotScope(Of of = Of::transaction) : exceptions_(std::uncaught_exceptions()) {
+        call([of] {
             CommandCounterIncrement();
-            PushActiveSnapshot(GetTransactionSnapshot());
+            PushActiveSnapshot(of == Of::latest ? GetLatestSnapshot() : GetTransactionSnapshot());
         });
     }
     ~SnapshotScope() {

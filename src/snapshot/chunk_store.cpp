@@ -1,6 +1,7 @@
 #include "snapshot/chunk_store.hpp"
 
 #include "postgres/advisory_lock.hpp"
+#include "postgres/snapshot_scope.hpp"
 
 namespace snapback {
 
@@ -8,14 +9,20 @@ namespace {
 
 constexpr std::size_t batch_size = 4 * 1024 * 1024;
 
-/// Read what the store holds of each of these communities.
+/// Read what the store holds of each of these communities now: a REPEATABLE READ transaction still sees chunks that
+/// were swept before it held the store.
 ChunkPacker::Known known_chunks(std::span<const std::string> communities) {
     ChunkPacker::Known known(communities.size());
     Query query;
-    for (Row row : query.run("SELECT l.n::int, c.sha256 FROM pg_catalog.unnest($1) WITH ORDINALITY AS l(community, n)"
-                             " JOIN snapback.chunk c ON c.community = l.community",
-                             {Value::text_array(communities)}))
-        known[static_cast<std::size_t>(row.integer(1)) - 1].insert(Digest::from_bytes(row.bytes(2)));
+    SnapshotScope now(SnapshotScope::Of::latest);
+    Value keys = Value::text_array(communities);
+    query.stream("SELECT l.n::int, c.sha256 FROM pg_catalog.unnest($1) WITH ORDINALITY AS l(community, n)"
+                 " JOIN snapback.chunk c ON c.community = l.community",
+                 std::span<const Value>(&keys, 1), [&](TupleTableSlot *slot) {
+                     call([&] { slot_getallattrs(slot); });
+                     known[static_cast<std::size_t>(DatumGetInt32(slot->tts_values[0])) - 1].insert(
+                         Digest::from_bytes(string_from_varlena(slot->tts_values[1])));
+                 });
     return known;
 }
 
@@ -26,6 +33,10 @@ void hold_store() {
 }
 
 bool take_store(bool wait) {
+    if (call([] { return IsolationUsesXactSnapshot(); }))
+        throw Error(sqlstate::active_transaction, "snapshots cannot be deleted or changed above READ COMMITTED")
+            .with_detail("A snapshot that was taken meanwhile would not be seen.")
+            .with_hint("Begin the transaction with ISOLATION LEVEL READ COMMITTED.");
     return take_own_lock(LockSpace::store, 0, ExclusiveLock, wait);
 }
 

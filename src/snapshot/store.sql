@@ -74,6 +74,12 @@ CREATE TABLE snapback.chunk (
 ALTER TABLE snapback.chunk ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE snapback.chunk IS 'Runs of rows, compressed, addressed by the SHA-256 of their uncompressed bytes; shared by the snapshots of one community';
 
+CREATE TABLE snapback.unswept (
+    community text PRIMARY KEY
+);
+COMMENT ON TABLE snapback.unswept IS
+    'Communities that may have chunks which no snapshot refers to: snapshots of theirs were deleted, and expire_all() has not swept all their chunks since';
+
 CREATE TABLE snapback.capture_failure (
     community text        NOT NULL,
     failed_at timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -95,30 +95,109 @@ def call_by_fast_path(connection, function, *integers):
     libpq.PQclear(answer)
 
 
-def test_first_reads():
-    """What a transaction did before a restore, in a session that has loaded the library: only what reads counts."""
+# What a transaction did before a restore. In any session it is refused afterwards:
+READING = [
+    "SELECT n FROM item", "EXECUTE saved", "EXPLAIN ANALYZE SELECT n FROM item", "SELECT reads()", "SELECT reads_by_sql()",
+    "SELECT rolls_back()", "DO 'BEGIN PERFORM reads(); END'", "DO 'DECLARE sum bigint; BEGIN sum := reads(); END'",
+    "DO 'DECLARE r record; BEGIN FOR r IN SELECT * FROM item LOOP END LOOP; END'", "DO 'BEGIN PERFORM rolls_back(); END'", "CALL calls()",
+    "SELECT n FROM item_view", "SELECT n FROM only_part", "SELECT n FROM whole", "SELECT count(*) FROM community, item",
+    "CREATE TEMP TABLE copy ON COMMIT DROP AS TABLE item", "CREATE TEMP TABLE copy AS TABLE item; DROP TABLE copy",
+    "COPY item TO '/dev/null'", "COPY (SELECT n FROM item) TO '/dev/null'", "SELECT n FROM item WHERE id = 2 FOR UPDATE",
+    "SELECT n FROM item WHERE id = 6 FOR KEY SHARE", "SELECT query_to_xml('SELECT n FROM item', false, false, '')", "ANALYZE VERBOSE item",
+    "DECLARE c CURSOR FOR SELECT n FROM item; FETCH c", "DECLARE c CURSOR FOR SELECT n FROM item; FETCH c; CLOSE c",
+    "SAVEPOINT s; SELECT n FROM item; ROLLBACK TO s", "SAVEPOINT s; SELECT n FROM item; ROLLBACK TO s; RELEASE s",
+    "SAVEPOINT s; SELECT n FROM item; RELEASE s", "SAVEPOINT s; COPY item TO '/dev/null'; ROLLBACK TO s; RELEASE s",
+    "UPDATE item SET n = 5 WHERE id = 1 AND n > 100", "CREATE TEMP TABLE scratch (id int); UPDATE item SET n = 5 WHERE id = 1 AND n > 100",
+    "DELETE FROM item WHERE n > 100", "MERGE INTO item i USING (VALUES (1)) v (id) ON i.id = v.id WHEN MATCHED AND n > 100 THEN DELETE",
+    "INSERT INTO item VALUES (1, '2', 0) ON CONFLICT DO NOTHING", "SELECT n FROM elsewhere", "DO 'BEGIN PERFORM n FROM elsewhere; END'",
+    "DO 'DECLARE answer text; BEGIN answer := dblink_get_connections(); END'", "FETCH held",
+    "DO 'DECLARE c refcursor := ''held''; r record; BEGIN FETCH c INTO r; END'"]
+# It is, too, where it failed and was rolled back: each error shows something of a row.
+FAILING = ["CREATE UNIQUE INDEX unique_n ON item ((n / 100))", "ALTER TABLE item ADD CHECK (n < 0)", "COPY item FROM PROGRAM 'echo 1,2,0' (FORMAT csv)"]
+# In any session it is admitted:
+SILENT = [
+    "", "SET LOCAL work_mem = '1MB'", "SHOW work_mem", "LISTEN news", "LOCK TABLE community IN SHARE MODE",
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+    "PREPARE other AS SELECT 1; DEALLOCATE other", "DISCARD PLANS", "TRUNCATE log", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE TEMP TABLE scratch (id int PRIMARY KEY, word text) ON COMMIT DROP", "CREATE TYPE mood AS ENUM ('good'); GRANT SELECT ON community TO pg_monitor",
+    "CREATE TABLE scratch (id serial, word text); ALTER TABLE scratch ADD x int DEFAULT 0; CREATE INDEX ON scratch (x)",
+    "SET LOCAL work_mem = '1MB'; CREATE SCHEMA other; DROP SCHEMA other; DO 'BEGIN END'", "CALL idles(1)", "SELECT idles()", "SELECT now()",
+    "DO 'DECLARE n int := 1; BEGIN n := n + 1; RAISE DEBUG ''%'', n; END'", "SELECT set_config('app.account', 'ada', true)",
+    "DO 'BEGIN PERFORM set_config(''app.account'', ''ada'', true); END'",
+    "SELECT relname FROM pg_class LIMIT 1", "SELECT count(*) FROM generate_series(1, 2)", "SELECT unnest(ARRAY[1, 2])"]
+# It is admitted where the library was there from the transaction's begin on, since locks tell less:
+SILENT_IF_LOADED = [
+    "SAVEPOINT s", "SAVEPOINT s; ROLLBACK TO s", "CREATE TEMP VIEW v AS SELECT n FROM item", "CREATE TEMP TABLE t (LIKE item)", "COPY news FROM '/dev/null'",
+    "SELECT catches()", "PREPARE other AS SELECT n FROM item", "COMMENT ON TABLE news IS 'x'"]
+WRITES = [
+    "UPDATE item SET n = n + 1 WHERE id = 1", "INSERT INTO item VALUES (3, '1', 0)", "DELETE FROM item WHERE id = 1", "UPDATE item_view SET n = 1 WHERE id = 1",
+    "INSERT INTO whole VALUES (1, '1', 0)", "UPDATE whole SET n = 1 WHERE id = 11", "UPDATE part SET n = 1 WHERE id = 1",
+    "COPY item FROM PROGRAM 'echo 3,1,0' (FORMAT csv)", "DO 'BEGIN UPDATE item SET n = 1 WHERE id = 1; END'", "SELECT writes()", "TRUNCATE part"]
+
+
+def set_up_reads():
     sql(database, """
+        CREATE EXTENSION dblink;
+        CREATE VIEW item_view AS SELECT id, n FROM item;
+        CREATE TABLE log (id int);
+        CREATE TABLE news (id int);
+        CREATE TABLE whole (id int PRIMARY KEY, community text NOT NULL REFERENCES community, n int) PARTITION BY RANGE (id);
+        CREATE TABLE only_part PARTITION OF whole FOR VALUES FROM (0) TO (100);
+        CREATE TABLE part (id int PRIMARY KEY, item int REFERENCES item, n int);
+        INSERT INTO item VALUES (5, '1', 0), (6, '2', 0);
+        INSERT INTO whole VALUES (11, '1', 0);
+        INSERT INTO part VALUES (1, 5, 0);
+        SELECT snapback.protect('whole', 'c.a'), snapback.protect('part', 'c.a'), snapback.capture('1');
         CREATE FUNCTION reads() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN sum(n) FROM item; END';
         CREATE FUNCTION reads_by_sql() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(n) FROM item';
         CREATE FUNCTION rolls_back() RETURNS void LANGUAGE plpgsql AS
             'BEGIN PERFORM n FROM item; RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN END';
+        CREATE FUNCTION catches() RETURNS void LANGUAGE plpgsql AS 'BEGIN RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN END';
+        CREATE FUNCTION writes() RETURNS void LANGUAGE plpgsql AS 'BEGIN UPDATE item SET n = n + 1 WHERE id = 1; END';
+        CREATE FUNCTION idles() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+        CREATE PROCEDURE idles(INOUT n int) LANGUAGE plpgsql AS 'BEGIN n := n + idles(); END';
         CREATE PROCEDURE calls() LANGUAGE plpgsql AS 'DECLARE sum bigint; BEGIN sum := reads(); END'""")
-    session = connect(DATABASE, session_preload_libraries="pg_snapback")
+    sql(database, f"CREATE VIEW elsewhere AS SELECT n FROM dblink('dbname={DATABASE}', 'SELECT n FROM item') r (n int)")
+
+
+def begin_session(before, settings):
+    """Begin a transaction in a new session, and do in it what may have read."""
+    session = connect(DATABASE, lock_timeout=20000, **settings)
     sql(session, "PREPARE saved AS SELECT n FROM item; PREPARE change AS " + WRITE)
-    reading = ["SELECT n FROM item", "EXECUTE saved", "EXPLAIN ANALYZE SELECT n FROM item", "SELECT reads()", "SELECT reads_by_sql()",
-               "SELECT rolls_back()", "DO 'BEGIN PERFORM reads(); END'", "CALL calls()", "CREATE TEMP TABLE copy ON COMMIT DROP AS TABLE item",
-               "COPY item TO '/dev/null'", "COPY (SELECT n FROM item) TO '/dev/null'", "SELECT n FROM item WHERE id = 2 FOR UPDATE",
-               "SELECT query_to_xml('SELECT n FROM item', false, false, '')", "SAVEPOINT s; SELECT n FROM item; ROLLBACK TO s"]
-    silent = ["", "SET LOCAL work_mem = '1MB'", "SHOW work_mem", "SAVEPOINT s", "LISTEN news", "LOCK TABLE community IN SHARE MODE",
-              "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "PREPARE other AS SELECT 1; DEALLOCATE other", "DISCARD PLANS"]
-    outcomes = {}
-    for before in reading + silent:
-        sql(session, "BEGIN; " + before)
-        restore()
-        outcomes[before] = outcome(session, "EXECUTE change")
-        sql(session, "ROLLBACK")
-    equal(sorted(before for before in reading if outcomes[before] != "40001"), [], "whatever reads before a restore is refused afterwards")
-    equal(sorted(before for before in silent if outcomes[before] != "done"), [], "who had read nothing is admitted")
+    if "held" in before:
+        sql(session, "BEGIN; DECLARE held CURSOR WITH HOLD FOR SELECT n FROM item; COMMIT")
+    sql(session, "BEGIN")
+    if before in FAILING:
+        sql(session, "SAVEPOINT s")
+        equal(outcome(session, before)[:2], "23", f"this fails: {before}")
+        before = "ROLLBACK TO s; RELEASE s"
+    sql(session, before or "SHOW work_mem")
+    return session
+
+
+def after_restore(cases, **settings):
+    """How writes fare after a restore, each in a session of its own, whose transaction did something before: their SQLSTATEs."""
+    sessions = {(before, write): begin_session(before, settings) for before, write in cases}
+    restore()
+    fared = {}
+    for case, session in sessions.items():
+        fared[case] = outcome(session, case[1])
+        session.close()
+    return fared
+
+
+def test_first_reads():
+    """What a transaction did before a restore: only what may have read counts."""
+    set_up_reads()
+    for kind, settings, more in (("has loaded", {"session_preload_libraries": "pg_snapback"}, SILENT_IF_LOADED), ("has not loaded", {}, [])):
+        fared = after_restore([(before, "EXECUTE change") for before in FAILING + READING + SILENT + SILENT_IF_LOADED], **settings)
+        equal({before: code for (before, write), code in fared.items() if code != ("done" if before in SILENT + more else "40001")}, {},
+              f"in a session that {kind} the library, whatever may read before a restore is refused afterwards, and nothing else")
+        fared = after_restore([(before, write) for write in WRITES for before in ("", "SELECT n FROM item")], **settings)
+        equal({case: code for case, code in fared.items() if code != ("40001" if case[0] else "done")}, {}, f"a first write is admitted where the session {kind} the library")
+        fared = after_restore([("", "INSERT INTO item SELECT 4, id, 0 FROM community WHERE id = '1'")], **settings)
+        equal(list(fared.values()), ["done" if more else "40001"], f"what the first write itself reads counts only where nobody has noted when: the session {kind} the library")
+    session = connect(DATABASE, session_preload_libraries="pg_snapback")
     for function, argument in (("reads()", []), ("pg_table_size(regclass)", [sql(database, "SELECT 'item'::regclass::oid")])):
         sql(session, "BEGIN")
         call_by_fast_path(session, sql(database, f"SELECT '{function}'::regprocedure::oid"), *argument)
@@ -126,6 +205,45 @@ def test_first_reads():
         equal(outcome(session, WRITE), "40001", f"calling {function} so is reading")
         sql(session, "ROLLBACK")
     session.close()
+
+
+def beside_restore(statement, gate, **settings):
+    """How a statement fares that waits until a restore has been committed; the gate keeps it waiting."""
+    restorer = connect(DATABASE)
+    sql(restorer, "BEGIN; " + gate)
+    session = connect(DATABASE, **settings)
+    fared = []
+    waiter = threading.Thread(target=lambda: fared.append(outcome(session, statement)))
+    waiter.start()
+    while not sql(database, "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s", session.info.backend_pid):
+        time.sleep(0.01)
+    restore(restorer)
+    sql(restorer, "COMMIT")
+    waiter.join()
+    session.close()
+    restorer.close()
+    return fared[0]
+
+
+def test_statements_that_wait():
+    """Transactions of one statement, which were running as a restore committed."""
+    by_table, by_number = "LOCK TABLE item", "SELECT pg_advisory_xact_lock(42)"
+    takes_turns = "PERFORM pg_advisory_xact_lock(42); UPDATE item SET n = x + 1 WHERE id = 1; END $$"
+    for kind, settings in (("has loaded", {"session_preload_libraries": "pg_snapback"}), ("has not loaded", {})):
+        fared = beside_restore(WRITE, by_table, **settings)
+        ok(fared in ("done", "55P03"), f"a statement that waited for its table has read nothing, where the session {kind} the library", fared)
+        equal([beside_restore("DO $$ DECLARE x int := 1; BEGIN " + first + takes_turns, by_number, **settings)
+               for first in ("SELECT n INTO x FROM item WHERE id = 1; ", "SELECT n INTO x FROM item WHERE id = 1; COMMIT; ", "COMMIT; ")], ["40001"] * 3,
+              f"a block that reads, or is in its second transaction, is refused where the session {kind} the library")
+
+
+def test_decoded_changes():
+    restart("-o", "-c wal_level=logical")
+    sql(database, "SELECT pg_create_logical_replication_slot('s', 'test_decoding')")
+    decoding = "SELECT data FROM pg_logical_slot_peek_changes('s', NULL, NULL)"
+    fared = after_restore([(decoding, WRITE), (f"DO $$ BEGIN PERFORM ({decoding} LIMIT 1); END $$", WRITE)], session_preload_libraries="pg_snapback")
+    sql(database, "SELECT pg_drop_replication_slot('s')")
+    equal(list(fared.values()), ["40001", "40001"], "who decodes changes reads rows")
 
 
 def test_preloaded_beside_restores():
@@ -214,6 +332,6 @@ def test_short_memory():
     reader.close()
 
 
-for test in (test_newcomers, test_who_was_running, test_first_reads, test_preloaded_beside_restores, test_foreign_ddl, test_short_memory):
+for test in (test_newcomers, test_who_was_running, test_first_reads, test_statements_that_wait, test_decoded_changes, test_preloaded_beside_restores, test_foreign_ddl, test_short_memory):
     test()
 end()

@@ -2,7 +2,7 @@
 """Captures, restores, sweeps, erasures and writers, all at once: what a snapshot refers to is always there, no restore puts back
 anything but a state that its snapshot holds, none is a deadlock's victim.
 
-STORE_STRESS_ROUNDS (400; 10000 for the promise in full) is how many operations are done, by ten sessions together. Needs the
+STORE_STRESS_ROUNDS (400; 10000 for the promise in full) is how many operations are done, by eleven sessions together. Needs the
 extension installed; starts a server of its own."""
 import collections
 import os
@@ -80,6 +80,12 @@ def sweep(session, community):
     outcomes["sweep of something"] += bool(swept)
 
 
+def sweep_in_batches(session, _):
+    """Expire as pg_cron does: chunks go after their snapshots, and captures come in between."""
+    sql(session, "SET snapback.retention = '2s'")
+    sql(session, "CALL snapback.expire_all('1 s')")
+
+
 def forget(session, community):
     if random.random() < 0.2:
         sql(session, "SELECT snapback.forget(%s)", community)
@@ -94,7 +100,7 @@ def look(session, _):
 
 
 WORK = [(write, VICTIM), (write, VICTIM), (capture, VICTIM), (capture, VICTIM), (capture_all, VICTIM), (restore, REFUSED), (restore, REFUSED), (restore, REFUSED),
-        (sweep, VICTIM), (forget, VICTIM)]
+        (sweep, VICTIM), (sweep_in_batches, VICTIM), (forget, VICTIM)]
 
 
 def work_until_done(work, expected):
@@ -179,7 +185,7 @@ def main():
     equal(sql(connection, "SELECT count(*) FROM snapback.chunk c WHERE NOT EXISTS (SELECT FROM snapback.snapshot s JOIN snapback.snapshot_table m ON m.snapshot = s.id "
                           "WHERE s.community = c.community AND position(c.sha256 IN m.chunks) > 0)"), 0, "and no chunk is left that nobody refers to")
     ok(outcomes["sweep of something"] > 0, "something was swept", dict(outcomes))
-    for name in ("capture", "capture_all", "restore", "sweep", "forget", "write"):
+    for name in ("capture", "capture_all", "restore", "sweep", "sweep_in_batches", "forget", "write"):
         ok(outcomes[f"{name} done"] > 0, f"{name} got its turn", dict(outcomes))
     restore_during_sweep(connection)
     sweep_waits(connection)
