@@ -261,7 +261,7 @@ SELECT parts('{x.pages,x.auth,x.notes,x.moved}');
 SELECT parts('{x.auth}');
 SELECT parts('{x.notes}');
 SELECT parts('{x.auth,x.notes}', '{"rows": {"x.auth": [{"cid": "a", "k ey": "auth.6"}]}}');
-SELECT sum(inserts), sum(updates), sum(deletes), sum(leaves) FROM snapback.preview_restore('{x.pages,x.auth,x.notes,x.moved}');
+SELECT sum(inserts), sum(updates), sum(deletes), sum(unchanged) FROM snapback.preview_restore('{x.pages,x.auth,x.notes,x.moved}');
 BEGIN;
 SELECT asked('{x.pages,x.auth,x.notes,x.moved}', NULL, true);
 SELECT * FROM described() AS d (line) WHERE line !~ '^strict';
@@ -275,7 +275,7 @@ ROLLBACK TO asked;
 SELECT * FROM approved();
 SELECT newest_parts();
 ROLLBACK;
--- Rows that stay, that go with others, that lose a reference, that are left out, and that come back beyond the options.
+-- Rows that stay, that go with others, that lose a reference, that are skipped, and that come back outside the options.
 INSERT INTO use VALUES (2, 'a', 'page.6'), (3, 'a', 'auth.6');
 SELECT parts('{x.pages,x.auth}');
 SELECT parts('{x.pages,x.auth}', '{"held": "follow"}');

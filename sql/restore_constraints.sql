@@ -95,7 +95,7 @@ SELECT restored();
 SELECT changed();
 SELECT snapback.unprotect('hen'), snapback.unprotect('egg'); DELETE FROM watched;
 
--- References to what no snapshot has: unlinked, or refused with the row's key.
+-- References to what no snapshot has: set to NULL, or refused with the row's key.
 CREATE TABLE platform_user (id int PRIMARY KEY);
 CREATE TABLE member (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, account int REFERENCES platform_user ON DELETE SET NULL,
     sponsor int REFERENCES platform_user ON DELETE CASCADE);
@@ -174,7 +174,7 @@ SELECT relation, inserts, parents, obstacles FROM snapback.preview_restore('{x.t
 SELECT fails($$SELECT snapback.restore('{x.two}', NULL, 'a', '{"parents": "refuse"}')$$);
 SELECT restored('{x.two}');
 SELECT changed();
--- A changed row comes to refer to another parent, which returns; one that was added is held, or taken with what refers to it.
+-- A changed row comes to refer to another parent, which returns; one that was added stays, or is deleted with what refers to it.
 UPDATE book SET mark = NULL WHERE id = 1;
 UPDATE book SET n = 30 WHERE id = 1;
 DELETE FROM shelf WHERE id = 1;

@@ -7,7 +7,7 @@
 \set ECHO all
 CREATE FUNCTION preview(switches jsonb DEFAULT NULL, options text[] DEFAULT '{x}') RETURNS SETOF text LANGUAGE sql AS $$
     SELECT relation || concat(' +' || nullif(inserts, 0), ' ~' || nullif(updates, 0), ' -' || nullif(deletes, 0), ' kept ' || nullif(kept, 0),
-                              ' taken ' || nullif(taken, 0), ' left out ' || nullif(skipped, 0), E'\n  ! ' || nullif(array_to_string(obstacles, E'\n  ! '), ''))
+                              ' cascaded ' || nullif(cascaded, 0), ' skipped ' || nullif(skipped, 0), E'\n  ! ' || nullif(array_to_string(obstacles, E'\n  ! '), ''))
     FROM snapback.preview_restore(options, (SELECT id FROM snapback.snapshot WHERE community = 'a' AND kind = 'manual'), 'a', switches)
     WHERE inserts + updates + deletes + kept + cascaded + skipped + cardinality(obstacles) > 0 ORDER BY 1 $$;
 CREATE FUNCTION try(switches jsonb DEFAULT NULL, options text[] DEFAULT '{x}') RETURNS SETOF text LANGUAGE sql AS $$
@@ -82,7 +82,7 @@ INSERT INTO code VALUES ('k', 'l');
 SELECT try();
 SELECT changed();
 SELECT snapback.unprotect(t::regclass) FROM unnest('{half,whole,free,full_or_none}'::text[]) t;
--- What was to be taken, and is not, since a row that stays refers to it: nobody had asked for it.
+-- A row that would be deleted by a cascade stays, since a row that stays refers to it: it is outside the selection.
 CREATE TABLE hub (id text PRIMARY KEY, cid text NOT NULL, spoke int);
 CREATE TABLE spoke (id int PRIMARY KEY, cid text NOT NULL, hub text NOT NULL REFERENCES hub);
 ALTER TABLE hub ADD FOREIGN KEY (spoke) REFERENCES spoke ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;

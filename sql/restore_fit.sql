@@ -109,7 +109,7 @@ SELECT snapback.forget('a');
 TRUNCATE fit; INSERT INTO fit SELECT n, 'a', nullif(n, 2), 't' || n, n FROM generate_series(1, 4) n;
 CALL snapback.capture_all();
 CALL damage();
--- A foreign key, to what was never there: refused where the column takes no NULL, else unlinked, and told.
+-- A foreign key, to what was never there: refused where the column is NOT NULL, else set to NULL, with a note.
 CREATE TABLE platform (id int PRIMARY KEY);
 INSERT INTO platform VALUES (3), (4);
 ALTER TABLE fit ALTER other SET NOT NULL, ADD CONSTRAINT "to platform" FOREIGN KEY (other) REFERENCES platform;
@@ -144,7 +144,7 @@ CREATE PROCEDURE try(what text, switches jsonb DEFAULT NULL) LANGUAGE plpgsql AS
 DECLARE line text;
 BEGIN
     EXECUTE 'ALTER TABLE app.alike ADD CONSTRAINT since ' || what;
-    FOR line IN SELECT concat('preview +', p.inserts, ' left out ' || nullif(p.skipped, 0), ': ' || nullif(p.obstacles, '{}')::text) FROM snapback.preview_restore('{x.one}', NULL, 'a', switches) p
+    FOR line IN SELECT concat('preview +', p.inserts, ' skipped ' || nullif(p.skipped, 0), ': ' || nullif(p.obstacles, '{}')::text) FROM snapback.preview_restore('{x.one}', NULL, 'a', switches) p
                 UNION ALL SELECT app.fails(format('SELECT snapback.restore(''{x.one}'', NULL, ''a'', %L)', switches)) LOOP
         RAISE INFO '%', line;
     END LOOP;

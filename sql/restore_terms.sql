@@ -23,7 +23,7 @@ SELECT snapback.capture('a') IS NOT NULL AS captured, snapback.capture('b') IS N
 SELECT keep();
 CREATE FUNCTION preview(options text[], switches jsonb DEFAULT NULL) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT relation || concat(' +' || nullif(inserts, 0), ' ~' || nullif(updates, 0), ' -' || nullif(deletes, 0), ' kept ' || nullif(kept, 0),
-                              ' returned ' || nullif(returned, 0), ' unlinked ' || nullif(unlinked, 0), ' taken ' || nullif(taken, 0), ' left out ' || nullif(skipped, 0),
+                              ' parents ' || nullif(parents, 0), ' nulled ' || nullif(nulled, 0), ' cascaded ' || nullif(cascaded, 0), ' skipped ' || nullif(skipped, 0),
                               E'\n  ! ' || nullif(array_to_string(obstacles, E'\n  ! '), ''), E'\n  * ' || nullif(array_to_string(notes, E'\n  * '), ''))
     FROM snapback.preview_restore(options, NULL, 'a', switches)
     WHERE inserts + updates + deletes + kept + parents + nulled + cascaded + skipped + cardinality(obstacles) + cardinality(notes) > 0 ORDER BY 1 $$;
@@ -124,7 +124,7 @@ INSERT INTO unit VALUES (200, 'b', 'thief', 'u6');
 SELECT preview('{x}');
 SELECT fails($$SELECT * FROM snapback.restore('{x}', NULL, 'a')$$);
 SELECT preview('{x}', '{"conflicts": "leave"}');
-SELECT count(*), min(key::text) FROM snapback.diff_rows(NULL, 'x', 'a', '{"conflicts": "leave"}') WHERE action = 'leave out';
+SELECT count(*), min(key::text) FROM snapback.diff_rows(NULL, 'x', 'a', '{"conflicts": "leave"}') WHERE action = 'skip';
 SELECT fails($$SELECT * FROM snapback.restore('{x}', NULL, 'a', '{"conflicts": "leave", "parents": "refuse"}')$$);
 SELECT count(*) FROM snapback.restore('{x}', NULL, 'a', '{"conflicts": "leave"}');
 SELECT id, code FROM unit WHERE id IN (1, 2, 4, 6, 200) ORDER BY id;

@@ -140,9 +140,9 @@ std::string describe(const PartInMail &part) {
                         {part.updated, "updated"},
                         {part.deleted, "deleted"},
                         {part.kept, "kept"},
-                        {part.parents, "restored as parents"},
-                        {part.nulled, "nulled"},
-                        {part.cascaded, "deleted by cascade"},
+                        {part.parents, "parents restored"},
+                        {part.nulled, "set to NULL"},
+                        {part.cascaded, "cascaded"},
                         {part.skipped, "skipped"}});
 }
 

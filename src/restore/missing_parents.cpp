@@ -28,7 +28,7 @@ bool MissingParents::bring_back(const ForeignKey &key) {
     } else if (count > 0) {
         TablePlan *parent = plan_.join(key.parent);
         if (!parent || take_parents(key, *child, *parent) == 0)
-            unlink_orphans(key, *child, count);
+            null_references(key, *child, count);
     }
     orphans.hide();
     return count > 0;
@@ -55,7 +55,7 @@ std::string MissingParents::reaches_community(const ForeignKey &key, const Table
     return child.table.via == key.name ? " AND " + comes_to(joined_path(child.table), plan_.community()) : "";
 }
 
-/// Rows that refer to a row which was left out, and to no other: they are left out with it. True where there were any.
+/// Skip rows that refer to a skipped row, and to no other. True where there were any.
 bool MissingParents::leave_dependants(const ForeignKey &key, TablePlan &child) {
     const TablePlan *parent = plan_.table(key.parent);
     if (!parent || parent->skipped.size() == 0)
@@ -64,7 +64,7 @@ bool MissingParents::leave_dependants(const ForeignKey &key, TablePlan &child) {
     orphans.show_to(query_);
     find_orphans(key, child, orphans);
     std::uint64_t before = child.skipped.size();
-    leave_out(query_, child,
+    skip_rows(query_, child,
               "EXISTS (SELECT FROM " + orphans.name() + " o WHERE " + child.same_key("o", "w") +
                   ") AND EXISTS (SELECT FROM " + parent->see("skipped") + " l WHERE " + key.refers("l", "w") + ")");
     orphans.hide();
@@ -87,7 +87,7 @@ std::uint64_t MissingParents::take_parents(const ForeignKey &key, const TablePla
 
 /// The orphans' parents are in no snapshot, or have another value: set the reference to NULL where the column allows
 /// that, else refuse.
-void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans) {
+void MissingParents::null_references(const ForeignKey &key, TablePlan &child, std::uint64_t orphans) {
     auto may_go = [&](const ForeignKey::Pair &pair) {
         return pair.child_nullable && child.takes(pair.child_column) && !is_path(child, key, pair.child_column);
     };
@@ -96,7 +96,7 @@ void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std
         if (may_go(pair) && can_be_null(child, key, may_go))
             nullable.push_back(pair.child_column);
     if (nullable.empty()) {
-        refuse_orphans(key, child, orphans, why_not_unlinked(key, child, orphans));
+        refuse_orphans(key, child, orphans, why_not_nulled(key, child, orphans));
         return;
     }
     AsOwner owner(child.live.owner);
@@ -104,9 +104,9 @@ void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std
         std::string list;
         for (const LiveColumn &column : child.live.columns) {
             std::string name = quote_name(column.name);
-            bool unlinked = std::find(nullable.begin(), nullable.end(), column.name) != nullable.end();
+            bool nulled = std::find(nullable.begin(), nullable.end(), column.name) != nullable.end();
             list += (list.empty() ? "" : ", ") +
-                    (unlinked ? "CASE WHEN o.orphan THEN NULL ELSE s." + name + " END" : "s." + name);
+                    (nulled ? "CASE WHEN o.orphan THEN NULL ELSE s." + name + " END" : "s." + name);
         }
         store->fill(query_,
                     child.with_computed("SELECT " + list + " FROM " + store->name() +
@@ -115,17 +115,17 @@ void MissingParents::unlink_orphans(const ForeignKey &key, TablePlan &child, std
     }
     tallies_.of(key).changed += count_changed(key, child);
     child.nulled += orphans;
-    child.unlinked_by_option.resize(child.selection.shares.size() + 1);
+    child.nulled_by_option.resize(child.selection.shares.size() + 1);
     std::vector<std::uint64_t> by_option = count_by_option(query_, child, "orphans");
     for (std::size_t i = 0; i < by_option.size(); i++)
-        child.unlinked_by_option[i] += by_option[i];
+        child.nulled_by_option[i] += by_option[i];
     tallies_.of(key).nulled += orphans;
 }
 
 /// Tell parents that are gone from those that have fallen out of the community, or moved, and from those that have
 /// another value by now.
-MissingParents::Refusal MissingParents::why_not_unlinked(const ForeignKey &key, const TablePlan &child,
-                                                         std::uint64_t orphans) const {
+MissingParents::Refusal MissingParents::why_not_nulled(const ForeignKey &key, const TablePlan &child,
+                                                       std::uint64_t orphans) const {
     const char *change = "change those rows back first, or restore other options";
     if (std::uint64_t astray = count_astray(key, child))
         return {astray == orphans ? "are there, but belong to the community no more"
@@ -184,7 +184,7 @@ void MissingParents::refuse_orphans(const ForeignKey &key, TablePlan &child, std
             .with_detail("Foreign key " + key.name + "; the first of these rows has the key " + first + ".")
             .with_hint(sentence(refusal.otherwise)),
         key.name, key.parent, [=](const std::string &remedy) { return sentence(remedy + ", " + refusal.otherwise); });
-    leave_out(query_, child,
+    skip_rows(query_, child,
               "EXISTS (SELECT FROM " + child.see("orphans") + " o WHERE " + child.same_key("o", "w") + ")");
 }
 

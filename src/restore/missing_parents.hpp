@@ -23,9 +23,9 @@ private:
     std::string reaches_community(const ForeignKey &key, const TablePlan &child) const;
     bool leave_dependants(const ForeignKey &key, TablePlan &child);
     std::uint64_t take_parents(const ForeignKey &key, const TablePlan &child, TablePlan &parent);
-    void unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans);
+    void null_references(const ForeignKey &key, TablePlan &child, std::uint64_t orphans);
     void refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans, const Refusal &refusal);
-    Refusal why_not_unlinked(const ForeignKey &key, const TablePlan &child, std::uint64_t orphans) const;
+    Refusal why_not_nulled(const ForeignKey &key, const TablePlan &child, std::uint64_t orphans) const;
     std::uint64_t count_astray(const ForeignKey &key, const TablePlan &child) const;
     std::uint64_t count_changed(const ForeignKey &key, const TablePlan &child) const;
 

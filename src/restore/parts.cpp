@@ -189,17 +189,17 @@ std::vector<Part> parts_of(Query &query, const TablePlan &plan) {
         return parts;
     SharedRows shared(query, plan);
     if (all.inserts > 0)
-        add(parts, shared.count({"insert"}, false), &Figures::inserts, &Figures::returned);
+        add(parts, shared.count({"insert"}, false), &Figures::inserts, &Figures::parents);
     if (all.updates > 0)
-        add(parts, shared.count({"update", "reinsert"}, true), &Figures::updates, &Figures::taken);
+        add(parts, shared.count({"update", "reinsert"}, true), &Figures::updates, &Figures::cascaded);
     if (all.deletes > 0)
-        add(parts, shared.count({"remove"}, false), &Figures::deletes, &Figures::taken);
+        add(parts, shared.count({"remove"}, false), &Figures::deletes, &Figures::cascaded);
     if (all.kept > 0)
         add(parts, shared.count({"kept"}, false), &Figures::kept, nullptr);
     if (all.skipped > 0)
         add(parts, shared.count({"skipped"}, true), &Figures::skipped, nullptr);
-    for (std::size_t i = 0; i < parts.size() && i < plan.unlinked_by_option.size(); i++)
-        parts[i].figures.nulled = plan.unlinked_by_option[i];
+    for (std::size_t i = 0; i < parts.size() && i < plan.nulled_by_option.size(); i++)
+        parts[i].figures.nulled = plan.nulled_by_option[i];
     return parts;
 }
 

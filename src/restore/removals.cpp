@@ -22,7 +22,7 @@ bool Removals::settle() {
             }
         for (const ForeignKey &key : plan_.foreign_keys())
             changed = keep_held_rows(key) || changed;
-        // What was taken with a row that stays must stay too: begin anew without it.
+        // What a row cascades to stays if the row itself stays: start again without it.
         if (changed && follows())
             take_nothing();
         any = any || changed;
@@ -133,13 +133,13 @@ void Removals::clear_references_by(const ForeignKey &key) {
     tallies_.of(key).cascaded += cleared;
 }
 
-void Removals::gather_what_was_taken() {
+void Removals::gather_cascaded() {
     for (const auto &table : plan_.tables()) {
-        std::string taken = all_rows(*table, "remove") + " s WHERE true" + not_in(*table, "added", "s");
+        std::string cascaded = all_rows(*table, "remove") + " s WHERE true" + not_in(*table, "added", "s");
         if (!follows() || table->remove.size() == 0)
             continue;
         std::uint64_t before = table->outside.size();
-        table->outside.fill(query_, all_rows(*table, "outside") + " UNION ALL " + taken);
+        table->outside.fill(query_, all_rows(*table, "outside") + " UNION ALL " + cascaded);
         table->cascaded += table->outside.size() - before;
     }
 }

@@ -73,7 +73,7 @@ public:
         whole_rows("remove", "delete", true);
         whole_rows("insert", "insert", false);
         whole_rows("kept", "keep", true);
-        whole_rows("skipped", "leave out", false);
+        whole_rows("skipped", "skip", false);
         updates();
     }
 

@@ -40,7 +40,7 @@ class Writes:
     remove: set = field(default_factory=set)
     added: set = field(default_factory=set)
     chosen_inserts: int = 0
-    unlinked: int = 0
+    nulled: int = 0
     cleared: int = 0
 
     def written(self):
@@ -236,7 +236,7 @@ class Oracle:
                 and not any(table.column(c).not_null or c in table.key or c == "cid" for c in key.nulled()) and not (key.match_full and len(key.nulled()) < len(key.columns)))
 
     def mend_orphans(self, child, key, parent):
-        """Bring back what written rows refer to, or unlink it; true where anything was done."""
+        """Bring back what written rows refer to, or set the reference to NULL; true where anything was done."""
         table, above = self.table(child), self.table(parent)
         writes = self.writes[child]
         if not writes.written():
@@ -261,7 +261,7 @@ class Oracle:
             self.writes[parent].insert.update({k: dict(row) for k, row in returning.items()})
         if returning:
             return True
-        nullable = [c for c in key.columns if self.may_be_unlinked(table, key, c)]
+        nullable = [c for c in key.columns if self.may_be_nulled(table, key, c)]
         if not nullable:
             self.refuse("23503", child, key, list(orphans))
             return False
@@ -272,7 +272,7 @@ class Oracle:
         writes.nulled += len(orphans)
         return True
 
-    def may_be_unlinked(self, table, key, column):
+    def may_be_nulled(self, table, key, column):
         if key.computed or key.name == table.path or (key.match_full and any(table.column(c).not_null or c in table.key for c in key.columns)):
             return False
         return not table.column(column).not_null and column not in table.key
@@ -322,6 +322,6 @@ class Oracle:
         figures = {}
         for relation, w in self.writes.items():
             kept = len(w.added - w.remove)
-            figures[relation] = {"inserts": len(w.insert), "updates": len(w.update), "deletes": len(w.remove), "kept": kept, "returned": len(w.insert) - w.chosen_inserts,
-                                 "unlinked": w.nulled, "taken": len(w.remove - w.added) + w.cleared, "skipped": 0}
+            figures[relation] = {"inserts": len(w.insert), "updates": len(w.update), "deletes": len(w.remove), "kept": kept, "parents": len(w.insert) - w.chosen_inserts,
+                                 "nulled": w.nulled, "cascaded": len(w.remove - w.added) + w.cleared, "skipped": 0}
         return figures

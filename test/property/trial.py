@@ -143,7 +143,7 @@ class Round:
         self.judge_differences(differences, before_json, preview)
         self.judge_sequences(sequences)
         self.take_back(run, before, after)
-        return "left out" if any(f["skipped"] for f in preview.values()) else "restored" if after != before else "nothing to do"
+        return "skipped" if any(f["skipped"] for f in preview.values()) else "restored" if after != before else "nothing to do"
 
     def forget_unknown_rows(self, before):
         """Ask for no row that neither the snapshot nor the table has: damage that should have added it was refused."""
@@ -211,7 +211,7 @@ class Round:
             require((figures["inserts"], figures["updates"], figures["deletes"]) == real, "the figures are not what changed", lambda: f"{relation}: {figures}, really {real}")
             if relation in preview:
                 here = sum(community_of(self.schema, before, relation, row) == COMMUNITY for row in then.values())
-                require(preview[relation]["leaves"] == here - real[1] - real[2], "the preview miscounts the rows it leaves", preview[relation])
+                require(preview[relation]["unchanged"] == here - real[1] - real[2], "the preview miscounts the unchanged rows", preview[relation])
 
     def judge_outcome(self, preview, report, before, after):
         broken = list(violations(self.schema, after))
@@ -228,8 +228,8 @@ class Round:
             require(report.get(relation, none) == expected[relation], "the figures are others", lambda: f"{relation}: {report.get(relation)}, expected {expected[relation]}")
 
     def judge_leaving(self, report, before, after):
-        """Which of two rows is left out is the restore's to choose; every row is as it was, as it should be, or unlinked."""
-        require(any(f["skipped"] for f in report.values()), "nothing was left out where something had to be", lambda: f"{self.oracle.refusals}\n{report}")
+        """The restore may choose which of two rows it skips; every row is as it was, as it should be, or has a reference set to NULL."""
+        require(any(f["skipped"] for f in report.values()), "nothing was skipped where something had to be", lambda: f"{self.oracle.refusals}\n{report}")
         for relation, table in self.schema.relations():
             writes = self.oracle.writes.get(relation)
             for key in before[relation].keys() | after[relation].keys():
@@ -267,7 +267,7 @@ class Round:
         for relation, writes in self.oracle.writes.items():
             for key in writes.written().keys() | writes.remove:
                 if (relation, key) not in suspects:
-                    require(after[relation].get(key) == self.oracle.after[relation].get(key), "a row was left out that clashes with none", lambda: f"{relation} {key}: {after[relation].get(key)}")
+                    require(after[relation].get(key) == self.oracle.after[relation].get(key), "a row was skipped that clashes with none", lambda: f"{relation} {key}: {after[relation].get(key)}")
 
     def judge_differences(self, differences, before, preview):
         """diff_rows, carried out by hand, makes the state after."""
@@ -280,7 +280,7 @@ class Round:
             counts[relation, action] = counts.get((relation, action), 0) + 1
             here = state[relation].get(key)
             good = {"insert": here is None and old is None and new is not None, "delete": here is not None and here == old and new is None, "keep": here is not None and here == old,
-                    "update": here is not None and old is not None and new is not None and old.keys() == new.keys() and all(here[c] == v for c, v in old.items()), "leave out": new is not None}[action]
+                    "update": here is not None and old is not None and new is not None and old.keys() == new.keys() and all(here[c] == v for c, v in old.items()), "skip": new is not None}[action]
             require(good, f"diff_rows tells a false {action}", lambda: f"{name} {key}: old {old}, new {new}, is {here}")
             if action == "insert":
                 state[relation][key] = new
@@ -291,7 +291,7 @@ class Round:
         after = self.trial.fetch_json()
         # The key of an updated row may be spelled anew: rows are compared, not keys.
         require(state == after, "diff_rows carried out by hand makes another state", lambda: unlike(state, after))
-        names = {"inserts": "insert", "updates": "update", "deletes": "delete", "kept": "keep", "skipped": "leave out"}
+        names = {"inserts": "insert", "updates": "update", "deletes": "delete", "kept": "keep", "skipped": "skip"}
         for relation, figures in preview.items():
             for figure, action in names.items():
                 require(counts.get((relation, action), 0) == figures[figure], f"diff_rows shows another number of {figure} than the preview", lambda: f"{relation}: {counts}, {figures}")
