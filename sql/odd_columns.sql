@@ -20,7 +20,7 @@ DELETE FROM odd WHERE id = 1;
 UPDATE odd SET "key 1" = 20 WHERE id = 2;
 INSERT INTO odd (id, cid, "the key", "the number", "the refused", "the condition 0", "key 1", s) VALUES (9, 'a', 9, 1, 1, 1, 2, 1);
 SELECT obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a', '{"actions": ["insert", "update"]}');
-SELECT key, action FROM snapback.diff_rows(NULL, 'x.one', 'a', '{"actions": ["insert", "update"], "conflicts": "leave"}');
+SELECT key, action FROM snapback.diff_rows(NULL, 'x.one', 'a', '{"actions": ["insert", "update"], "on_conflict": "skip"}');
 SELECT key, old, new FROM snapback.diff_rows(NULL, 'x.three', 'a');
 SELECT relation, inserts, updates, deletes FROM snapback.preview_restore('{x.one}', NULL, 'a', '{"rows": {"app.odd": [{"id": 1, "the key": 1}]}, "children": true}');
 SELECT snapshot_rows -> 'id' FROM snapback.list_snapshots('a') l, snapback.snapshot_rows(l.id, 'odd');

@@ -102,7 +102,7 @@ INSERT INTO share VALUES (4, 'b', 'secret-2');
 SELECT fails($$SELECT asked('{x.three}')$$);
 SELECT count(*) FROM snapback.request;
 BEGIN;
-SELECT asked('{x.three,x.one}', '{"conflicts": "leave"}');
+SELECT asked('{x.three,x.one}', '{"on_conflict": "skip"}');
 SELECT * FROM described();
 SELECT * FROM approved();
 ROLLBACK;
@@ -278,7 +278,7 @@ ROLLBACK;
 -- Rows that stay, that go with others, that lose a reference, that are skipped, and that come back outside the options.
 INSERT INTO use VALUES (2, 'a', 'page.6'), (3, 'a', 'auth.6');
 SELECT parts('{x.pages,x.auth}');
-SELECT parts('{x.pages,x.auth}', '{"held": "follow"}');
+SELECT parts('{x.pages,x.auth}', '{"referenced": "cascade"}');
 DELETE FROM use; DELETE FROM "set ting" WHERE cid = 'a'; UPDATE member SET department = NULL; DELETE FROM department WHERE id = 3;
 SELECT parts('{x.pages,x.two}');
 SELECT relation, inserted, parents FROM snapback.restore('{x.pages,x.two}', NULL, 'a');
@@ -289,8 +289,8 @@ UPDATE "set ting" SET department = 1 WHERE "k ey" ~ '4|5$';
 SELECT snapback.capture('a') IS NOT NULL;
 DELETE FROM use; DELETE FROM "set ting" WHERE cid = 'a'; UPDATE member SET department = NULL; DELETE FROM department WHERE id = 3;
 INSERT INTO "set ting" VALUES ('b', 'page.4', 'v', 'n', 1), ('b', 'auth.5', 'v', 'n', 1);
-SELECT parts('{x.pages,x.auth,x.notes}', '{"conflicts": "leave"}');
-SELECT parts('{x.pages,x.notes}', '{"conflicts": "leave"}');
+SELECT parts('{x.pages,x.auth,x.notes}', '{"on_conflict": "skip"}');
+SELECT parts('{x.pages,x.notes}', '{"on_conflict": "skip"}');
 
 DROP EXTENSION pg_snapback CASCADE;
 DROP SCHEMA app CASCADE;

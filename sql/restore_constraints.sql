@@ -171,7 +171,7 @@ SELECT keep();
 CALL snapback.capture_all();
 DELETE FROM book WHERE cid = 'a'; DELETE FROM shelf WHERE cid = 'a';
 SELECT relation, inserts, parents, obstacles FROM snapback.preview_restore('{x.two}', NULL, 'a');
-SELECT fails($$SELECT snapback.restore('{x.two}', NULL, 'a', '{"parents": "refuse"}')$$);
+SELECT fails($$SELECT snapback.restore('{x.two}', NULL, 'a', '{"missing_parents": "error"}')$$);
 SELECT restored('{x.two}');
 SELECT changed();
 -- A changed row comes to refer to another parent, which returns; one that was added stays, or is deleted with what refers to it.
@@ -189,7 +189,7 @@ BEGIN;
 SELECT restored('{x.two}');
 ROLLBACK;
 UPDATE book SET mark = 's2' WHERE id = 2;
-SELECT relation, deleted, cascaded FROM snapback.restore('{x.one}', NULL, 'a', '{"held": "follow"}') ORDER BY relation;
+SELECT relation, deleted, cascaded FROM snapback.restore('{x.one}', NULL, 'a', '{"referenced": "cascade"}') ORDER BY relation;
 SELECT restored();
 SELECT changed();
 -- A row that refers to what is gone for good cannot return: what is computed cannot be set to NULL.

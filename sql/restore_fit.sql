@@ -160,10 +160,10 @@ DROP INDEX since;
 CALL try('UNIQUE (n)');
 CALL try('UNIQUE NULLS NOT DISTINCT (n)');
 CALL try('UNIQUE NULLS NOT DISTINCT (n) DEFERRABLE INITIALLY DEFERRED');
-CALL try('UNIQUE NULLS NOT DISTINCT (n)', '{"conflicts": "leave"}');
+CALL try('UNIQUE NULLS NOT DISTINCT (n)', '{"on_conflict": "skip"}');
 CALL try('EXCLUDE USING gist (span WITH &&)');
 CALL try('EXCLUDE USING gist (span WITH &&) DEFERRABLE');
-CALL try('EXCLUDE USING gist (span WITH &&)', '{"conflicts": "leave"}');
+CALL try('EXCLUDE USING gist (span WITH &&)', '{"on_conflict": "skip"}');
 SELECT snapback.unprotect('alike');
 -- The same where an option restores one of two columns, and the other was changed since.
 CREATE TABLE mixed (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, a int, b int, UNIQUE (a, b));
@@ -173,7 +173,7 @@ SELECT snapback.capture('a') IS NOT NULL;
 UPDATE mixed SET a = 5 WHERE id = 1; UPDATE mixed SET a = 6, b = 1 WHERE id = 2; UPDATE mixed SET a = 7 WHERE id = 3;
 SELECT updates, obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
 SELECT split_part(fails($$SELECT restored('{x.one}')$$), E'\n', 1);
-SELECT updated, skipped FROM snapback.restore('{x.one}', NULL, 'a', '{"conflicts": "leave"}');
+SELECT updated, skipped FROM snapback.restore('{x.one}', NULL, 'a', '{"on_conflict": "skip"}');
 TABLE mixed ORDER BY id;
 SELECT snapback.unprotect('mixed');
 -- A foreign key that came since, and takes no half of a reference.

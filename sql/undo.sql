@@ -72,7 +72,7 @@ SELECT restored();
 INSERT INTO member VALUES (102, 'a', 1, 'newer');
 INSERT INTO award VALUES (102, 'a', 102, 'newer');
 SELECT name_state('followed');
-SELECT relation, deleted, cascaded FROM snapback.restore('{x.two}', NULL, 'a', '{"held": "follow"}') ORDER BY 1;
+SELECT relation, deleted, cascaded FROM snapback.restore('{x.two}', NULL, 'a', '{"referenced": "cascade"}') ORDER BY 1;
 SELECT name_state('unfollowed');
 SELECT last() AS followed \gset
 SELECT undone(:'followed');

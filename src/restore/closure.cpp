@@ -8,9 +8,9 @@
 namespace snapback {
 
 void Closure::run() {
-    bool leaves = plan_.order().terms.conflicts == Terms::Conflicts::leave;
+    bool skips = plan_.order().terms.on_conflict == Terms::OnConflict::skip;
     for (bool changed = true; changed;) {
-        changed = leaves && skip_conflicts();
+        changed = skips && skip_conflicts();
         // In this order: a row that is kept is no missing parent.
         changed = removals_.settle() || changed;
         for (const ForeignKey &key : plan_.foreign_keys())

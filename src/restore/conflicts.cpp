@@ -43,7 +43,7 @@ std::string clashing_among(const TablePlan &plan, const Uniqueness &uniqueness) 
 
 /// What can be done about rows that hold restored rows' values.
 std::string ways_out(const std::string &remedy) {
-    return "Change those other rows, " + remedy + "or leave the restored rows out: {\"conflicts\": \"leave\"}.";
+    return "Change those other rows, " + remedy + "or skip the restored rows: {\"on_conflict\": \"skip\"}.";
 }
 
 } // namespace

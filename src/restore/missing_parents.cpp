@@ -23,7 +23,7 @@ bool MissingParents::bring_back(const ForeignKey &key) {
     orphans.show_to(query_);
     find_orphans(key, *child, orphans);
     std::uint64_t count = orphans.size();
-    if (count > 0 && plan_.order().terms.parents == Terms::Parents::refuse) {
+    if (count > 0 && plan_.order().terms.missing_parents == Terms::OnMissingParent::error) {
         refuse_orphans(key, *child, count, {"are gone"});
     } else if (count > 0) {
         TablePlan *parent = plan_.join(key.parent);

@@ -67,7 +67,7 @@ SNAPBACK_FUNCTION(snapback_plan_restore) {
     LiveRows current(order.manifest.community);
     Query query;
     Plan plan(query, order, current);
-    if (order.terms.conflicts == Terms::Conflicts::refuse)
+    if (order.terms.on_conflict == Terms::OnConflict::error)
         for (const auto &table : plan.tables())
             find_conflicts(query, *table);
     for (const TablePlan *table : plan.tables_by_name())

@@ -68,5 +68,5 @@ END
 $$;
 COMMENT ON FUNCTION snapback.diff_rows(uuid, text, text, jsonb) IS
     'What a restore of an option, a category or * would do now, row by row. action: insert, update, delete, keep (a row added since that stays, because rows outside the '
-    'selection refer to it) or skip (switch conflicts); old: the row as it is, new: as it will be, of an update only the columns that change. Values that jsonb cannot hold, and long ones, are shown as by snapshot_rows(). Snapshot null: the newest; '
+    'selection refer to it) or skip (switch on_conflict); old: the row as it is, new: as it will be, of an update only the columns that change. Values that jsonb cannot hold, and long ones, are shown as by snapshot_rows(). Snapshot null: the newest; '
     'community null: the setting snapback.community. Errors as those of preview_restore()';

@@ -22,11 +22,11 @@ public:
     std::uint64_t held_by(const ForeignKey &key, const TablePlan &parent, const std::string &where = "true") const;
 
 private:
-    bool follows() const { return plan_.order().terms.held == Terms::Held::follow; }
-    bool take_dependants(const ForeignKey &key);
+    bool cascades() const { return plan_.order().terms.referenced == Terms::Referenced::cascade; }
+    bool cascade_to_children(const ForeignKey &key);
     bool keep_held_rows(const ForeignKey &key);
     std::string holders(const ForeignKey &key, const TablePlan *child, const std::string &where = "true") const;
-    void take_nothing();
+    void start_again();
     void clear_references_by(const ForeignKey &key);
 
     Query &query_;

@@ -63,12 +63,14 @@ void read_rows(Query &query, const std::string &json, Terms &terms) {
 void read_switch(Query &query, const std::string &name, const std::string &json, Terms &terms) {
     if (name == "actions")
         read_actions(query, json, terms);
-    else if (name == "held")
-        terms.held = is_second(name, json, "keep", "follow") ? Terms::Held::follow : Terms::Held::keep;
-    else if (name == "parents")
-        terms.parents = is_second(name, json, "return", "refuse") ? Terms::Parents::refuse : Terms::Parents::bring_back;
-    else if (name == "conflicts")
-        terms.conflicts = is_second(name, json, "refuse", "leave") ? Terms::Conflicts::leave : Terms::Conflicts::refuse;
+    else if (name == "referenced")
+        terms.referenced =
+            is_second(name, json, "keep", "cascade") ? Terms::Referenced::cascade : Terms::Referenced::keep;
+    else if (name == "missing_parents")
+        terms.missing_parents =
+            is_second(name, json, "restore", "error") ? Terms::OnMissingParent::error : Terms::OnMissingParent::restore;
+    else if (name == "on_conflict")
+        terms.on_conflict = is_second(name, json, "error", "skip") ? Terms::OnConflict::skip : Terms::OnConflict::error;
     else if (name == "rows")
         read_rows(query, json, terms);
     else if (name == "children" && (json == "true" || json == "false"))
@@ -77,7 +79,7 @@ void read_switch(Query &query, const std::string &name, const std::string &json,
         refuse(name, json, "true or false");
     else
         throw Error(sqlstate::invalid_parameter, "there is no switch \"" + name + "\"")
-            .with_hint("The switches are actions, held, parents, conflicts, rows and children.");
+            .with_hint("The switches are actions, referenced, missing_parents, on_conflict, rows and children.");
 }
 
 } // namespace
@@ -89,7 +91,7 @@ Terms read_terms(const Value &switches) {
     Query query;
     if (Rows kind = query.run("SELECT pg_catalog.jsonb_typeof($1), $1::text", {switches}); kind[0].text(1) != "object")
         throw Error(sqlstate::invalid_parameter, "switches must be a jsonb object, not " + kind[0].text(2))
-            .with_hint("For example {\"conflicts\": \"leave\"}.");
+            .with_hint("For example {\"on_conflict\": \"skip\"}.");
     for (Row row : query.run("SELECT key, value::text FROM pg_catalog.jsonb_each($1)", {switches}))
         read_switch(query, row.text(1), row.text(2), terms);
     if (terms.children && terms.rows.empty())

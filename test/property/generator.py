@@ -380,11 +380,11 @@ class Generator:
         if self.chance(0.3):
             terms["actions"] = self.random.sample(["insert", "update", "delete"], self.random.randint(1, 3))
         if self.chance(0.45):
-            terms["held"] = self.random.choice(["follow", "follow", "keep"])
+            terms["referenced"] = self.random.choice(["cascade", "cascade", "keep"])
         if self.chance(0.15):
-            terms["parents"] = self.random.choice(["refuse", "refuse", "return"])
+            terms["missing_parents"] = self.random.choice(["error", "error", "restore"])
         if self.chance(0.35):
-            terms["conflicts"] = self.random.choice(["leave", "leave", "refuse"])
+            terms["on_conflict"] = self.random.choice(["skip", "skip", "error"])
         if self.chance(0.3):
             rows = self.chosen_rows(schema, state, categories)
             if rows:

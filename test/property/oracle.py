@@ -147,8 +147,8 @@ class Oracle:
 
     # ---- foreign keys ---------------------------------------------------------------------------------------------
 
-    def follows(self):
-        return self.terms.get("held") == "follow"
+    def cascades(self):
+        return self.terms.get("referenced") == "cascade"
 
     def close(self):
         more = True
@@ -160,7 +160,7 @@ class Oracle:
                     more = self.mend_orphans(child, key, parent) or more
         for relation, writes in self.writes.items():
             writes.update = {k: row for k, row in writes.update.items() if row != self.before[relation][k]}
-        if self.follows():
+        if self.cascades():
             self.clear_references()
 
     def stays(self, relation, key):
@@ -174,7 +174,7 @@ class Oracle:
         while True:
             for relation, writes in self.writes.items():
                 writes.remove = free[relation] - barred[relation]
-            if self.follows():
+            if self.cascades():
                 self.cascade(barred)
             held = self.held()
             if not held:
@@ -231,7 +231,7 @@ class Oracle:
     def lets_go(self, child, key, name):
         """Whether a row's reference may be set to NULL with what it refers to: never one that leads to the community."""
         table = self.table(child)
-        return (self.follows() and child in self.then and name in self.now[child] and self.then[child].get(name) != self.now[child][name]
+        return (self.cascades() and child in self.then and name in self.now[child] and self.then[child].get(name) != self.now[child][name]
                 and key.action == "SET NULL" and key.name != table.path
                 and not any(table.column(c).not_null or c in table.key or c == "cid" for c in key.nulled()) and not (key.match_full and len(key.nulled()) < len(key.columns)))
 
@@ -251,7 +251,7 @@ class Oracle:
                 orphans[name] = value
         if not orphans:
             return False
-        if self.terms.get("parents") == "refuse":
+        if self.terms.get("missing_parents") == "error":
             self.refuse("23503", child, key, list(orphans))
             return False
         returning = {}

@@ -193,11 +193,11 @@ class Round:
 
     def judge_refusal(self, error, preview):
         expected = {r[0] for r in self.oracle.refusals}
-        leaves = (self.case.terms or {}).get("conflicts") == "leave"
+        skips = (self.case.terms or {}).get("on_conflict") == "skip"
         require(expected, f"refused for no reason: {error.pgcode}", error)
-        if leaves:
+        if skips:
             expected = {e for e in expected if e not in ("23505", "23P01")}
-            require(expected, f"refused instead of leaving conflicts out: {error.pgcode}", error)
+            require(expected, f"refused instead of skipping conflicts: {error.pgcode}", error)
         require(error.pgcode in expected or "path" in expected, f"refused for another reason: {error.pgcode} instead of {sorted(expected)}", lambda: f"{error}\n{self.oracle.refusals}")
         require(any(p["obstacles"] for p in preview.values()), f"the preview names no obstacle, the restore does: {error.pgcode}", error)
 
@@ -217,8 +217,8 @@ class Round:
         broken = list(violations(self.schema, after))
         require(not broken, f"the restore broke a constraint: {broken and broken[0][0]}", broken)
         refusals = self.oracle.refusals
-        if (self.case.terms or {}).get("conflicts") == "leave" and refusals:
-            self.judge_leaving(report, before, after)
+        if (self.case.terms or {}).get("on_conflict") == "skip" and refusals:
+            self.judge_skipping(report, before, after)
             return
         require(not refusals, f"restored where it should refuse: {refusals and refusals[0][0]}", lambda: f"{refusals}\n{report}")
         require(after == self.oracle.after, "the state after the restore is another", lambda: unlike(after, self.oracle.after))
@@ -227,7 +227,7 @@ class Round:
         for relation in expected:
             require(report.get(relation, none) == expected[relation], "the figures are others", lambda: f"{relation}: {report.get(relation)}, expected {expected[relation]}")
 
-    def judge_leaving(self, report, before, after):
+    def judge_skipping(self, report, before, after):
         """The restore may choose which of two rows it skips; every row is as it was, as it should be, or has a reference set to NULL."""
         require(any(f["skipped"] for f in report.values()), "nothing was skipped where something had to be", lambda: f"{self.oracle.refusals}\n{report}")
         for relation, table in self.schema.relations():
