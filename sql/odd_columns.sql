@@ -26,7 +26,7 @@ SELECT relation, inserts, updates, deletes FROM snapback.preview_restore('{x.one
 SELECT snapshot_rows -> 'id' FROM snapback.list_snapshots('a') l, snapback.snapshot_rows(l.id, 'odd');
 SELECT restored();
 SELECT changed();
-SELECT snapback.strike_rows('a', 'odd', '[{"id": 3, "the key": 3}]');
+SELECT snapback.erase_rows('a', 'odd', '[{"id": 3, "the key": 3}]');
 SELECT snapshot_rows -> 'id' FROM snapback.list_snapshots('a') l, snapback.snapshot_rows(l.id, 'odd') WHERE l.kind = 'manual';
 SELECT count(*) FROM snapback.verify();
 SELECT snapback.unprotect('odd_part'), snapback.unprotect('odd'); DELETE FROM watched; DELETE FROM snapback.snapshot; DROP TABLE odd, odd_part;
