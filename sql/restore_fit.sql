@@ -55,7 +55,7 @@ SELECT refused();
 ALTER TABLE fit ALTER other TYPE raising;
 SELECT refused();
 SELECT relation, key, action FROM snapback.diff_rows(NULL, 'x', 'a');
--- A wish to stop is not a refusal, whoever's code hears of it.
+-- A cancel is not a refusal, whoever's code receives it.
 CREATE FUNCTION stops_on(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF $1 = 4 THEN RAISE 'stopped at 4' USING ERRCODE = 'query_canceled'; END IF; RETURN true; END $$;
 CREATE DOMAIN stopping AS int CHECK (app.stops_on(VALUE));
 ALTER TABLE fit ALTER other TYPE stopping;

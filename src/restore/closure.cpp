@@ -8,7 +8,7 @@
 namespace snapback {
 
 void Closure::run() {
-    bool skips = plan_.order().terms.on_conflict == Terms::OnConflict::skip;
+    bool skips = plan_.spec().switches.on_conflict == RestoreOptions::OnConflict::skip;
     for (bool changed = true; changed;) {
         changed = skips && skip_conflicts();
         // In this order: a row that is kept is no missing parent.

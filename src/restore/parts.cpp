@@ -101,7 +101,7 @@ public:
         AsOwner owner(plan_.live.owner);
         Row row =
             query_.run("SELECT " + list + " FROM (SELECT " + plan_.plain_columns("t") + " FROM " + from +
-                       " UNION ALL SELECT " + plan_.plain_columns("s") + " FROM " + plan_.see("strays") + " s) r")[0];
+                       " UNION ALL SELECT " + plan_.plain_columns("s") + " FROM " + plan_.see("orphans") + " s) r")[0];
         std::vector<std::uint64_t> counts;
         for (std::size_t i = 0; i < plan_.selection.shares.size(); i++)
             counts.push_back(static_cast<std::uint64_t>(row.bigint(static_cast<int>(i) + 1)));

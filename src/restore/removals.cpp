@@ -52,7 +52,7 @@ bool Removals::cascade_to_children(const ForeignKey &key) {
                                    child->see("present") + " p WHERE EXISTS (SELECT FROM " + parent->see("remove") +
                                    " r WHERE " + key.refers("r", "p") + not_taken_over(key, *parent, "r") + ") AND " +
                                    untouched(child, "p") + not_in(*child, "kept", "p") + changed_since(*child, "p") +
-                                   not_to_return(*child, plan_.order().terms, "p"));
+                                   not_to_return(*child, plan_.spec().switches, "p"));
     tallies_.of(key).cascaded += child->remove.size() - before;
     return child->remove.size() > before;
 }

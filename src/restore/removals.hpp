@@ -22,7 +22,7 @@ public:
     std::uint64_t held_by(const ForeignKey &key, const TablePlan &parent, const std::string &where = "true") const;
 
 private:
-    bool cascades() const { return plan_.order().terms.referenced == Terms::Referenced::cascade; }
+    bool cascades() const { return plan_.spec().switches.referenced == RestoreOptions::Referenced::cascade; }
     bool cascade_to_children(const ForeignKey &key);
     bool keep_held_rows(const ForeignKey &key);
     std::string holders(const ForeignKey &key, const TablePlan *child, const std::string &where = "true") const;

@@ -78,7 +78,7 @@ public:
     }
 
 private:
-    /// " ORDER BY s.id": the key's columns, as far as their types have an order.
+    /// " ORDER BY s.id": the key's columns, as far as their types have an spec.
     std::string key_order(const std::string &alias) const {
         std::string list;
         for (const KeyColumn &part : plan_.live.key) {

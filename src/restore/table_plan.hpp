@@ -84,7 +84,7 @@ struct TablePlan {
 
     TupleStore wanted;   // rows as in the snapshot, where they differ
     TupleStore present;  // rows as they are, where they differ
-    TupleStore strays;   // of the present rows, those that belong to no community now
+    TupleStore orphans;  // of the present rows, those that belong to no community now
     TupleStore insert;   // missing rows
     TupleStore update;   // changed rows, as they will be
     TupleStore reinsert; // changed rows that cannot be updated in place

@@ -159,7 +159,7 @@ DECLARE
     left_at      timestamptz; -- when a community with this key was last missing from the directory
     identity_now text;       -- of the community that has the key
     of_former    uuid[];      -- snapshots
-    wishes       uuid[];
+    requests     uuid[];
     runs         uuid[];
 BEGIN
     IF forget.community IS NULL THEN
@@ -175,16 +175,16 @@ BEGIN
         identity_now := (SELECT e.identity FROM snapback_internal.directory_entry(forget.community) e);
     END IF;
     of_former := ARRAY(SELECT d.id FROM snapback_internal.disowned_snapshots() d WHERE d.community = forget.community);
-    wishes := ARRAY(SELECT r.id FROM snapback.request r WHERE r.community = forget.community
+    requests := ARRAY(SELECT r.id FROM snapback.request r WHERE r.community = forget.community
                     AND (everything OR r.snapshot = ANY (of_former) OR NOT snapback_internal.is_own_request(r)));
     runs := ARRAY(SELECT r.id FROM snapback.restore_run r WHERE r.community = forget.community
-                  AND (everything OR r.snapshot = ANY (of_former) OR r.request = ANY (wishes)
+                  AND (everything OR r.snapshot = ANY (of_former) OR r.request = ANY (requests)
                        OR NOT snapback_internal.same_community(r.community, r.identity, r.requested_at, identity_now)));
     DELETE FROM snapback.audit a
-    WHERE a.community = forget.community AND (everything OR a.request = ANY (wishes) OR a.restore = ANY (runs) OR a.at <= left_at);
+    WHERE a.community = forget.community AND (everything OR a.request = ANY (requests) OR a.restore = ANY (runs) OR a.at <= left_at);
     DELETE FROM snapback.capture_failure f WHERE f.community = forget.community AND (everything OR f.failed_at <= left_at);
-    DELETE FROM snapback.mail m WHERE m.request = ANY (wishes);
-    DELETE FROM snapback.request r WHERE r.id = ANY (wishes);
+    DELETE FROM snapback.mail m WHERE m.request = ANY (requests);
+    DELETE FROM snapback.request r WHERE r.id = ANY (requests);
     DELETE FROM snapback.restore_run r WHERE r.id = ANY (runs);
     DELETE FROM snapback.restore_epoch e WHERE e.community = forget.community AND everything;
     DELETE FROM snapback.departure d WHERE d.community = forget.community;

@@ -49,7 +49,7 @@ class Writes:
 
 class Oracle:
     def __init__(self, case, snapshot, before):
-        self.schema, self.terms = case.schema, case.terms or {}
+        self.schema, self.switches = case.schema, case.switches or {}
         self.case = case
         self.before = before
         self.then = {r: rows for r, rows in snapshot.items() if self.is_kept(r)}
@@ -81,7 +81,7 @@ class Oracle:
 
     def choose(self):
         wanted = {full_name(r) if self.table(r).path != "schema" else r[0]: r for r in self.then}
-        named = {wanted[name]: {self.table(wanted[name]).key_of(element) for element in elements} for name, elements in self.terms.get("rows", {}).items()}
+        named = {wanted[name]: {self.table(wanted[name]).key_of(element) for element in elements} for name, elements in self.switches.get("rows", {}).items()}
         limited = {c.option for r in named for c in self.table(r).coverage if covers(self.case.categories, c.option)}
         self.choices = {r: Choice() for r in self.then}
         for relation, choice in self.choices.items():
@@ -94,7 +94,7 @@ class Oracle:
                 else:
                     choice.whole.append(condition)
             choice.named = named.get(relation)
-        if self.terms.get("children"):
+        if self.switches.get("children"):
             self.choose_children()
 
     def versions(self, relation, key):
@@ -129,7 +129,7 @@ class Oracle:
     # ---- what changes ---------------------------------------------------------------------------------------------
 
     def work_out_changes(self):
-        actions = self.terms.get("actions", ["insert", "update", "delete"])
+        actions = self.switches.get("actions", ["insert", "update", "delete"])
         for relation, choice in self.choices.items():
             then, now, writes, table = self.then[relation], self.now[relation], self.writes[relation], self.table(relation)
             if "insert" in actions:
@@ -148,7 +148,7 @@ class Oracle:
     # ---- foreign keys ---------------------------------------------------------------------------------------------
 
     def cascades(self):
-        return self.terms.get("referenced") == "cascade"
+        return self.switches.get("referenced") == "cascade"
 
     def close(self):
         more = True
@@ -205,7 +205,7 @@ class Oracle:
     def would_return(self, relation, name):
         """Whether a row, were it deleted, would be missing and come back."""
         row = self.then[relation].get(name)
-        return row is not None and "insert" in self.terms.get("actions", ["insert"]) and self.choices[relation].covers_whole(name, row)
+        return row is not None and "insert" in self.switches.get("actions", ["insert"]) and self.choices[relation].covers_whole(name, row)
 
     def held(self):
         """Rows that would go, but that rows which stay refer to."""
@@ -251,7 +251,7 @@ class Oracle:
                 orphans[name] = value
         if not orphans:
             return False
-        if self.terms.get("missing_parents") == "error":
+        if self.switches.get("missing_parents") == "error":
             self.refuse("23503", child, key, list(orphans))
             return False
         returning = {}

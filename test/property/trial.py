@@ -129,9 +129,9 @@ class Round:
         require(not list(violations(self.schema, before)), "the damage left what Postgres should not have let pass", lambda: list(violations(self.schema, before)))
         self.forget_unknown_rows(before)
         self.oracle = Oracle(self.case, only_of(self.schema, trial.base, COMMUNITY), before)
-        preview = self.preview(self.case.terms)
-        differences = self.differences(trial.snapshot, self.case.terms)
-        run, report = self.restore(trial.snapshot, self.case.terms)
+        preview = self.preview(self.case.switches)
+        differences = self.differences(trial.snapshot, self.case.switches)
+        run, report = self.restore(trial.snapshot, self.case.switches)
         after = trial.fetch()
         self.compare_others(before, after)
         if run is None:
@@ -147,37 +147,37 @@ class Round:
 
     def forget_unknown_rows(self, before):
         """Ask for no row that neither the snapshot nor the table has: damage that should have added it was refused."""
-        terms = dict(self.case.terms or {})
+        switches = dict(self.case.switches or {})
         states = [only_of(self.schema, s, COMMUNITY) for s in (self.trial.base, before)]
         rows = {}
         for relation, table in self.schema.relations():
             name = relation[0] if table.path == "schema" else full_name(relation)
-            known = [e for e in terms.get("rows", {}).get(name, []) if any(table.key_of(e) in s[relation] for s in states)]
+            known = [e for e in switches.get("rows", {}).get(name, []) if any(table.key_of(e) in s[relation] for s in states)]
             if known and relation[1] in (SHARED, f"s_{COMMUNITY}"):
                 rows[name] = known
-        if "rows" in terms:
-            terms["rows"] = rows
+        if "rows" in switches:
+            switches["rows"] = rows
             if not rows:
-                terms.pop("rows")
-                terms.pop("children", None)
-        self.case.terms = terms or None
+                switches.pop("rows")
+                switches.pop("children", None)
+        self.case.switches = switches or None
 
     # ---- calls ----------------------------------------------------------------------------------------------------
 
-    def preview(self, terms):
+    def preview(self, switches):
         rows = self.trial.run("SELECT relation, inserts, updates, deletes, kept, parents, nulled, cascaded, skipped, unchanged, obstacles FROM snapback.preview_restore(%s, %s, %s, %s)",
-                              self.case.categories, self.trial.snapshot, COMMUNITY, terms and json.dumps(terms))
+                              self.case.categories, self.trial.snapshot, COMMUNITY, switches and json.dumps(switches))
         return {self.trial.names[r[0]]: dict(zip([*FIGURES, "unchanged", "obstacles"], r[1:])) for r in rows}
 
-    def differences(self, snapshot, terms):
+    def differences(self, snapshot, switches):
         if len(self.case.categories) == 1:
-            return self.trial.run("SELECT relation, key::text, action, old::text, new::text FROM snapback.diff_rows(%s, %s, %s, %s)", snapshot, self.case.categories[0], COMMUNITY, terms and json.dumps(terms))
-        return self.trial.run("SELECT relation, key::text, action, old::text, new::text FROM snapback_internal.plan_rows(%s, %s, %s)", snapshot, self.options, terms and json.dumps(terms))
+            return self.trial.run("SELECT relation, key::text, action, old::text, new::text FROM snapback.diff_rows(%s, %s, %s, %s)", snapshot, self.case.categories[0], COMMUNITY, switches and json.dumps(switches))
+        return self.trial.run("SELECT relation, key::text, action, old::text, new::text FROM snapback_internal.plan_rows(%s, %s, %s)", snapshot, self.options, switches and json.dumps(switches))
 
-    def restore(self, snapshot, terms):
+    def restore(self, snapshot, switches):
         """Return the run's before_restore snapshot and its report; or None and the error."""
         try:
-            rows = self.trial.run("SELECT * FROM snapback.restore(%s, %s, %s, %s)", self.case.categories, snapshot, COMMUNITY, terms and json.dumps(terms))
+            rows = self.trial.run("SELECT * FROM snapback.restore(%s, %s, %s, %s)", self.case.categories, snapshot, COMMUNITY, switches and json.dumps(switches))
         except Exception as error:  # noqa: BLE001  (judged by its SQLSTATE)
             if getattr(error, "pgcode", None) is None:
                 raise
@@ -193,7 +193,7 @@ class Round:
 
     def judge_refusal(self, error, preview):
         expected = {r[0] for r in self.oracle.refusals}
-        skips = (self.case.terms or {}).get("on_conflict") == "skip"
+        skips = (self.case.switches or {}).get("on_conflict") == "skip"
         require(expected, f"refused for no reason: {error.pgcode}", error)
         if skips:
             expected = {e for e in expected if e not in ("23505", "23P01")}
@@ -217,7 +217,7 @@ class Round:
         broken = list(violations(self.schema, after))
         require(not broken, f"the restore broke a constraint: {broken and broken[0][0]}", broken)
         refusals = self.oracle.refusals
-        if (self.case.terms or {}).get("on_conflict") == "skip" and refusals:
+        if (self.case.switches or {}).get("on_conflict") == "skip" and refusals:
             self.judge_skipping(report, before, after)
             return
         require(not refusals, f"restored where it should refuse: {refusals and refusals[0][0]}", lambda: f"{refusals}\n{report}")
@@ -306,12 +306,12 @@ class Round:
 
     def take_back(self, run, before, after):
         """The restore can be taken back, and so can that."""
-        terms = {k: v for k, v in (self.case.terms or {}).items() if k in ("rows", "children")} or None
-        undone, report = self.restore(run, terms)
+        switches = {k: v for k, v in (self.case.switches or {}).items() if k in ("rows", "children")} or None
+        undone, report = self.restore(run, switches)
         require(undone is not None, f"the restore cannot be taken back: {getattr(report, 'pgcode', '')}", report)
         now = self.trial.fetch()
         require(now == before, "taking the restore back does not make the state before", lambda: unlike(now, before))
-        again, report = self.restore(undone, terms)
+        again, report = self.restore(undone, switches)
         require(again is not None, f"the taking back cannot be taken back: {getattr(report, 'pgcode', '')}", report)
         now = self.trial.fetch()
         require(now == after, "taking back the taking back does not make the state after", lambda: unlike(now, after))

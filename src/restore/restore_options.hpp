@@ -9,7 +9,7 @@ namespace snapback {
 
 /// What a restore may do, where that can be chosen: the argument `switches` of preview_restore(), request_restore() and
 /// restore().
-struct Terms {
+struct RestoreOptions {
     enum class Referenced { keep, cascade };       ///< rows added since that others refer to
     enum class OnMissingParent { restore, error }; ///< rows that restored rows refer to, and that are gone
     enum class OnConflict { error, skip };         ///< restored rows whose unique value another row holds now
@@ -25,6 +25,6 @@ struct Terms {
 };
 
 /// Read switches from jsonb, NULL for none; throws Error (22023) naming what is not understood.
-Terms read_terms(const Value &switches);
+RestoreOptions read_restore_options(const Value &switches);
 
 } // namespace snapback
