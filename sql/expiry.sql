@@ -34,7 +34,7 @@ SELECT option, tables, rows, bytes > 0 AS any_bytes FROM snapback.snapshot_conte
 SELECT snapback_internal.snapshot_options(:'snapshot');
 SELECT count(*) FROM snapback.snapshot_rows(:'snapshot', 'empty_two');
 SELECT (snapback_internal.last_captured_name(id)).* FROM snapback.protected_table ORDER BY id;
-SELECT snapback.strike_rows('a', 'empty_two', '[{"id": 1}]');
+SELECT snapback.erase_rows('a', 'empty_two', '[{"id": 1}]');
 SELECT keep();
 INSERT INTO empty_two VALUES (1, 'a', 'new'), (2, 'b', 'another''s');
 DELETE FROM page WHERE cid = 'a';

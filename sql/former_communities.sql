@@ -105,7 +105,7 @@ RESET ROLE;
 RESET snapback.community;
 SELECT * FROM seen('a');
 SELECT new FROM snapback.list_snapshots('a') l, snapback.snapshot_rows(l.id, 'page') new;
-SELECT snapback.strike_rows('a', 'page', '[{"id": 1}]');
+SELECT snapback.erase_rows('a', 'page', '[{"id": 1}]');
 SELECT snapshots FROM snapback.forget('a', former_only => true);
 SELECT * FROM told();
 SELECT label, status FROM snapback.snapshots WHERE community = 'a';

@@ -32,7 +32,7 @@ SELECT key, action, old, new FROM snapback.diff_rows(NULL, 'x.one', 'a');
 -- Where a row of another community has its unique value; the row is not looked at as a whole.
 INSERT INTO odd (id, cid, u) VALUES (4, 'b', 'u1');
 SELECT unnest(obstacles) FROM snapback.preview_restore('{x.one}', NULL, 'a');
-SELECT key, action, new ->> 'u' FROM snapback.diff_rows(NULL, 'x.one', 'a', '{"conflicts": "leave"}');
+SELECT key, action, new ->> 'u' FROM snapback.diff_rows(NULL, 'x.one', 'a', '{"on_conflict": "skip"}');
 DELETE FROM odd WHERE id = 4;
 SELECT restored('{x.one}');
 SELECT * FROM odd ORDER BY id;

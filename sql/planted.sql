@@ -99,7 +99,7 @@ SELECT status, reason FROM snapback.approve_restore('the-secret-from-the-link-is
 ROLLBACK;
 SELECT * FROM snapback.verify();
 SELECT * FROM snapback.health();
-SELECT snapback.strike_rows('a', 'note', '[{"id": 1}]');
+SELECT snapback.erase_rows('a', 'note', '[{"id": 1}]');
 SELECT snapshots FROM snapback.forget('a');
 SELECT snapshots FROM snapback.expire();
 CALL snapback.expire_all();

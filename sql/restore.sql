@@ -95,7 +95,7 @@ SELECT * FROM changed();
 SELECT count(*) FROM snapback.restore('{*}', NULL, '00000000-0000-0000-0000-000000000001');
 SELECT * FROM changed();
 
--- Rows that others hold stay; parents that are gone come back; what is in no snapshot is unlinked.
+-- Rows that others hold stay; missing parents come back; references to what is in no snapshot are set to NULL.
 INSERT INTO "Guild ""Hall".chair SELECT 2000, id, 4, 'held' FROM "Guild ""Hall".room WHERE k = 2;
 INSERT INTO "Guild ""Hall".diary VALUES (1, 2000);
 SELECT relation, deleted, kept FROM snapback.restore('{*}', NULL, '00000000-0000-0000-0000-000000000001');

@@ -95,7 +95,7 @@ SELECT restored();
 SELECT changed();
 SELECT snapback.unprotect('hen'), snapback.unprotect('egg'); DELETE FROM watched;
 
--- References to what no snapshot has: unlinked, or refused with the row's key.
+-- References to what no snapshot has: set to NULL, or refused with the row's key.
 CREATE TABLE platform_user (id int PRIMARY KEY);
 CREATE TABLE member (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, account int REFERENCES platform_user ON DELETE SET NULL,
     sponsor int REFERENCES platform_user ON DELETE CASCADE);
@@ -171,10 +171,10 @@ SELECT keep();
 CALL snapback.capture_all();
 DELETE FROM book WHERE cid = 'a'; DELETE FROM shelf WHERE cid = 'a';
 SELECT relation, inserts, parents, obstacles FROM snapback.preview_restore('{x.two}', NULL, 'a');
-SELECT fails($$SELECT snapback.restore('{x.two}', NULL, 'a', '{"parents": "refuse"}')$$);
+SELECT fails($$SELECT snapback.restore('{x.two}', NULL, 'a', '{"missing_parents": "error"}')$$);
 SELECT restored('{x.two}');
 SELECT changed();
--- A changed row comes to refer to another parent, which returns; one that was added is held, or taken with what refers to it.
+-- A changed row comes to refer to another parent, which returns; one that was added stays, or is deleted with what refers to it.
 UPDATE book SET mark = NULL WHERE id = 1;
 UPDATE book SET n = 30 WHERE id = 1;
 DELETE FROM shelf WHERE id = 1;
@@ -189,7 +189,7 @@ BEGIN;
 SELECT restored('{x.two}');
 ROLLBACK;
 UPDATE book SET mark = 's2' WHERE id = 2;
-SELECT relation, deleted, cascaded FROM snapback.restore('{x.one}', NULL, 'a', '{"held": "follow"}') ORDER BY relation;
+SELECT relation, deleted, cascaded FROM snapback.restore('{x.one}', NULL, 'a', '{"referenced": "cascade"}') ORDER BY relation;
 SELECT restored();
 SELECT changed();
 -- A row that refers to what is gone for good cannot return: what is computed cannot be set to NULL.

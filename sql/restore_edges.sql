@@ -7,7 +7,7 @@
 \set ECHO all
 CREATE FUNCTION preview(switches jsonb DEFAULT NULL, options text[] DEFAULT '{x}') RETURNS SETOF text LANGUAGE sql AS $$
     SELECT relation || concat(' +' || nullif(inserts, 0), ' ~' || nullif(updates, 0), ' -' || nullif(deletes, 0), ' kept ' || nullif(kept, 0),
-                              ' taken ' || nullif(taken, 0), ' left out ' || nullif(skipped, 0), E'\n  ! ' || nullif(array_to_string(obstacles, E'\n  ! '), ''))
+                              ' cascaded ' || nullif(cascaded, 0), ' skipped ' || nullif(skipped, 0), E'\n  ! ' || nullif(array_to_string(obstacles, E'\n  ! '), ''))
     FROM snapback.preview_restore(options, (SELECT id FROM snapback.snapshot WHERE community = 'a' AND kind = 'manual'), 'a', switches)
     WHERE inserts + updates + deletes + kept + cascaded + skipped + cardinality(obstacles) > 0 ORDER BY 1 $$;
 CREATE FUNCTION try(switches jsonb DEFAULT NULL, options text[] DEFAULT '{x}') RETURNS SETOF text LANGUAGE sql AS $$
@@ -41,8 +41,8 @@ SELECT snapback.capture('a') IS NOT NULL;
 SELECT keep();
 UPDATE unit SET id = id + 10 WHERE cid = 'a';
 INSERT INTO held VALUES (3, 'a');
-SELECT preview('{"held": "follow"}');
-SELECT try('{"held": "follow"}');
+SELECT preview('{"referenced": "cascade"}');
+SELECT try('{"referenced": "cascade"}');
 SELECT changed();
 -- A value that others refer to by now cannot change back without them: the preview says so.
 UPDATE held SET code = NULL, again = NULL;
@@ -72,8 +72,8 @@ INSERT INTO unit VALUES (6, 'a', 'six'), (7, 'a', 'seven'), (8, 'a', 'eight');
 INSERT INTO half VALUES (1, 'a', 6);
 INSERT INTO whole VALUES (1, 'a', 7);
 INSERT INTO free VALUES (1, 'a', 8);
-SELECT preview('{"held": "follow"}', '{x.one}');
-SELECT try('{"held": "follow"}', '{x.one}');
+SELECT preview('{"referenced": "cascade"}', '{x.one}');
+SELECT try('{"referenced": "cascade"}', '{x.one}');
 TABLE free;
 UPDATE full_or_none SET code = 'm';
 DELETE FROM code WHERE id = 'k';
@@ -82,7 +82,7 @@ INSERT INTO code VALUES ('k', 'l');
 SELECT try();
 SELECT changed();
 SELECT snapback.unprotect(t::regclass) FROM unnest('{half,whole,free,full_or_none}'::text[]) t;
--- What was to be taken, and is not, since a row that stays refers to it: nobody had asked for it.
+-- A row that would be deleted by a cascade stays, since a row that stays refers to it: it is outside the selection.
 CREATE TABLE hub (id text PRIMARY KEY, cid text NOT NULL, spoke int);
 CREATE TABLE spoke (id int PRIMARY KEY, cid text NOT NULL, hub text NOT NULL REFERENCES hub);
 ALTER TABLE hub ADD FOREIGN KEY (spoke) REFERENCES spoke ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;
@@ -92,8 +92,8 @@ DELETE FROM snapback.snapshot;
 SELECT snapback.capture('a') IS NOT NULL;
 BEGIN; INSERT INTO hub VALUES ('l', 'a', 2); INSERT INTO spoke VALUES (2, 'a', 'l'); COMMIT;
 UPDATE hub SET spoke = 2 WHERE id = 'k';
-SELECT relation, deletes, kept, cascaded FROM snapback.preview_restore('{x.two}', NULL, 'a', '{"held": "follow"}');
-SELECT relation, deleted, kept, cascaded FROM snapback.restore('{x.two}', NULL, 'a', '{"held": "follow"}');
+SELECT relation, deletes, kept, cascaded FROM snapback.preview_restore('{x.two}', NULL, 'a', '{"referenced": "cascade"}');
+SELECT relation, deleted, kept, cascaded FROM snapback.restore('{x.two}', NULL, 'a', '{"referenced": "cascade"}');
 SELECT snapback.unprotect('hub'), snapback.unprotect('spoke');
 DELETE FROM watched; DROP TABLE half, whole, free, full_or_none;
 
@@ -109,7 +109,7 @@ DELETE FROM part WHERE id = 2;
 SELECT keep();
 SELECT preview();
 SELECT preview(NULL, '{x.two}');
-SELECT try('{"conflicts": "leave"}');
+SELECT try('{"on_conflict": "skip"}');
 SELECT changed();
 SELECT * FROM part ORDER BY id;
 SELECT snapback.unprotect('part'), snapback.unprotect('unit'); DELETE FROM watched;

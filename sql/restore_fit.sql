@@ -55,7 +55,7 @@ SELECT refused();
 ALTER TABLE fit ALTER other TYPE raising;
 SELECT refused();
 SELECT relation, key, action FROM snapback.diff_rows(NULL, 'x', 'a');
--- A wish to stop is not a refusal, whoever's code hears of it.
+-- A cancel is not a refusal, whoever's code receives it.
 CREATE FUNCTION stops_on(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF $1 = 4 THEN RAISE 'stopped at 4' USING ERRCODE = 'query_canceled'; END IF; RETURN true; END $$;
 CREATE DOMAIN stopping AS int CHECK (app.stops_on(VALUE));
 ALTER TABLE fit ALTER other TYPE stopping;
@@ -109,7 +109,7 @@ SELECT snapback.forget('a');
 TRUNCATE fit; INSERT INTO fit SELECT n, 'a', nullif(n, 2), 't' || n, n FROM generate_series(1, 4) n;
 CALL snapback.capture_all();
 CALL damage();
--- A foreign key, to what was never there: refused where the column takes no NULL, else unlinked, and told.
+-- A foreign key, to what was never there: refused where the column is NOT NULL, else set to NULL, with a note.
 CREATE TABLE platform (id int PRIMARY KEY);
 INSERT INTO platform VALUES (3), (4);
 ALTER TABLE fit ALTER other SET NOT NULL, ADD CONSTRAINT "to platform" FOREIGN KEY (other) REFERENCES platform;
@@ -144,7 +144,7 @@ CREATE PROCEDURE try(what text, switches jsonb DEFAULT NULL) LANGUAGE plpgsql AS
 DECLARE line text;
 BEGIN
     EXECUTE 'ALTER TABLE app.alike ADD CONSTRAINT since ' || what;
-    FOR line IN SELECT concat('preview +', p.inserts, ' left out ' || nullif(p.skipped, 0), ': ' || nullif(p.obstacles, '{}')::text) FROM snapback.preview_restore('{x.one}', NULL, 'a', switches) p
+    FOR line IN SELECT concat('preview +', p.inserts, ' skipped ' || nullif(p.skipped, 0), ': ' || nullif(p.obstacles, '{}')::text) FROM snapback.preview_restore('{x.one}', NULL, 'a', switches) p
                 UNION ALL SELECT app.fails(format('SELECT snapback.restore(''{x.one}'', NULL, ''a'', %L)', switches)) LOOP
         RAISE INFO '%', line;
     END LOOP;
@@ -160,10 +160,10 @@ DROP INDEX since;
 CALL try('UNIQUE (n)');
 CALL try('UNIQUE NULLS NOT DISTINCT (n)');
 CALL try('UNIQUE NULLS NOT DISTINCT (n) DEFERRABLE INITIALLY DEFERRED');
-CALL try('UNIQUE NULLS NOT DISTINCT (n)', '{"conflicts": "leave"}');
+CALL try('UNIQUE NULLS NOT DISTINCT (n)', '{"on_conflict": "skip"}');
 CALL try('EXCLUDE USING gist (span WITH &&)');
 CALL try('EXCLUDE USING gist (span WITH &&) DEFERRABLE');
-CALL try('EXCLUDE USING gist (span WITH &&)', '{"conflicts": "leave"}');
+CALL try('EXCLUDE USING gist (span WITH &&)', '{"on_conflict": "skip"}');
 SELECT snapback.unprotect('alike');
 -- The same where an option restores one of two columns, and the other was changed since.
 CREATE TABLE mixed (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, a int, b int, UNIQUE (a, b));
@@ -173,7 +173,7 @@ SELECT snapback.capture('a') IS NOT NULL;
 UPDATE mixed SET a = 5 WHERE id = 1; UPDATE mixed SET a = 6, b = 1 WHERE id = 2; UPDATE mixed SET a = 7 WHERE id = 3;
 SELECT updates, obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
 SELECT split_part(fails($$SELECT restored('{x.one}')$$), E'\n', 1);
-SELECT updated, skipped FROM snapback.restore('{x.one}', NULL, 'a', '{"conflicts": "leave"}');
+SELECT updated, skipped FROM snapback.restore('{x.one}', NULL, 'a', '{"on_conflict": "skip"}');
 TABLE mixed ORDER BY id;
 SELECT snapback.unprotect('mixed');
 -- A foreign key that came since, and takes no half of a reference.

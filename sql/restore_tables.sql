@@ -42,7 +42,7 @@ SELECT changed();
 UPDATE moving SET code = 100 WHERE id = 1; UPDATE moving SET code = 1 WHERE id = 4; UPDATE moving SET code = 2 WHERE id = 20;
 SELECT fails($$SELECT restored()$$);
 SELECT obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
-SELECT updates, skipped FROM snapback.preview_restore('{x.one}', NULL, 'a', '{"conflicts": "leave"}');
+SELECT updates, skipped FROM snapback.preview_restore('{x.one}', NULL, 'a', '{"on_conflict": "skip"}');
 UPDATE moving SET code = id WHERE id IN (4, 20);
 SELECT restored();
 -- A partition that is gone.
@@ -96,7 +96,7 @@ SELECT changed();
 -- A row added since that a row of another partitioned table holds stays, or takes that row along.
 INSERT INTO ledger VALUES (100, '2026-05-05', 'a', 1); INSERT INTO entry VALUES (100, 'x', 100, '2026-05-05', 1, 'y', 1), (101, 'z', 100, '2026-05-05', 100, 'x', 1);
 BEGIN; SELECT restored('{x.one}'); SELECT restored('{x.one,x.two}'); SELECT changed(); ROLLBACK;
-SELECT relation, deleted, cascaded FROM snapback.restore('{x.one}', NULL, 'a', '{"held": "follow"}');
+SELECT relation, deleted, cascaded FROM snapback.restore('{x.one}', NULL, 'a', '{"referenced": "cascade"}');
 SELECT changed();
 SELECT snapback.unprotect('mark'), snapback.unprotect('entry'), snapback.unprotect('ledger'); DELETE FROM watched;
 
@@ -127,7 +127,7 @@ INSERT INTO pupil VALUES (5, 'a', 2), (15, 'a', 1);
 INSERT INTO prize VALUES (5, 'b', 15);
 SELECT restored('{x.two}');
 UPDATE prize SET cid = 'a' WHERE id = 5;
-SELECT relation, deleted, cascaded FROM snapback.restore('{x.two}', NULL, 'a', '{"held": "follow"}') ORDER BY relation;
+SELECT relation, deleted, cascaded FROM snapback.restore('{x.two}', NULL, 'a', '{"referenced": "cascade"}') ORDER BY relation;
 SELECT changed();
 -- One row with its children, by that key.
 DELETE FROM prize WHERE id = 1; DELETE FROM pupil WHERE id IN (1, 11);

@@ -19,8 +19,8 @@ SELECT watch(w) FROM unnest('{department,member,award}'::regclass[]) w;
 SELECT snapback.capture('a', 'all is well');
 -- Rows of the last restore's report, and the last restore.
 CREATE FUNCTION undone(restore uuid) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT t.relation || concat(' +' || nullif(t.inserted, 0), ' ~' || nullif(t.updated, 0), ' -' || nullif(t.deleted, 0), ' taken ' || nullif(t.cascaded, 0),
-                                ' returned ' || nullif(t.parents, 0))
+    SELECT t.relation || concat(' +' || nullif(t.inserted, 0), ' ~' || nullif(t.updated, 0), ' -' || nullif(t.deleted, 0), ' cascaded ' || nullif(t.cascaded, 0),
+                                ' parents ' || nullif(t.parents, 0))
     FROM snapback.undo_restore(restore) t WHERE t.inserted + t.updated + t.deleted > 0 ORDER BY t.relation COLLATE "C" $$;
 CREATE FUNCTION last() RETURNS uuid LANGUAGE sql AS $$ SELECT restore FROM snapback.restores ORDER BY requested_at DESC LIMIT 1 $$;
 -- Two states to compare with, besides the fixture's.
@@ -72,7 +72,7 @@ SELECT restored();
 INSERT INTO member VALUES (102, 'a', 1, 'newer');
 INSERT INTO award VALUES (102, 'a', 102, 'newer');
 SELECT name_state('followed');
-SELECT relation, deleted, cascaded FROM snapback.restore('{x.two}', NULL, 'a', '{"held": "follow"}') ORDER BY 1;
+SELECT relation, deleted, cascaded FROM snapback.restore('{x.two}', NULL, 'a', '{"referenced": "cascade"}') ORDER BY 1;
 SELECT name_state('unfollowed');
 SELECT last() AS followed \gset
 SELECT undone(:'followed');

@@ -219,7 +219,7 @@ CREATE FUNCTION snapback.approve_restore(token text, community_name text DEFAULT
 RETURNS TABLE (status text, reason text, restore uuid, tables jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    wish snapback.request;
+    request_row snapback.request;
 BEGIN
     PERFORM snapback_internal.hide_statement(), snapback_internal.hold_extension();
     status := 'refused';
@@ -230,15 +230,15 @@ BEGIN
     ELSE
         PERFORM snapback_internal.note_departures();
         -- Of two approvals at once the later waits here, and then sees what the earlier has made of the request.
-        SELECT r.* INTO wish FROM snapback.token t JOIN snapback.request r ON r.id = t.request
+        SELECT r.* INTO request_row FROM snapback.token t JOIN snapback.request r ON r.id = t.request
         WHERE t.sha256 = snapback_internal.token_hash(approve_restore.token) FOR NO KEY UPDATE OF r;
-        reason := snapback_internal.refusal(wish, community_name);
+        reason := snapback_internal.refusal(request_row, community_name);
         IF reason IS NULL THEN
-            PERFORM snapback_internal.record_step('request_approved', wish.community, wish.id, NULL, jsonb_build_object('background', background IS TRUE));
-            SELECT a.* INTO status, reason, restore, tables FROM snapback_internal.approve_locked_request(wish, background IS TRUE) a;
+            PERFORM snapback_internal.record_step('request_approved', request_row.community, request_row.id, NULL, jsonb_build_object('background', background IS TRUE));
+            SELECT a.* INTO status, reason, restore, tables FROM snapback_internal.approve_locked_request(request_row, background IS TRUE) a;
         END IF;
-        IF status = 'refused' AND wish.id IS NOT NULL THEN
-            PERFORM snapback_internal.record_step('approval_refused', wish.community, wish.id, restore, jsonb_build_object('reason', reason));
+        IF status = 'refused' AND request_row.id IS NOT NULL THEN
+            PERFORM snapback_internal.record_step('approval_refused', request_row.community, request_row.id, restore, jsonb_build_object('reason', reason));
         END IF;
     END IF;
     RETURN NEXT;

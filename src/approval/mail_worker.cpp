@@ -145,7 +145,7 @@ MailServer mail_server() {
 }
 
 /// What is looked to while the mail server is being waited for.
-void breathe() {
+void on_progress() {
     serve_interrupts();
     if (database_is_wanted())
         throw Error(sqlstate::object_not_in_state, "somebody wants the database for themselves");
@@ -159,7 +159,7 @@ Delivery try_to_send(const ClaimedMail &mail) {
     Delivery delivery;
     std::optional<UndoneError> error = attempt_transactions([&] {
         ComposedMail composed = compose_mail(mail);
-        delivery = send_mail(mail_server(), settings().mail_from, composed.to, composed.message, breathe);
+        delivery = send_mail(mail_server(), settings().mail_from, composed.to, composed.message, on_progress);
     });
     return error ? Delivery{Delivery::Outcome::try_later, error->message} : delivery;
 }

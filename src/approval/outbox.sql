@@ -85,28 +85,28 @@ COMMENT ON FUNCTION snapback_internal.note_mail_sent(uuid) IS 'For the mail work
 CREATE FUNCTION snapback_internal.note_mail_failure(mail uuid, error text, final boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    tried    snapback.mail;
-    wish     snapback.request;
-    next     timestamptz;
-    deadline timestamptz;
-    outcome  text;
+    tried       snapback.mail;
+    request_row snapback.request;
+    next        timestamptz;
+    deadline    timestamptz;
+    outcome     text;
 BEGIN
     SELECT m.* INTO tried FROM snapback.mail m WHERE m.id = note_mail_failure.mail AND m.state = 'sending';
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    SELECT r.* INTO wish FROM snapback.request r WHERE r.id = tried.request;
-    deadline := CASE tried.kind WHEN 'approval' THEN wish.expires_at ELSE tried.queued_at + interval '1 day' END;
+    SELECT r.* INTO request_row FROM snapback.request r WHERE r.id = tried.request;
+    deadline := CASE tried.kind WHEN 'approval' THEN request_row.expires_at ELSE tried.queued_at + interval '1 day' END;
     -- 5 s, 10 s, 20 s ... up to 15 minutes, a quarter more or less, so that many mails do not come back all at once.
     next := clock_timestamp() + least(5 * 2 ^ least(tried.attempts - 1, 20), 900) * (0.75 + random() / 2) * interval '1 second';
     outcome := CASE WHEN final OR next >= deadline THEN 'failed'
-                    WHEN tried.kind = 'approval' AND wish.ended_at IS NOT NULL THEN 'dropped'
+                    WHEN tried.kind = 'approval' AND request_row.ended_at IS NOT NULL THEN 'dropped'
                     ELSE 'queued' END;
     UPDATE snapback.mail m SET state = outcome, last_error = left(error, 1000),
                                next_try_at = CASE WHEN outcome = 'queued' THEN next END
     WHERE m.id = tried.id;
     PERFORM snapback_internal.record_step(CASE outcome WHEN 'queued' THEN 'mail_delayed' ELSE 'mail_' || outcome END,
-        wish.community, wish.id, tried.restore,
+        request_row.community, request_row.id, tried.restore,
         jsonb_build_object('mail', tried.id, 'kind', tried.kind, 'attempts', tried.attempts, 'error', left(error, 1000)));
 END $$;
 COMMENT ON FUNCTION snapback_internal.note_mail_failure(uuid, text, boolean) IS

@@ -44,26 +44,25 @@ private:
     sigset_t before_{};
 };
 
-/// What goes on beside a transfer. libcurl waits for the answer to a whole message in one call; its progress callback
-/// is the way to be called meanwhile. An exception must not cross libcurl, so it is kept until that has returned; by
-/// then libcurl has cut the connection, which it would else take leave of first, however long the server takes for
-/// that.
-struct Breath {
-    const std::function<void()> &breathe;
+/// The progress callback of a transfer. libcurl waits for the answer to a whole message in one call, and calls this
+/// meanwhile. An exception must not cross libcurl, so it is stored until libcurl has returned; by then libcurl has
+/// closed the connection. Otherwise it would first send QUIT and wait for the server.
+struct TransferCallback {
+    const std::function<void()> &on_progress;
     const SignalsBlocked *blocked = nullptr;
     std::exception_ptr thrown;
 
-    static int take(void *self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-        auto &breath = *static_cast<Breath *>(self);
-        if (!breath.thrown && breath.blocked)
-            breath.blocked->lift_for([&] {
+    static int call(void *self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+        auto &callback = *static_cast<TransferCallback *>(self);
+        if (!callback.thrown && callback.blocked)
+            callback.blocked->lift_for([&] {
                 try {
-                    breath.breathe();
+                    callback.on_progress();
                 } catch (...) {
-                    breath.thrown = std::current_exception();
+                    callback.thrown = std::current_exception();
                 }
             });
-        return breath.thrown ? 1 : 0;
+        return callback.thrown ? 1 : 0;
     }
 };
 
@@ -84,7 +83,7 @@ struct Source {
 class Conversation {
 public:
     Conversation(const MailServer &server, const std::string &from, const std::string &to, const std::string &message,
-                 const std::function<void()> &breathe);
+                 const std::function<void()> &on_progress);
     ~Conversation();
     Conversation(const Conversation &) = delete;
     Conversation &operator=(const Conversation &) = delete;
@@ -101,7 +100,7 @@ private:
     std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> transfers_;
     std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> recipients_;
     Source source_;
-    Breath breath_;
+    TransferCallback callback_;
     std::array<char, CURL_ERROR_SIZE> error_{};
     std::chrono::steady_clock::time_point deadline_;
 };
@@ -132,10 +131,10 @@ void Conversation::set_security(const MailServer &server) {
 }
 
 Conversation::Conversation(const MailServer &server, const std::string &from, const std::string &to,
-                           const std::string &message, const std::function<void()> &breathe)
+                           const std::string &message, const std::function<void()> &on_progress)
     : mail_(curl_easy_init(), curl_easy_cleanup), transfers_(curl_multi_init(), curl_multi_cleanup),
       recipients_(curl_slist_append(nullptr, ("<" + to + ">").c_str()), curl_slist_free_all), source_{message},
-      breath_{breathe, nullptr, nullptr},
+      callback_{on_progress, nullptr, nullptr},
       deadline_(std::chrono::steady_clock::now() + std::chrono::seconds(server.timeout_seconds + 1)) {
     if (!mail_ || !transfers_ || !recipients_)
         fail("no handle", "out of memory");
@@ -160,8 +159,8 @@ Conversation::Conversation(const MailServer &server, const std::string &from, co
     set(CURLOPT_READFUNCTION, &Source::read);
     set(CURLOPT_READDATA, static_cast<void *>(&source_));
     set(CURLOPT_NOPROGRESS, 0L);
-    set(CURLOPT_XFERINFOFUNCTION, &Breath::take);
-    set(CURLOPT_XFERINFODATA, static_cast<void *>(&breath_));
+    set(CURLOPT_XFERINFOFUNCTION, &TransferCallback::call);
+    set(CURLOPT_XFERINFODATA, static_cast<void *>(&callback_));
     if (CURLMcode code = curl_multi_add_handle(transfers_.get(), mail_.get()); code != CURLM_OK)
         fail("cannot begin", curl_multi_strerror(code));
 }
@@ -179,14 +178,14 @@ Conversation::~Conversation() {
 /// Go on for a tenth of a second at most; return whether the transfer goes on.
 bool Conversation::advance() {
     SignalsBlocked blocked;
-    breath_.blocked = &blocked;
+    callback_.blocked = &blocked;
     int running = 0;
     CURLMcode code = curl_multi_perform(transfers_.get(), &running);
     if (code == CURLM_OK && running > 0)
         code = curl_multi_poll(transfers_.get(), nullptr, 0, 100, nullptr);
-    breath_.blocked = nullptr;
-    if (breath_.thrown)
-        std::rethrow_exception(breath_.thrown);
+    callback_.blocked = nullptr;
+    if (callback_.thrown)
+        std::rethrow_exception(callback_.thrown);
     if (code != CURLM_OK)
         fail("cannot go on", curl_multi_strerror(code));
     return running > 0;
@@ -224,11 +223,11 @@ Delivery Conversation::run() {
 } // namespace
 
 Delivery send_mail(const MailServer &server, const std::string &from, const std::string &to, const std::string &message,
-                   const std::function<void()> &breathe) {
+                   const std::function<void()> &on_progress) {
     static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (ready != CURLE_OK)
         fail("cannot be used", curl_easy_strerror(ready));
-    return Conversation(server, from, to, message, breathe).run();
+    return Conversation(server, from, to, message, on_progress).run();
 }
 
 } // namespace snapback

@@ -23,9 +23,9 @@ struct Delivery {
     std::string error;
 };
 
-/// Send the mail, as one message to one recipient, over a connection of its own. `breathe` is called several times a
-/// second; where it throws, the connection is cut. The addresses have been checked.
+/// Send the mail, as one message to one recipient, over a connection of its own. `on_progress` is called several times
+/// a second; where it throws, the connection is cut. The addresses have been checked.
 Delivery send_mail(const MailServer &server, const std::string &from, const std::string &to, const std::string &message,
-                   const std::function<void()> &breathe);
+                   const std::function<void()> &on_progress);
 
 } // namespace snapback

@@ -57,7 +57,7 @@ COMMENT ON FUNCTION snapback_internal.own_restore_activity() IS
     'Restores at work for the community that the setting snapback.community names. Internal: read the view snapback.restore_progress';
 
 CREATE VIEW snapback.restore_progress WITH (security_barrier) AS
-SELECT a.restore, coalesce(a.community, r.community) AS community, r.request, a.pid, a.started_at, split_part(a.activity, ':', 1) AS doing,
+SELECT a.restore, coalesce(a.community, r.community) AS community, r.request, a.pid, a.started_at, split_part(a.activity, ':', 1) AS phase,
        rows[3] AS relation, rows[1]::bigint AS rows_done, rows[2]::bigint AS rows_total
 FROM (SELECT * FROM snapback.restore_activity WHERE pg_has_role('pg_monitor', 'USAGE')
       UNION ALL
@@ -65,6 +65,6 @@ FROM (SELECT * FROM snapback.restore_activity WHERE pg_has_role('pg_monitor', 'U
 CROSS JOIN LATERAL regexp_match(a.activity, '^[^:]*: (?:([0-9]+) of )?([0-9]+) rows of (.*)$') rows
 LEFT JOIN snapback.restore_run r ON r.id = a.restore;
 COMMENT ON VIEW snapback.restore_progress IS
-    'Restores at work in this database and what each is doing now: waiting for the community''s writers, comparing, deleting, updating, inserting or checking; with which table, '
-    'and how many of its rows that step is about (rows_total) and has done (rows_done; null where they are not counted). request is null while a restore runs in the approving '
+    'Restores at work in this database. phase: waiting for the community''s writers, comparing, deleting, updating, inserting or checking; relation: the table that the phase is about, '
+    'rows_total: how many of its rows, rows_done: how many of these are done, null where they are not counted. request is null while a restore runs in the approving '
     'transaction itself, which others cannot see into. Superusers and members of pg_monitor see all, other roles those of the community that the setting snapback.community names';

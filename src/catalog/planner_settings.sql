@@ -38,7 +38,7 @@ BEGIN
     FOREACH name IN ARRAY ARRAY[
         'set_directory', 'protect', 'unprotect', 'exclude', 'unexclude', 'suggest', 'install_guards', 'check_protection', 'note_renamed_columns', 'health',
         'communities', 'capture', 'capture_some', 'list_snapshots', 'snapshot_contents', 'snapshot_rows', 'schema_changes',
-        'verify', 'expire', 'expired_snapshots', 'delete_snapshots', 'prune', 'forget', 'strike_rows',
+        'verify', 'expire', 'expired_snapshots', 'delete_snapshots', 'prune', 'forget', 'erase_rows',
         'preview_restore', 'diff_rows', 'restore', 'undo_restore', 'carry_out', 'note_restore_failure', 'own_restore_activity',
         'request_restore', 'describe_request', 'approve_restore', 'cancel_request', 'process_queue',
         'claim_mail', 'request_contents', 'request_side_effects', 'restored_parts', 'plan_changes', 'note_mail_sent', 'note_mail_failure',

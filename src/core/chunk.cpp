@@ -97,13 +97,13 @@ void for_each_row(std::string_view chunk, const std::function<void(std::string_v
         throw Error(sqlstate::data_corrupted, "chunk has extra bytes after its last row");
 }
 
-ReducedChunk without_rows(std::string_view chunk, const std::function<bool(std::size_t row)> &is_struck) {
+ReducedChunk without_rows(std::string_view chunk, const std::function<bool(std::size_t row)> &is_removed) {
     ReducedChunk reduced;
     std::string rows;
     std::uint32_t left = 0;
     for_each_row(chunk, [&](std::string_view row) {
-        if (is_struck(left + reduced.struck)) {
-            reduced.struck++;
+        if (is_removed(left + reduced.removed)) {
+            reduced.removed++;
             return;
         }
         append_varint(rows, row.size());

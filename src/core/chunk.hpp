@@ -59,8 +59,8 @@ void for_each_row(std::string_view chunk, const std::function<void(std::string_v
 /// A chunk without some of its rows, numbered from 0. The content is empty when no row remains.
 struct ReducedChunk {
     std::string content;
-    std::uint32_t struck = 0;
+    std::uint32_t removed = 0;
 };
-ReducedChunk without_rows(std::string_view chunk, const std::function<bool(std::size_t row)> &is_struck);
+ReducedChunk without_rows(std::string_view chunk, const std::function<bool(std::size_t row)> &is_removed);
 
 } // namespace snapback

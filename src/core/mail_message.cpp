@@ -18,7 +18,7 @@ struct Block {
     std::vector<std::string> lines; ///< paragraph: one line; list: items; button: title and link
 };
 
-struct Letter {
+struct MailBody {
     std::string subject;
     std::vector<Block> blocks;
 
@@ -29,9 +29,9 @@ struct Letter {
     }
 };
 
-std::string as_text(const Letter &letter) {
+std::string as_text(const MailBody &mail_body) {
     std::string text;
-    for (const Block &block : letter.blocks) {
+    for (const Block &block : mail_body.blocks) {
         switch (block.kind) {
         case Block::Kind::paragraph:
             text += block.lines[0] + "\n";
@@ -49,9 +49,9 @@ std::string as_text(const Letter &letter) {
     return text;
 }
 
-std::string as_html(const Letter &letter) {
+std::string as_html(const MailBody &mail_body) {
     std::string body;
-    for (const Block &block : letter.blocks) {
+    for (const Block &block : mail_body.blocks) {
         switch (block.kind) {
         case Block::Kind::paragraph:
             body += "<p>" + html_escape(block.lines[0]) + "</p>\n";
@@ -70,7 +70,8 @@ std::string as_html(const Letter &letter) {
             break;
         }
     }
-    return "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>" + html_escape(letter.subject) +
+    return "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>" +
+           html_escape(mail_body.subject) +
            "</title></head>\n<body style=\"font-family:sans-serif;line-height:1.5\">\n" + body + "</body>\n</html>\n";
 }
 
@@ -87,17 +88,17 @@ std::string part(std::string_view type, std::string_view content) {
            "; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + quoted_printable(content);
 }
 
-std::string write(const MailHead &head, const Letter &letter) {
+std::string write(const MailHead &head, const MailBody &mail_body) {
     const std::string &from = checked_address(head.from, "sender");
     const std::string &to = checked_address(head.to, "owner");
     // Quoted-printable text never contains "=_", so the boundary cannot occur in a part.
     const std::string boundary = "=_snapback";
     std::string mail = plain_header("From", "<" + from + ">") + plain_header("To", "<" + to + ">") +
-                       text_header("Subject", letter.subject) + plain_header("Date", mail_date(head.date)) +
+                       text_header("Subject", mail_body.subject) + plain_header("Date", mail_date(head.date)) +
                        plain_header("Message-ID", "<" + head.id + from.substr(from.find('@')) + ">") +
                        plain_header("Auto-Submitted", "auto-generated") + plain_header("MIME-Version", "1.0") +
                        plain_header("Content-Type", "multipart/alternative; boundary=\"" + boundary + "\"") + "\r\n";
-    for (const auto &[type, content] : {std::pair("plain", as_text(letter)), std::pair("html", as_html(letter))})
+    for (const auto &[type, content] : {std::pair("plain", as_text(mail_body)), std::pair("html", as_html(mail_body))})
         mail += "--" + boundary + "\r\n" + part(type, content) + "\r\n";
     return mail + "--" + boundary + "--\r\n";
 }
@@ -140,9 +141,9 @@ std::string describe(const PartInMail &part) {
                         {part.updated, "updated"},
                         {part.deleted, "deleted"},
                         {part.kept, "kept"},
-                        {part.parents, "restored as parents"},
-                        {part.nulled, "nulled"},
-                        {part.cascaded, "deleted by cascade"},
+                        {part.parents, "parents restored"},
+                        {part.nulled, "set to NULL"},
+                        {part.cascaded, "cascaded"},
                         {part.skipped, "skipped"}});
 }
 
@@ -172,22 +173,22 @@ template <class Thing> std::vector<std::string> describe_all(const std::vector<T
 }
 
 /// Add what else the owner must know before approving.
-void tell_particulars(Letter &letter, const ApprovalMail &mail) {
+void tell_particulars(MailBody &mail_body, const ApprovalMail &mail) {
     constexpr std::size_t most = 20;
     if (!mail.touched.empty()) {
-        letter.say("The restore also writes rows of other parts, because rows refer to each other:");
-        letter.list(describe_all(mail.touched, most));
+        mail_body.say("The restore also writes rows of other parts, because rows refer to each other:");
+        mail_body.list(describe_all(mail.touched, most));
     }
     if (!mail.skipped.empty()) {
-        letter.say("Selected, but not restored:");
-        letter.list(describe_all(mail.skipped, most));
+        mail_body.say("Selected, but not restored:");
+        mail_body.list(describe_all(mail.skipped, most));
     }
     if (!mail.notes.empty()) {
-        letter.say("Please note:");
-        letter.list(describe_all(mail.notes, most));
+        mail_body.say("Please note:");
+        mail_body.list(describe_all(mail.notes, most));
     }
     if (mail.strict)
-        letter.say(
+        mail_body.say(
             "If the restore would do anything else when you approve it, nothing is restored, and a mail lists the "
             "differences.");
 }
@@ -199,51 +200,52 @@ template <class Mail> std::string name_of_community(const Mail &mail) {
 }
 
 /// Describe the outcome of the restore, and what the owner can do next.
-void tell_outcome(Letter &letter, const ResultMail &mail, const std::string &community) {
+void tell_outcome(MailBody &mail_body, const ResultMail &mail, const std::string &community) {
     if (mail.outcome == "restored") {
-        letter.subject = "Restored: " + community;
-        letter.say("The restore of \"" + community + "\" is complete: the selected parts are as they were at " +
-                   one_line(mail.snapshot_at) + ".");
-        letter.list(describe_all(mail.parts));
-        letter.say("A new snapshot contains the previous data, so the restore can be undone.");
+        mail_body.subject = "Restored: " + community;
+        mail_body.say("The restore of \"" + community + "\" is complete: the selected parts are as they were at " +
+                      one_line(mail.snapshot_at) + ".");
+        mail_body.list(describe_all(mail.parts));
+        mail_body.say("A new snapshot contains the previous data, so the restore can be undone.");
         return;
     }
     bool failed = mail.outcome == "failed";
-    letter.subject = (failed ? "Restore failed: " : "Restore interrupted: ") + community;
-    letter.say("The restore of \"" + community + "\" " + (failed ? "failed" : "was interrupted") +
-               ". Nothing was changed.");
-    letter.say("Reason: " + one_line(mail.message, 1000));
+    mail_body.subject = (failed ? "Restore failed: " : "Restore interrupted: ") + community;
+    mail_body.say("The restore of \"" + community + "\" " + (failed ? "failed" : "was interrupted") +
+                  ". Nothing was changed.");
+    mail_body.say("Reason: " + one_line(mail.message, 1000));
     if (!mail.changes.empty()) {
-        letter.say("Changes since the request:");
-        letter.list(describe_all(mail.changes));
+        mail_body.say("Changes since the request:");
+        mail_body.list(describe_all(mail.changes));
     }
     if (mail.retry_until)
-        letter.say("You can use the approval link again until " + one_line(*mail.retry_until) + ".");
+        mail_body.say("You can use the approval link again until " + one_line(*mail.retry_until) + ".");
     else
-        letter.say("To try again, request a new restore.");
+        mail_body.say("To try again, request a new restore.");
 }
 
 } // namespace
 
 std::string compose(const MailHead &head, const ApprovalMail &mail) {
-    Letter letter;
+    MailBody mail_body;
     std::string community = name_of_community(mail);
-    letter.subject = "Approve the restore of " + community;
-    letter.say("A restore of \"" + community + "\" was requested by account " + one_line(mail.requested_by) + ".");
-    letter.say("If you approve it, these parts will be restored to their state at " + one_line(mail.snapshot_at) + ":");
-    letter.list(describe_all(mail.options));
-    tell_particulars(letter, mail);
-    letter.say("During the restore, the community is read-only.");
-    letter.button("Approve Restore", replace_all(one_line(mail.approve_url, 4000), "{token}", mail.token));
-    letter.say("The link is valid until " + one_line(mail.expires_at) + " and for one restore.");
-    letter.say("If you did not request this restore, ignore this mail. Without your approval, nothing is restored.");
-    return write(head, letter);
+    mail_body.subject = "Approve the restore of " + community;
+    mail_body.say("A restore of \"" + community + "\" was requested by account " + one_line(mail.requested_by) + ".");
+    mail_body.say("If you approve it, these parts will be restored to their state at " + one_line(mail.snapshot_at) +
+                  ":");
+    mail_body.list(describe_all(mail.options));
+    tell_particulars(mail_body, mail);
+    mail_body.say("During the restore, the community is read-only.");
+    mail_body.button("Approve Restore", replace_all(one_line(mail.approve_url, 4000), "{token}", mail.token));
+    mail_body.say("The link is valid until " + one_line(mail.expires_at) + " and for one restore.");
+    mail_body.say("If you did not request this restore, ignore this mail. Without your approval, nothing is restored.");
+    return write(head, mail_body);
 }
 
 std::string compose(const MailHead &head, const ResultMail &mail) {
-    Letter letter;
-    tell_outcome(letter, mail, name_of_community(mail));
-    return write(head, letter);
+    MailBody mail_body;
+    tell_outcome(mail_body, mail, name_of_community(mail));
+    return write(head, mail_body);
 }
 
 } // namespace snapback

@@ -88,7 +88,7 @@ void check_parents(Query &query, const Plan &plan, const ForeignKey &planned) {
     const TablePlan *child = plan.table(planned.child);
     if (!child || child->written() == 0)
         return;
-    plan.order().look_at(child->live.name, child->written());
+    plan.spec().look_at(child->live.name, child->written());
     ForeignKey key = planned.of_parts();
     ReadableRelation parent = readable(key.parent);
     std::string referred = parent.from + " t WHERE " + key.refers("t", "c");
@@ -263,9 +263,9 @@ void check_result(const Plan &plan) {
     bool underestimated =
         std::ranges::any_of(plan.tables(), [&](const auto &table) { return is_underestimated(query, *table); });
     LiveRows current(plan.community(), underestimated);
-    RestoreOrder order = plan.order();
-    order.rows_must_exist = false; // those that were added since are gone by now
-    Plan again(query, order, current);
+    RestoreSpec spec = plan.spec();
+    spec.rows_must_exist = false; // those that were added since are gone by now
+    Plan again(query, spec, current);
     for (const auto &table : again.tables())
         if (table->written() + table->remove.size() > 0)
             throw Error(sqlstate::restore_conflict,

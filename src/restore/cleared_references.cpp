@@ -15,7 +15,7 @@ bool can_be_null(const TablePlan &child, const ForeignKey &key,
     });
 }
 
-bool lets_go(const TablePlan &child, const ForeignKey &key) {
+bool can_be_cleared(const TablePlan &child, const ForeignKey &key) {
     return key.on_delete == ForeignKey::OnDelete::set_null &&
            can_be_null(child, key, [](const ForeignKey::Pair &pair) { return pair.nulled; });
 }

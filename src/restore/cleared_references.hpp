@@ -12,6 +12,6 @@ bool is_path(const TablePlan &child, const ForeignKey &key, const std::string &c
 bool can_be_null(const TablePlan &child, const ForeignKey &key,
                  const std::function<bool(const ForeignKey::Pair &)> &meant);
 /// Whether the plan can do what ON DELETE SET NULL says.
-bool lets_go(const TablePlan &child, const ForeignKey &key);
+bool can_be_cleared(const TablePlan &child, const ForeignKey &key);
 
 } // namespace snapback

@@ -8,9 +8,9 @@
 namespace snapback {
 
 void Closure::run() {
-    bool leaves = plan_.order().terms.conflicts == Terms::Conflicts::leave;
+    bool skips = plan_.spec().switches.on_conflict == RestoreOptions::OnConflict::skip;
     for (bool changed = true; changed;) {
-        changed = leaves && leave_conflicts();
+        changed = skips && skip_conflicts();
         // In this order: a row that is kept is no missing parent.
         changed = removals_.settle() || changed;
         for (const ForeignKey &key : plan_.foreign_keys())
@@ -20,19 +20,19 @@ void Closure::run() {
     removals_.clear_references();
     for (const ForeignKey &key : plan_.foreign_keys())
         refuse_lost_values(query_, plan_, key);
-    removals_.gather_what_was_taken();
+    removals_.gather_cascaded();
     removals_.forget_what_was_not_added();
     write_notes();
 }
 
-bool Closure::leave_conflicts() {
+bool Closure::skip_conflicts() {
     bool any = false;
     for (const auto &table : plan_.tables())
-        any = snapback::leave_conflicts(query_, *table) || any;
+        any = snapback::skip_conflicts(query_, *table) || any;
     return any;
 }
 
-/// Forget updates that an unlinked reference has made the same as what is there.
+/// Remove updates that change nothing, since a reference was set to NULL.
 void Closure::drop_idle_updates() {
     for (const auto &plan : plan_.tables())
         for (TupleStore *store : {&plan->update, &plan->reinsert})

@@ -5,7 +5,7 @@
 namespace snapback {
 
 /// Closes a plan under the foreign keys that lead in and out of it, and under unique values that others hold: keeps
-/// what others refer to, takes what goes with a deleted row, brings back what is referred to, leaves out what cannot
+/// what others refer to, deletes what a deleted row cascades to, brings back missing parents, skips what cannot
 /// be written, until none of that asks for more.
 class Closure {
 public:
@@ -14,7 +14,7 @@ public:
     void run();
 
 private:
-    bool leave_conflicts();
+    bool skip_conflicts();
     void drop_idle_updates();
     std::string way_out(const ForeignKey &key, const TablePlan &parent, std::uint64_t kept) const;
     void write_notes();

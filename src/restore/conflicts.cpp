@@ -43,7 +43,7 @@ std::string clashing_among(const TablePlan &plan, const Uniqueness &uniqueness) 
 
 /// What can be done about rows that hold restored rows' values.
 std::string ways_out(const std::string &remedy) {
-    return "Change those other rows, " + remedy + "or leave the restored rows out: {\"conflicts\": \"leave\"}.";
+    return "Change those other rows, " + remedy + "or skip the restored rows: {\"on_conflict\": \"skip\"}.";
 }
 
 } // namespace
@@ -143,16 +143,16 @@ void find_conflicts(Query &query, TablePlan &plan) {
     }
 }
 
-bool leave_conflicts(Query &query, TablePlan &plan) {
+bool skip_conflicts(Query &query, TablePlan &plan) {
     std::uint64_t before = plan.skipped.size();
     for (const Uniqueness &uniqueness : uniqueness_at_stake(query, plan)) {
         std::string rows = written_rows_in_conflict(query, plan, uniqueness);
-        leave_out(query, plan, "EXISTS (SELECT FROM (" + rows + ") c WHERE " + plan.same_key("c", "w") + ")");
+        skip_rows(query, plan, "EXISTS (SELECT FROM (" + rows + ") c WHERE " + plan.same_key("c", "w") + ")");
     }
     return plan.skipped.size() > before;
 }
 
-void leave_out(Query &query, TablePlan &plan, const std::string &condition) {
+void skip_rows(Query &query, TablePlan &plan, const std::string &condition) {
     AsOwner owner(plan.live.owner);
     std::string left = "SELECT " + plan.columns("") + " FROM " + plan.see("skipped") + " UNION ALL SELECT " +
                        plan.columns("w") + " FROM " + plan.written_rows() + " w WHERE " + condition;

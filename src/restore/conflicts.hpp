@@ -28,10 +28,10 @@ std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const 
 /// Name what is in conflict: an obstacle for each unique value.
 void find_conflicts(Query &query, TablePlan &plan);
 
-/// Leave out of the plan the rows that are in conflict; true where there were any.
-bool leave_conflicts(Query &query, TablePlan &plan);
+/// Remove from the plan the rows that are in conflict; true where there were any.
+bool skip_conflicts(Query &query, TablePlan &plan);
 
-/// Leave out of the plan the written rows where a condition over alias `w` holds.
-void leave_out(Query &query, TablePlan &plan, const std::string &condition);
+/// Remove from the plan the written rows where a condition over alias `w` holds.
+void skip_rows(Query &query, TablePlan &plan, const std::string &condition);
 
 } // namespace snapback

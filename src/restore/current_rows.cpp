@@ -42,8 +42,8 @@ std::uint64_t LiveRows::visit(const ProtectedTable &table, const RelationShape &
     } else {
         read_live_table(live, 0, collect);
     }
-    if (RowReader strays = std::exchange(strays_, nullptr))
-        strays(collect);
+    if (RowReader orphans = std::exchange(orphans_, nullptr))
+        orphans(collect);
     ChunkCutter cutter([&](std::string &&content, std::uint32_t) {
         visitor(sha256(content), [&content] { return std::move(content); });
     });
@@ -70,10 +70,10 @@ std::uint64_t BeforeRestore::visit(const ProtectedTable &table, const RelationSh
     hold_rows(table, live.relation);
     {
         SnapshotScope snapshot;
-        RowReader strays = std::exchange(strays_, nullptr);
-        if (strays)
+        RowReader orphans = std::exchange(orphans_, nullptr);
+        if (orphans)
             capture_.drop_last();
-        capture_.add(table, strays);
+        capture_.add(table, orphans);
         capture_.flush();
     }
     const ManifestTable &captured = capture_.manifests().front().tables.back();

@@ -19,11 +19,11 @@ public:
     virtual std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) = 0;
     /// Whether what is read may be written next.
     virtual bool are_to_be_written() const = 0;
-    /// Have the next visit take these rows along, of the table that was visited last.
-    void take_along(RowReader strays) { strays_ = std::move(strays); }
+    /// Include these rows in the next visit, which is of the table that was visited last.
+    void include_in_next_visit(RowReader orphans) { orphans_ = std::move(orphans); }
 
 protected:
-    RowReader strays_;
+    RowReader orphans_;
 };
 
 /// Reads them, and keeps nothing: for a preview, and for the check after a restore.

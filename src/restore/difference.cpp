@@ -136,7 +136,7 @@ public:
             plan_.mapped.push_back(from_snapshot_.mapped(i));
     }
 
-    /// Whether equal bytes mean equal rows, and both sides are in the same order.
+    /// Whether equal bytes mean equal rows, and both sides are in the same spec.
     bool are_comparable() const { return from_snapshot_.stores_alike() && stored_.key == plan_.live.stored.key; }
 
     void load_all() {
@@ -229,13 +229,13 @@ std::optional<Error> load_difference(TablePlan &plan, const std::string &communi
     return obstacle ? obstacle : sides.refusal();
 }
 
-void work_out_changes(Query &query, TablePlan &plan, const Terms &terms) {
-    bool updates = terms.updates && !plan.selection.empty() && plan.wanted.size() > 0 && plan.present.size() > 0;
+void work_out_changes(Query &query, TablePlan &plan, const RestoreOptions &switches) {
+    bool updates = switches.updates && !plan.selection.empty() && plan.wanted.size() > 0 && plan.present.size() > 0;
     std::vector<std::string> delicate = updates ? delicate_columns(plan) : std::vector<std::string>{};
     AsOwner owner(plan.live.owner);
-    if (!plan.selection.rows.empty() && terms.inserts && plan.wanted.size() > 0 && !plan.has_pairs_only())
+    if (!plan.selection.rows.empty() && switches.inserts && plan.wanted.size() > 0 && !plan.has_pairs_only())
         find_missing(query, plan);
-    if (!plan.selection.rows.empty() && terms.deletes && plan.present.size() > 0 && !plan.has_pairs_only()) {
+    if (!plan.selection.rows.empty() && switches.deletes && plan.present.size() > 0 && !plan.has_pairs_only()) {
         plan.added.fill(query, rows_only_in(plan, "present", "wanted"));
         plan.remove.fill(query, "SELECT " + plan.columns("") + " FROM " + plan.see("added"));
     }

@@ -10,8 +10,8 @@ namespace snapback {
 [[nodiscard]] std::optional<Error> load_difference(TablePlan &plan, const std::string &community, CurrentRows &current,
                                                    Extent extent);
 
-/// Work out, from `wanted` and `present`, what the plan's selection asks for, as far as the terms let it: fills insert,
-/// update, reinsert, added and remove.
-void work_out_changes(Query &query, TablePlan &plan, const Terms &terms);
+/// Work out, from `wanted` and `present`, what the plan's selection asks for, as far as the switches let it: fills
+/// insert, update, reinsert, added and remove.
+void work_out_changes(Query &query, TablePlan &plan, const RestoreOptions &switches);
 
 } // namespace snapback

@@ -13,19 +13,19 @@ public:
     bool bring_back(const ForeignKey &key);
 
 private:
-    /// Why orphans cannot be written, and what helps beside further options.
+    /// Why dangling rows cannot be written, and what helps beside further options.
     struct Refusal {
         std::string why;
         std::string otherwise = "bring those rows back first, or restore other options";
     };
 
-    void find_orphans(const ForeignKey &key, const TablePlan &child, TupleStore &orphans);
+    void find_dangling_rows(const ForeignKey &key, const TablePlan &child, TupleStore &dangling);
     std::string reaches_community(const ForeignKey &key, const TablePlan &child) const;
     bool leave_dependants(const ForeignKey &key, TablePlan &child);
     std::uint64_t take_parents(const ForeignKey &key, const TablePlan &child, TablePlan &parent);
-    void unlink_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans);
-    void refuse_orphans(const ForeignKey &key, TablePlan &child, std::uint64_t orphans, const Refusal &refusal);
-    Refusal why_not_unlinked(const ForeignKey &key, const TablePlan &child, std::uint64_t orphans) const;
+    void null_references(const ForeignKey &key, TablePlan &child, std::uint64_t dangling);
+    void refuse_dangling_rows(const ForeignKey &key, TablePlan &child, std::uint64_t dangling, const Refusal &refusal);
+    Refusal why_not_nulled(const ForeignKey &key, const TablePlan &child, std::uint64_t dangling) const;
     std::uint64_t count_astray(const ForeignKey &key, const TablePlan &child) const;
     std::uint64_t count_changed(const ForeignKey &key, const TablePlan &child) const;
 

@@ -45,7 +45,7 @@ std::string cascaded_note(const ForeignKey &key, std::uint64_t rows) {
 }
 
 std::string skipped_note(const TablePlan &plan) {
-    return rows_that(plan.skipped.size(), "", "is left out", "are left out") +
+    return rows_that(plan.skipped.size(), "", "is skipped", "are skipped") +
            ": other rows hold a unique value of theirs now, or of a row that they refer to";
 }
 

@@ -17,7 +17,7 @@ std::string parents_note(const ForeignKey &key, std::uint64_t rows);
 std::string nulled_note(const ForeignKey &key, std::uint64_t rows, std::uint64_t changed);
 /// Rows go, or are set to NULL, with the rows that they refer to.
 std::string cascaded_note(const ForeignKey &key, std::uint64_t rows);
-/// Rows are left out.
+/// Rows are skipped.
 std::string skipped_note(const TablePlan &plan);
 
 } // namespace snapback

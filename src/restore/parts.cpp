@@ -101,7 +101,7 @@ public:
         AsOwner owner(plan_.live.owner);
         Row row =
             query_.run("SELECT " + list + " FROM (SELECT " + plan_.plain_columns("t") + " FROM " + from +
-                       " UNION ALL SELECT " + plan_.plain_columns("s") + " FROM " + plan_.see("strays") + " s) r")[0];
+                       " UNION ALL SELECT " + plan_.plain_columns("s") + " FROM " + plan_.see("orphans") + " s) r")[0];
         std::vector<std::uint64_t> counts;
         for (std::size_t i = 0; i < plan_.selection.shares.size(); i++)
             counts.push_back(static_cast<std::uint64_t>(row.bigint(static_cast<int>(i) + 1)));
@@ -189,17 +189,17 @@ std::vector<Part> parts_of(Query &query, const TablePlan &plan) {
         return parts;
     SharedRows shared(query, plan);
     if (all.inserts > 0)
-        add(parts, shared.count({"insert"}, false), &Figures::inserts, &Figures::returned);
+        add(parts, shared.count({"insert"}, false), &Figures::inserts, &Figures::parents);
     if (all.updates > 0)
-        add(parts, shared.count({"update", "reinsert"}, true), &Figures::updates, &Figures::taken);
+        add(parts, shared.count({"update", "reinsert"}, true), &Figures::updates, &Figures::cascaded);
     if (all.deletes > 0)
-        add(parts, shared.count({"remove"}, false), &Figures::deletes, &Figures::taken);
+        add(parts, shared.count({"remove"}, false), &Figures::deletes, &Figures::cascaded);
     if (all.kept > 0)
         add(parts, shared.count({"kept"}, false), &Figures::kept, nullptr);
     if (all.skipped > 0)
         add(parts, shared.count({"skipped"}, true), &Figures::skipped, nullptr);
-    for (std::size_t i = 0; i < parts.size() && i < plan.unlinked_by_option.size(); i++)
-        parts[i].figures.nulled = plan.unlinked_by_option[i];
+    for (std::size_t i = 0; i < parts.size() && i < plan.nulled_by_option.size(); i++)
+        parts[i].figures.nulled = plan.nulled_by_option[i];
     return parts;
 }
 

@@ -7,10 +7,10 @@
 #include "restore/closure.hpp"
 #include "restore/difference.hpp"
 #include "restore/drift.hpp"
-#include "restore/fitting_rows.hpp"
+#include "restore/orphans.hpp"
 #include "restore/published_writes.hpp"
 #include "restore/row_choice.hpp"
-#include "restore/strays.hpp"
+#include "restore/violations.hpp"
 
 namespace snapback {
 
@@ -26,19 +26,19 @@ bool is_relation(const ProtectedTable &table, const std::string &community, Oid 
 
 } // namespace
 
-Plan::Plan(Query &query, const RestoreOrder &order, CurrentRows &current)
-    : query_(query), order_(order), current_(current), protected_(protected_tables()) {
+Plan::Plan(Query &query, const RestoreSpec &spec, CurrentRows &current)
+    : query_(query), spec_(spec), current_(current), protected_(protected_tables()) {
     add_selected_tables();
-    if (order_.terms.children)
+    if (spec_.switches.children)
         choose_children(query_, *this);
     for (const auto &plan : tables_) {
-        order_.look_at(plan->live.name, plan->wanted.size());
-        work_out_changes(query_, *plan, order_.terms);
+        spec_.look_at(plan->live.name, plan->wanted.size());
+        work_out_changes(query_, *plan, spec_.switches);
     }
     Closure(query_, *this).run();
     for (const auto &plan : tables_) {
-        order_.look_at(plan->live.name, plan->written());
-        find_misfits(query_, *plan, foreign_keys_);
+        spec_.look_at(plan->live.name, plan->written());
+        find_violations(query_, *plan, foreign_keys_);
         find_always_rules(query_, *plan);
         find_refusing_publications(query_, *plan);
         for (std::string &note : drift_notes(plan->stored, plan->live))
@@ -47,16 +47,16 @@ Plan::Plan(Query &query, const RestoreOrder &order, CurrentRows &current)
 }
 
 void Plan::add_selected_tables() {
-    Selections selections = select_tables(protected_, community(), order_.options, order_.terms);
-    add_rows_touched_outside(selections, order_.manifest.id, order_.options);
+    Selections selections = select_tables(protected_, community(), spec_.options, spec_.switches);
+    add_rows_touched_outside(selections, spec_.manifest.id, spec_.options);
     for (const ProtectedTable &table : protected_) {
         auto selection = selections.find(table.id);
         if (selection == selections.end())
             continue;
-        const ManifestTable *stored = order_.manifest.table(table.id);
+        const ManifestTable *stored = spec_.manifest.table(table.id);
         if (!stored)
             throw Error(sqlstate::option_not_in_snapshot,
-                        qualified_name(relation_of(table, community())) + " is not in snapshot " + order_.manifest.id)
+                        qualified_name(relation_of(table, community())) + " is not in snapshot " + spec_.manifest.id)
                 .with_hint("It was protected after that snapshot was taken; choose a later one, or other options.");
         std::optional<RelationShape> live = look_up(table, *stored, selection->second);
         if (!live)
@@ -66,9 +66,9 @@ void Plan::add_selected_tables() {
                                     by_key ? Extent::all : Extent::differing);
         if (!plan.obstacles.empty())
             continue;
-        note_obstacle(plan, find_unusable_option(query_, plan, order_.options));
+        note_obstacle(plan, find_unusable_option(query_, plan, spec_.options));
         // Going back, a row that was named may be one that came and went.
-        choose_rows(query_, plan, order_.rows_must_exist && order_.manifest.kind != "before_restore");
+        choose_rows(query_, plan, spec_.rows_must_exist && spec_.manifest.kind != "before_restore");
     }
     find_foreign_keys();
 }
@@ -87,7 +87,7 @@ void Plan::note_obstacle(TablePlan &plan, std::optional<Error> obstacle) {
 std::optional<RelationShape> Plan::look_up(const ProtectedTable &table, const ManifestTable &stored,
                                            const Selection &selection) {
     std::optional<RelationShape> live;
-    if (std::optional<UndoneError> error = attempt([&] { live = shape_to_restore(table, order_.manifest, stored); })) {
+    if (std::optional<UndoneError> error = attempt([&] { live = shape_to_restore(table, spec_.manifest, stored); })) {
         if (error->raised_by_postgres)
             error->raise();
         unusable_.push_back({name_then(stored), selection.options, error->as_error()});
@@ -102,7 +102,7 @@ TablePlan &Plan::add_table(const ProtectedTable &table, RelationShape live, cons
     TablePlan &plan = *tables_.back();
     by_relation_.emplace(plan.live.relation, &plan);
     plan.selection = std::move(selection);
-    order_.look_at(plan.live.name, static_cast<std::uint64_t>(stored.rows));
+    spec_.look_at(plan.live.name, static_cast<std::uint64_t>(stored.rows));
     note_obstacle(plan, load(plan, extent));
     return plan;
 }
@@ -111,7 +111,7 @@ TablePlan &Plan::add_table(const ProtectedTable &table, RelationShape live, cons
 std::optional<Error> Plan::load(TablePlan &plan, Extent extent) {
     std::optional<Error> obstacle = load_difference(plan, community(), current_, extent);
     if (!obstacle)
-        obstacle = take_strays_along(query_, plan, path_parent(plan), community(), current_, extent);
+        obstacle = include_orphans(query_, plan, path_parent(plan), community(), current_, extent);
     if (!obstacle)
         obstacle = find_indistinct_keys(query_, plan);
     if (!obstacle)
@@ -135,11 +135,11 @@ TablePlan *Plan::join(Oid relation, Extent extent) {
     if (TablePlan *plan = table(relation))
         return plan;
     for (const ProtectedTable &candidate : protected_) {
-        const ManifestTable *stored = order_.manifest.table(candidate.id);
+        const ManifestTable *stored = spec_.manifest.table(candidate.id);
         if (!stored || !is_relation(candidate, community(), relation))
             continue;
         TablePlan &plan =
-            add_table(candidate, shape_to_restore(candidate, order_.manifest, *stored), *stored, {}, extent);
+            add_table(candidate, shape_to_restore(candidate, spec_.manifest, *stored), *stored, {}, extent);
         find_foreign_keys();
         return &plan;
     }

@@ -8,12 +8,12 @@
 
 namespace snapback {
 
-/// What is to be restored, and on which terms.
-struct RestoreOrder {
+/// What is to be restored, and how.
+struct RestoreSpec {
     Manifest manifest;
     std::vector<std::string> options;
-    Terms terms;
-    bool rows_must_exist = true;  // those that the terms name
+    RestoreOptions switches;
+    bool rows_must_exist = true;  // those that the switches name
     Progress *progress = nullptr; // of the restore; a preview has none
 
     /// Show which table is being looked at.
@@ -34,10 +34,10 @@ struct UnusableTable {
 class Plan {
 public:
     /// Plan a restore against the rows as they are now.
-    Plan(Query &query, const RestoreOrder &order, CurrentRows &current);
+    Plan(Query &query, const RestoreSpec &spec, CurrentRows &current);
 
-    const RestoreOrder &order() const { return order_; }
-    const std::string &community() const { return order_.manifest.community; }
+    const RestoreSpec &spec() const { return spec_; }
+    const std::string &community() const { return spec_.manifest.community; }
     const std::vector<std::unique_ptr<TablePlan>> &tables() const { return tables_; }
     /// The same in the order in which people are shown them: by name.
     std::vector<const TablePlan *> tables_by_name() const;
@@ -68,7 +68,7 @@ private:
     void find_foreign_keys();
 
     Query &query_;
-    const RestoreOrder &order_;
+    const RestoreSpec &spec_;
     CurrentRows &current_;
     std::vector<ProtectedTable> protected_;
     std::vector<std::unique_ptr<TablePlan>> tables_;

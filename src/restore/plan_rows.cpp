@@ -49,8 +49,8 @@ std::string changed_since(const TablePlan &plan, const std::string &alias) {
            " AND NOT " + images_differ(then, now) + ")";
 }
 
-std::string not_to_return(const TablePlan &plan, const Terms &terms, const std::string &alias) {
-    if (!terms.inserts || plan.selection.rows.empty())
+std::string not_to_return(const TablePlan &plan, const RestoreOptions &switches, const std::string &alias) {
+    if (!switches.inserts || plan.selection.rows.empty())
         return "";
     return " AND NOT EXISTS (SELECT FROM (SELECT * FROM " + plan.see("wanted") + " WHERE (" + plan.selection.rows +
            ") IS TRUE) w WHERE " + plan.same_key("w", alias) + ")";

@@ -20,7 +20,7 @@ std::string not_in(const TablePlan &plan, const char *kind, const std::string &a
 /// "AND NOT EXISTS (…)": a row of `present`, seen as this alias, is not as the snapshot has it.
 std::string changed_since(const TablePlan &plan, const std::string &alias);
 /// "AND NOT EXISTS (…)": were the row of `present`, seen as this alias, deleted, it would be missing, and come back.
-std::string not_to_return(const TablePlan &plan, const Terms &terms, const std::string &alias);
+std::string not_to_return(const TablePlan &plan, const RestoreOptions &switches, const std::string &alias);
 /// "AND NOT EXISTS (…)": no row that is written has the referenced values of the row seen as this alias.
 std::string not_taken_over(const ForeignKey &key, const TablePlan &parent, const std::string &alias);
 

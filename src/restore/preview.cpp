@@ -50,10 +50,10 @@ void show(const UnusableTable &table, ResultSet &result) {
                 Value::text(as_json(parts))});
 }
 
-/// The order that a SQL function was given: snapshot, options, switches.
-RestoreOrder order_argument(FunctionCallInfo fcinfo) {
+/// The spec from a SQL function's arguments: snapshot, options, switches.
+RestoreSpec spec_argument(FunctionCallInfo fcinfo) {
     return {read_manifest(uuid_argument(fcinfo, 0)), text_array_argument(fcinfo, 1),
-            read_terms(jsonb_argument(fcinfo, 2))};
+            read_restore_options(jsonb_argument(fcinfo, 2))};
 }
 
 } // namespace
@@ -63,15 +63,15 @@ SNAPBACK_FUNCTION(snapback_plan_restore) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3))
         PG_RETURN_NULL();
     hold_store();
-    RestoreOrder order = order_argument(fcinfo);
-    LiveRows current(order.manifest.community);
+    RestoreSpec spec = spec_argument(fcinfo);
+    LiveRows current(spec.manifest.community);
     Query query;
-    Plan plan(query, order, current);
-    if (order.terms.conflicts == Terms::Conflicts::refuse)
+    Plan plan(query, spec, current);
+    if (spec.switches.on_conflict == RestoreOptions::OnConflict::error)
         for (const auto &table : plan.tables())
             find_conflicts(query, *table);
     for (const TablePlan *table : plan.tables_by_name())
-        show(query, *table, order.manifest.community, PG_GETARG_BOOL(3), result);
+        show(query, *table, spec.manifest.community, PG_GETARG_BOOL(3), result);
     for (const UnusableTable &table : plan.unusable())
         show(table, result);
     PG_RETURN_NULL();
@@ -82,10 +82,10 @@ SNAPBACK_FUNCTION(snapback_plan_rows) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         PG_RETURN_NULL();
     hold_store();
-    RestoreOrder order = order_argument(fcinfo);
-    LiveRows current(order.manifest.community);
+    RestoreSpec spec = spec_argument(fcinfo);
+    LiveRows current(spec.manifest.community);
     Query query;
-    Plan plan(query, order, current);
+    Plan plan(query, spec, current);
     if (plan.tables().empty())
         plan.require_no_obstacle();
     for (const TablePlan *table : plan.tables_by_name())

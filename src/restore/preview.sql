@@ -37,8 +37,8 @@ END
 $$;
 COMMENT ON FUNCTION snapback.preview_restore(text[], uuid, text, jsonb) IS
     'What a restore would do now, table by table: rows to insert, update, delete and leave as they are. options: the chosen options that cover the table, none where it '
-    'is touched for its foreign keys only. kept: rows added since that stay, because rows outside the selection refer to them; returned: of the inserted, rows outside the '
-    'selection that come back because restored rows refer to them; unlinked: references that become NULL, because the row they named is in no snapshot; taken: rows '
+    'is touched for its foreign keys only. kept: rows added since that stay, because rows outside the selection refer to them; parents: of the inserted, rows outside the '
+    'selection that come back because restored rows refer to them; nulled: references that become NULL, because the row they named is in no snapshot; cascaded: rows '
     'outside the selection that are deleted or set to NULL, as a foreign key''s ON DELETE says; skipped: rows that are not restored, because another row holds their unique value, and rows that '
     'refer to those. obstacles: what keeps the restore from being done, in words; notes: what an owner should know. Options that a category or * stands for, '
     'but that the snapshot does not hold, or that cover no table, are in a last row without a relation. switches: docs/restoring/options.md. No snapshot: the newest; no community: the setting '
@@ -68,5 +68,5 @@ END
 $$;
 COMMENT ON FUNCTION snapback.diff_rows(uuid, text, text, jsonb) IS
     'What a restore of an option, a category or * would do now, row by row. action: insert, update, delete, keep (a row added since that stays, because rows outside the '
-    'selection refer to it) or leave out (switch conflicts); old: the row as it is, new: as it will be, of an update only the columns that change. Values that jsonb cannot hold, and long ones, are shown as by snapshot_rows(). Snapshot null: the newest; '
+    'selection refer to it) or skip (switch on_conflict); old: the row as it is, new: as it will be, of an update only the columns that change. Values that jsonb cannot hold, and long ones, are shown as by snapshot_rows(). Snapshot null: the newest; '
     'community null: the setting snapback.community. Errors as those of preview_restore()';

@@ -61,11 +61,11 @@ struct Outcome {
     Names in_reach; // further options that might
 };
 
-/// Plan again, by this order, and see what becomes of the obstacle.
-Outcome plan_by(const RestoreOrder &order, const Found &found) {
+/// Plan again, by this spec, and see what becomes of the obstacle.
+Outcome plan_by(const RestoreSpec &spec, const Found &found) {
     LiveRows current(found.plan.community());
     Query query;
-    Plan plan(query, order, current);
+    Plan plan(query, spec, current);
     if (found.is_conflict())
         for (const auto &table : plan.tables())
             find_conflicts(query, *table);
@@ -74,20 +74,20 @@ Outcome plan_by(const RestoreOrder &order, const Found &found) {
 }
 
 /// The same; what cannot be planned does not help.
-Outcome outcome_of(const RestoreOrder &order, const Found &found) {
+Outcome outcome_of(const RestoreSpec &spec, const Found &found) {
     Outcome outcome;
-    std::optional<UndoneError> error = try_out([&] { outcome = plan_by(order, found); });
+    std::optional<UndoneError> error = try_out([&] { outcome = plan_by(spec, found); });
     if (error && error->raised_by_postgres && !error->is_refusal())
         error->raise();
     return error ? Outcome{} : outcome;
 }
 
-/// The order with more options.
-RestoreOrder with(const Plan &plan, const Names &more) {
-    RestoreOrder order = plan.order();
-    order.progress = nullptr;
-    order.options.insert(order.options.end(), more.begin(), more.end());
-    return order;
+/// The spec of the plan, with more options.
+RestoreSpec with(const Plan &plan, const Names &more) {
+    RestoreSpec spec = plan.spec();
+    spec.progress = nullptr;
+    spec.options.insert(spec.options.end(), more.begin(), more.end());
+    return spec;
 }
 
 /// Of options that help together, as few as help.
@@ -125,11 +125,11 @@ Names helping_options(const Found &found) {
 }
 
 /// The switches that keep the chosen options from being restored whole.
-Names limiting_switches(const Terms &terms) {
+Names limiting_switches(const RestoreOptions &options) {
     Names switches;
-    if (!terms.rows.empty())
+    if (!options.rows.empty())
         switches.push_back("\"rows\"");
-    if (!terms.inserts || !terms.updates || !terms.deletes)
+    if (!options.inserts || !options.updates || !options.deletes)
         switches.push_back("\"actions\"");
     return switches;
 }
@@ -138,14 +138,14 @@ Names limiting_switches(const Terms &terms) {
 std::string remedy(const Found &found) {
     if (Names options = helping_options(found); !options.empty())
         return "restore " + in_words(options) + " as well";
-    Names switches = limiting_switches(found.plan.order().terms);
-    RestoreOrder whole = with(found.plan, {});
-    whole.terms.rows.clear();
-    whole.terms.children = false;
-    whole.terms.inserts = whole.terms.updates = whole.terms.deletes = true;
-    if (switches.empty() || !outcome_of(whole, found).helps)
+    Names limiting = limiting_switches(found.plan.spec().switches);
+    RestoreSpec whole = with(found.plan, {});
+    whole.switches.rows.clear();
+    whole.switches.children = false;
+    whole.switches.inserts = whole.switches.updates = whole.switches.deletes = true;
+    if (limiting.empty() || !outcome_of(whole, found).helps)
         return "";
-    return "restore without the " + std::string(switches.size() == 1 ? "switch " : "switches ") + in_words(switches);
+    return "restore without the " + std::string(limiting.size() == 1 ? "switch " : "switches ") + in_words(limiting);
 }
 
 } // namespace
@@ -156,12 +156,12 @@ Names further_options(const Plan &plan, Oid relation) {
     if (!table)
         return options;
     Query query;
-    for (Row row : query.run("SELECT o.option FROM pg_catalog.unnest(snapback_internal.snapshot_options($1))"
-                             " WITH ORDINALITY AS o (option, place)"
-                             " WHERE o.option <> ALL ($2) AND EXISTS (SELECT FROM snapback.coverage v"
-                             "   WHERE v.table_id = $3 AND v.option = o.option) ORDER BY o.place",
-                             {Value::uuid(plan.order().manifest.id), Value::text_array(plan.order().options),
-                              Value::integer(table->id)}))
+    for (Row row : query.run(
+             "SELECT o.option FROM pg_catalog.unnest(snapback_internal.snapshot_options($1))"
+             " WITH ORDINALITY AS o (option, place)"
+             " WHERE o.option <> ALL ($2) AND EXISTS (SELECT FROM snapback.coverage v"
+             "   WHERE v.table_id = $3 AND v.option = o.option) ORDER BY o.place",
+             {Value::uuid(plan.spec().manifest.id), Value::text_array(plan.spec().options), Value::integer(table->id)}))
         options.push_back(row.text(1));
     return options;
 }

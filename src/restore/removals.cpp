@@ -1,5 +1,5 @@
-// Which rows go: those added since, unless rows that stay refer to them; where the terms say so, with what their
-// foreign keys' ON DELETE takes along.
+// Which rows are deleted: those added since, unless rows that stay refer to them; with the switch referenced: cascade,
+// what their foreign keys' ON DELETE says as well.
 #include "restore/removals.hpp"
 
 #include <algorithm>
@@ -14,24 +14,24 @@ bool Removals::settle() {
     bool any = false;
     for (bool changed = true; changed;) {
         changed = false;
-        if (follows())
+        if (cascades())
             for (bool more = true; more;) {
                 more = false;
                 for (const ForeignKey &key : plan_.foreign_keys())
-                    more = take_dependants(key) || more;
+                    more = cascade_to_children(key) || more;
             }
         for (const ForeignKey &key : plan_.foreign_keys())
             changed = keep_held_rows(key) || changed;
-        // What was taken with a row that stays must stay too: begin anew without it.
-        if (changed && follows())
-            take_nothing();
+        // What a row cascades to stays if the row itself stays: start again without it.
+        if (changed && cascades())
+            start_again();
         any = any || changed;
     }
     return any;
 }
 
-/// Begin anew: of the added rows all go but those that are kept.
-void Removals::take_nothing() {
+/// Undo the cascades: of the added rows all are deleted but those that are kept.
+void Removals::start_again() {
     for (const auto &table : plan_.tables())
         table->remove.fill(query_, all_rows(*table, "added") + " s WHERE true" + not_in(*table, "kept", "s"));
     for (auto &[name, tally] : tallies_.all())
@@ -39,7 +39,7 @@ void Removals::take_nothing() {
 }
 
 /// Rows that a foreign key's ON DELETE CASCADE deletes with those that go; true where there were more.
-bool Removals::take_dependants(const ForeignKey &key) {
+bool Removals::cascade_to_children(const ForeignKey &key) {
     TablePlan *parent = plan_.table(key.parent);
     if (!parent || parent->remove.size() == 0 || key.on_delete != ForeignKey::OnDelete::cascade)
         return false;
@@ -52,7 +52,7 @@ bool Removals::take_dependants(const ForeignKey &key) {
                                    child->see("present") + " p WHERE EXISTS (SELECT FROM " + parent->see("remove") +
                                    " r WHERE " + key.refers("r", "p") + not_taken_over(key, *parent, "r") + ") AND " +
                                    untouched(child, "p") + not_in(*child, "kept", "p") + changed_since(*child, "p") +
-                                   not_to_return(*child, plan_.order().terms, "p"));
+                                   not_to_return(*child, plan_.spec().switches, "p"));
     tallies_.of(key).cascaded += child->remove.size() - before;
     return child->remove.size() > before;
 }
@@ -62,7 +62,7 @@ bool Removals::keep_held_rows(const ForeignKey &key) {
     TablePlan *parent = plan_.table(key.parent);
     if (!parent || parent->remove.size() == 0)
         return false;
-    const TablePlan *child = follows() ? plan_.join(key.child) : plan_.table(key.child);
+    const TablePlan *child = cascades() ? plan_.join(key.child) : plan_.table(key.child);
     std::string held_by = holders(key, child);
     std::uint64_t before = parent->kept.size();
     AsOwner owner(readable(key.child_part).owner);
@@ -92,14 +92,14 @@ std::string Removals::holders(const ForeignKey &key, const TablePlan *child, con
         from = "(SELECT * FROM " + from + " WHERE " + where + ")";
     std::string rows = from + " c WHERE " + untouched(child, "c");
     // References that are set to NULL hold nothing, where they are this community's to set.
-    if (follows() && child && lets_go(*child, key))
+    if (cascades() && child && can_be_cleared(*child, key))
         rows += " AND NOT EXISTS (SELECT FROM " + child->see("present") + " x WHERE " + child->same_key("x", "c") +
                 changed_since(*child, "x") + ")";
     return rows;
 }
 
 void Removals::clear_references() {
-    if (follows())
+    if (cascades())
         for (const ForeignKey &key : plan_.foreign_keys())
             clear_references_by(key);
 }
@@ -108,7 +108,7 @@ void Removals::clear_references() {
 void Removals::clear_references_by(const ForeignKey &key) {
     TablePlan *parent = plan_.table(key.parent);
     TablePlan *child = plan_.table(key.child);
-    if (!parent || !child || parent->remove.size() == 0 || !lets_go(*child, key))
+    if (!parent || !child || parent->remove.size() == 0 || !can_be_cleared(*child, key))
         return;
     AsOwner owner(child->live.owner);
     std::string gone = "EXISTS (SELECT FROM " + parent->see("remove") + " r WHERE " + key.refers("r", "s") +
@@ -133,20 +133,20 @@ void Removals::clear_references_by(const ForeignKey &key) {
     tallies_.of(key).cascaded += cleared;
 }
 
-void Removals::gather_what_was_taken() {
+void Removals::gather_cascaded() {
     for (const auto &table : plan_.tables()) {
-        std::string taken = all_rows(*table, "remove") + " s WHERE true" + not_in(*table, "added", "s");
-        if (!follows() || table->remove.size() == 0)
+        std::string cascaded = all_rows(*table, "remove") + " s WHERE true" + not_in(*table, "added", "s");
+        if (!cascades() || table->remove.size() == 0)
             continue;
         std::uint64_t before = table->outside.size();
-        table->outside.fill(query_, all_rows(*table, "outside") + " UNION ALL " + taken);
+        table->outside.fill(query_, all_rows(*table, "outside") + " UNION ALL " + cascaded);
         table->cascaded += table->outside.size() - before;
     }
 }
 
 void Removals::forget_what_was_not_added() {
     for (const auto &table : plan_.tables())
-        if (follows() && table->kept.size() > 0)
+        if (cascades() && table->kept.size() > 0)
             table->kept.fill(query_, all_rows(*table, "kept") + " k WHERE EXISTS (SELECT FROM " + table->see("added") +
                                          " x WHERE " + table->same_key("x", "k") + ")");
 }

@@ -23,7 +23,7 @@ struct Run {
     std::string community;
     std::string snapshot;
     std::vector<std::string> options;
-    Terms terms;
+    RestoreOptions switches;
 };
 
 /// Read what is to be done.
@@ -34,7 +34,7 @@ Run read_run(const std::string &id) {
                           {Value::uuid(id)});
     if (rows.empty())
         throw Error(sqlstate::undefined_object, "there is no restore " + id + " to carry out");
-    return {id, rows[0].text(1), rows[0].text(2), rows[0].text_array(3), read_terms(rows[0].value(4))};
+    return {id, rows[0].text(1), rows[0].text(2), rows[0].text_array(3), read_restore_options(rows[0].value(4))};
 }
 
 /// Refuse a snapshot of another community, be it one that had the same key before.
@@ -121,13 +121,13 @@ void perform(const Run &run) {
     progress.at("waiting for the community's writers");
     lock_for_restore(run.community);
     Manifest manifest = hold_snapshot(run);
-    RestoreOrder order{std::move(manifest), run.options, run.terms, true, &progress};
+    RestoreSpec spec{std::move(manifest), run.options, run.switches, true, &progress};
     note_pending_renames();
     BeforeRestore current(run.community, run.id);
 
     Query query;
     progress.at("comparing");
-    Plan plan(query, order, current);
+    Plan plan(query, spec, current);
     require_previewed_plan(query, run.id, plan);
     require_no_obstacle(plan);
     require_guards(plan);

@@ -32,17 +32,17 @@ CREATE TABLE snapback.restore_table (
     updated  bigint  NOT NULL,
     deleted  bigint  NOT NULL,
     kept     bigint  NOT NULL,
-    parents bigint  NOT NULL DEFAULT 0,
-    nulled bigint  NOT NULL DEFAULT 0,
-    taken    bigint  NOT NULL DEFAULT 0,
-    skipped bigint  NOT NULL DEFAULT 0,
+    parents  bigint  NOT NULL DEFAULT 0,
+    nulled   bigint  NOT NULL DEFAULT 0,
+    cascaded bigint  NOT NULL DEFAULT 0,
+    skipped  bigint  NOT NULL DEFAULT 0,
     parts    jsonb   NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(parts) = 'array'),
     PRIMARY KEY (restore, relation)
 );
 COMMENT ON TABLE snapback.restore_table IS
     'What a restore changed, table by table; kept: rows added since the snapshot that stay, because rows outside the selection '
-    'refer to them; returned: of the inserted, rows outside the selection that restored rows refer to; unlinked: references set to '
-    'NULL, because the row they named is in no snapshot; taken: rows outside the selection that were deleted or set to NULL, as a foreign '
+    'refer to them; parents: of the inserted, rows outside the selection that restored rows refer to; nulled: references set to '
+    'NULL, because the row they named is in no snapshot; cascaded: rows outside the selection that were deleted or set to NULL, as a foreign '
     'key''s ON DELETE says; skipped: rows that were not restored, because another row holds their unique value, and rows that refer to those; parts: the same for each chosen option that covers the table, '
     'and for what none of them covers, as plan_restore() writes them';
 
@@ -55,7 +55,7 @@ CREATE TABLE snapback.restore_row (
 -- Not over the key, which may be longer in jsonb than what an index takes.
 CREATE INDEX ON snapback.restore_row (restore, table_id);
 COMMENT ON TABLE snapback.restore_row IS
-    'Rows beyond the chosen options that a restore brought back, deleted or unlinked, by key (column: value as text): going back to the '
+    'Rows outside the chosen options that a restore brought back, deleted or set to NULL, by key (column: value as text): going back to the '
     'snapshot it made before takes them back as well';
 CREATE INDEX ON snapback.restore_run (before_snapshot);
 

@@ -73,12 +73,12 @@ public:
         whole_rows("remove", "delete", true);
         whole_rows("insert", "insert", false);
         whole_rows("kept", "keep", true);
-        whole_rows("skipped", "leave out", false);
+        whole_rows("skipped", "skip", false);
         updates();
     }
 
 private:
-    /// " ORDER BY s.id": the key's columns, as far as their types have an order.
+    /// " ORDER BY s.id": the key's columns, as far as their types have an spec.
     std::string key_order(const std::string &alias) const {
         std::string list;
         for (const KeyColumn &part : plan_.live.key) {

@@ -8,7 +8,7 @@ namespace snapback {
 /// What a plan does with one row, for people to look at. The values are jsonb, or NULL.
 struct RowDifference {
     Value key;          // {"column": value}
-    std::string action; // insert, update, delete, keep, leave out
+    std::string action; // insert, update, delete, keep, skip
     Value before;       // the row as it is; of an update the columns that change
     Value after;        // the row as it will be, likewise
 };

@@ -104,12 +104,12 @@ private:
     const std::vector<Coverage> &coverage_;
 };
 
-/// Leave of each option whose rows the terms name just those rows; return their keys by table.
-std::map<std::int32_t, std::string> choose_rows(const RowChoice &choice, const Terms &terms,
+/// Leave of each option whose rows the switches name just those rows; return their keys by table.
+std::map<std::int32_t, std::string> choose_rows(const RowChoice &choice, const RestoreOptions &switches,
                                                 std::vector<Coverage> &coverage) {
     std::map<std::int32_t, std::string> keys;
     std::vector<std::string> limited;
-    for (const auto &[name, elements] : terms.rows) {
+    for (const auto &[name, elements] : switches.rows) {
         std::int32_t table = choice.table(name, elements);
         if (!keys.emplace(table, elements).second)
             throw Error(sqlstate::invalid_parameter,
@@ -138,9 +138,9 @@ void Selection::widen(const std::string &condition) {
 }
 
 Selections select_tables(std::span<const ProtectedTable> tables, const std::string &community,
-                         const std::vector<std::string> &options, const Terms &terms) {
+                         const std::vector<std::string> &options, const RestoreOptions &switches) {
     std::vector<Coverage> coverage = coverage_of(options);
-    std::map<std::int32_t, std::string> keys = choose_rows(RowChoice(tables, community, coverage), terms, coverage);
+    std::map<std::int32_t, std::string> keys = choose_rows(RowChoice(tables, community, coverage), switches, coverage);
     Selections chosen;
     for (const Coverage &item : coverage)
         cover(chosen[item.table], item);

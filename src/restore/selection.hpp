@@ -2,7 +2,7 @@
 #include <map>
 
 #include "catalog/community_path.hpp"
-#include "restore/terms.hpp"
+#include "restore/restore_options.hpp"
 
 namespace snapback {
 
@@ -35,10 +35,10 @@ struct Selection {
 /// By a protected table's number in the catalog.
 using Selections = std::map<std::int32_t, Selection>;
 
-/// Work out what the chosen options and terms cover of a community's tables. Throws Error (22023) where the rows that
-/// the terms name belong to none of them.
+/// Work out what the chosen options and switches cover of a community's tables. Throws Error (22023) where the rows
+/// that the switches name belong to none of them.
 Selections select_tables(std::span<const ProtectedTable> tables, const std::string &community,
-                         const std::vector<std::string> &options, const Terms &terms);
+                         const std::vector<std::string> &options, const RestoreOptions &switches);
 
 /// Add the rows outside the chosen options that an earlier restore of these options touched, where this snapshot is
 /// the one it made before: going back to it takes them back as well.

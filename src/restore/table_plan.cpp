@@ -22,14 +22,14 @@ TablePlan::TablePlan(Query &query, const ProtectedTable &protected_table, Relati
                      const ManifestTable &entry)
     : table(protected_table), live(std::move(shape)), stored(entry), computed(computed_columns(query, live)),
       wanted(see("wanted"), row_type(live, computed)), present(see("present"), row_type(live, computed)),
-      strays(see("strays"), row_type(live, computed)), insert(see("insert"), row_type(live, computed)),
+      orphans(see("orphans"), row_type(live, computed)), insert(see("insert"), row_type(live, computed)),
       update(see("update"), row_type(live, computed)), reinsert(see("reinsert"), row_type(live, computed)),
       added(see("added"), row_type(live, computed)), kept(see("kept"), row_type(live, computed)),
       remove(see("remove"), row_type(live, computed)), outside(see("outside"), row_type(live, computed)),
       skipped(see("skipped"), row_type(live, computed)), only(see("only"), row_type(live, computed)),
       children(see("children"), row_type(live, computed)), also(see("also"), row_type(live, computed)) {
-    for (TupleStore *store : {&wanted, &present, &strays, &insert, &update, &reinsert, &added, &kept, &remove, &outside,
-                              &skipped, &only, &children, &also})
+    for (TupleStore *store : {&wanted, &present, &orphans, &insert, &update, &reinsert, &added, &kept, &remove,
+                              &outside, &skipped, &only, &children, &also})
         store->show_to(query);
 }
 

@@ -84,13 +84,13 @@ struct TablePlan {
 
     TupleStore wanted;   // rows as in the snapshot, where they differ
     TupleStore present;  // rows as they are, where they differ
-    TupleStore strays;   // of the present rows, those that belong to no community now
+    TupleStore orphans;  // of the present rows, those that belong to no community now
     TupleStore insert;   // missing rows
     TupleStore update;   // changed rows, as they will be
     TupleStore reinsert; // changed rows that cannot be updated in place
     TupleStore added;    // rows added since, where the selection covers them
     TupleStore kept;     // of the added, those that stay, since others refer to them
-    TupleStore remove;   // rows to delete: the other added ones, and rows that are taken with them
+    TupleStore remove;   // rows to delete: the other added ones, and rows that they cascade to
     TupleStore outside;  // rows beyond the selection that are inserted, changed or deleted, as they are where they are
     TupleStore skipped;  // rows that are not restored, since another row holds a unique value of theirs
     TupleStore only;     // the selection's chosen rows, as they were and as they are
@@ -105,8 +105,8 @@ struct TablePlan {
     std::uint64_t parents = 0;   // rows outside the selection that come back, since others refer to them
     std::uint64_t nulled = 0;    // references set to NULL, since their row is in no snapshot
     std::uint64_t cascaded = 0;  // rows outside the selection that a foreign key's ON DELETE deletes or sets to NULL
-    std::vector<std::uint64_t> unlinked_by_option; // and last those of none; empty where all count under each
-    std::vector<Part> parts;                       // the figures by option, once the plan is made
+    std::vector<std::uint64_t> nulled_by_option; // and last those of none; empty where all count under each
+    std::vector<Part> parts;                     // the figures by option, once the plan is made
 
 private:
     std::optional<std::string> with_defaults() const;

@@ -55,22 +55,22 @@ std::map<std::string, std::string> names_if_known(const std::vector<std::string>
 
 } // namespace
 
-Capture::Capture(CaptureOrder order)
-    : order_(std::move(order)), sorter_(settings().capture_memory(), open_temporary_file),
-      chunks_(order_.communities, [this](std::uint32_t community, std::uint32_t table, const Digest &digest) {
+Capture::Capture(CaptureSpec spec)
+    : spec_(std::move(spec)), sorter_(settings().capture_memory(), open_temporary_file),
+      chunks_(spec_.communities, [this](std::uint32_t community, std::uint32_t table, const Digest &digest) {
           manifests_[community].tables[table].chunks.append(digest.view());
       }) {
-    std::vector<std::optional<std::string>> identities = identities_of(order_.communities);
-    std::map<std::string, std::string> names = names_if_known(order_.communities);
-    for (std::size_t i = 0; i < order_.communities.size(); i++)
+    std::vector<std::optional<std::string>> identities = identities_of(spec_.communities);
+    std::map<std::string, std::string> names = names_if_known(spec_.communities);
+    for (std::size_t i = 0; i < spec_.communities.size(); i++)
         manifests_.push_back({new_uuid(),
-                              order_.communities[i],
+                              spec_.communities[i],
                               std::move(identities[i]),
-                              order_.captured_at,
-                              order_.kind,
-                              order_.label,
+                              spec_.captured_at,
+                              spec_.kind,
+                              spec_.label,
                               {},
-                              names[order_.communities[i]]});
+                              names[spec_.communities[i]]});
 }
 
 Digest Capture::remember(const Shape &shape) {
@@ -108,16 +108,16 @@ void Capture::add_shared(const ProtectedTable &table, const RowReader &further) 
     RowVisitor sort = [&](std::uint32_t community, std::string_view key, std::string_view row) {
         sorter_.add(community, key, row);
     };
-    read_live_rows(table, shape, order_.communities, sort);
+    read_live_rows(table, shape, spec_.communities, sort);
     if (further)
         further(sort);
-    store_rows(table, remember(shape.stored), 0, static_cast<std::uint32_t>(order_.communities.size()));
+    store_rows(table, remember(shape.stored), 0, static_cast<std::uint32_t>(spec_.communities.size()));
 }
 
 /// Capture a table that each community has in a schema of its own.
 void Capture::add_own(const ProtectedTable &table) {
-    for (std::uint32_t i = 0; i < order_.communities.size(); i++) {
-        Oid relation = relation_of(table, order_.communities[i]);
+    for (std::uint32_t i = 0; i < spec_.communities.size(); i++) {
+        Oid relation = relation_of(table, spec_.communities[i]);
         note_columns(relation);
         RelationShape shape = relation_shape(relation);
         read_live_table(shape, i, [&](std::uint32_t community, std::string_view key, std::string_view row) {
@@ -174,15 +174,15 @@ TimestampTz time_of_next_snapshot() {
 
 } // namespace
 
-std::vector<Manifest> capture(CaptureOrder order) {
+std::vector<Manifest> capture(CaptureSpec spec) {
     hold_store();
     note_pending_renames();
     std::vector<ProtectedTable> tables = protected_tables();
     for (const ProtectedTable &table : tables)
-        hold_rows_of(order.communities, table);
-    order.captured_at = time_of_next_snapshot();
+        hold_rows_of(spec.communities, table);
+    spec.captured_at = time_of_next_snapshot();
     SnapshotScope snapshot;
-    Capture capture(std::move(order));
+    Capture capture(std::move(spec));
     for (const ProtectedTable &table : tables)
         capture.add(table);
     return capture.finish();

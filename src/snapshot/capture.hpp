@@ -8,7 +8,7 @@
 namespace snapback {
 
 /// What a capture is told: whose rows, and what the snapshots are called.
-struct CaptureOrder {
+struct CaptureSpec {
     std::vector<std::string> communities;
     std::string kind; // scheduled, manual, before_restore
     std::optional<std::string> label;
@@ -19,7 +19,7 @@ struct CaptureOrder {
 /// active snapshot as well, which says whose the rows are.
 class Capture {
 public:
-    explicit Capture(CaptureOrder order);
+    explicit Capture(CaptureSpec spec);
     Capture(const Capture &) = delete;
     Capture &operator=(const Capture &) = delete;
 
@@ -31,7 +31,7 @@ public:
     void drop_last();
     /// Store what is under way: after that, the manifests name every chunk of the tables that were added.
     void flush() { chunks_.flush(); }
-    /// One manifest per community, in the order's order.
+    /// One manifest per community, in the spec's order.
     const std::vector<Manifest> &manifests() const { return manifests_; }
     /// Store the manifests, which makes the snapshots complete, and return them.
     std::vector<Manifest> finish();
@@ -42,7 +42,7 @@ private:
     void store_rows(const ProtectedTable &table, const Digest &shape, std::uint32_t first, std::uint32_t last);
     Digest remember(const Shape &shape);
 
-    CaptureOrder order_;
+    CaptureSpec spec_;
     RowSorter sorter_;
     ChunkWriter chunks_;
     std::vector<Manifest> manifests_;
@@ -50,7 +50,7 @@ private:
 };
 
 /// Capture every protected table of these communities under one MVCC snapshot, store what is new and return their
-/// manifests, in the same order. All of it is part of the calling transaction.
-std::vector<Manifest> capture(CaptureOrder order);
+/// manifests, in the same spec. All of it is part of the calling transaction.
+std::vector<Manifest> capture(CaptureSpec spec);
 
 } // namespace snapback

@@ -26,9 +26,9 @@ std::optional<std::string> label_argument(FunctionCallInfo fcinfo, int i) {
 } // namespace
 
 SNAPBACK_FUNCTION(snapback_capture_batch) {
-    CaptureOrder order{text_array_argument(fcinfo, 0), text_argument(fcinfo, 1), label_argument(fcinfo, 2), 0};
+    CaptureSpec spec{text_array_argument(fcinfo, 0), text_argument(fcinfo, 1), label_argument(fcinfo, 2), 0};
     std::vector<std::string> ids;
-    for (const Manifest &manifest : capture(std::move(order)))
+    for (const Manifest &manifest : capture(std::move(spec)))
         ids.push_back(manifest.id);
     return Value::uuid_array(ids).datum;
 }

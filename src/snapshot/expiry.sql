@@ -304,7 +304,7 @@ DECLARE
     left_at      timestamptz; -- when a community with this key was last missing from the directory
     identity_now text;       -- of the community that has the key
     of_former    uuid[];      -- snapshots
-    wishes       uuid[];
+    requests     uuid[];
     runs         uuid[];
 BEGIN
     IF forget.community IS NULL THEN
@@ -320,16 +320,16 @@ BEGIN
         identity_now := (SELECT e.identity FROM snapback_internal.directory_entry(forget.community) e);
     END IF;
     of_former := ARRAY(SELECT d.id FROM snapback_internal.disowned_snapshots() d WHERE d.community = forget.community);
-    wishes := ARRAY(SELECT r.id FROM snapback.request r WHERE r.community = forget.community
+    requests := ARRAY(SELECT r.id FROM snapback.request r WHERE r.community = forget.community
                     AND (everything OR r.snapshot = ANY (of_former) OR NOT snapback_internal.is_own_request(r)));
     runs := ARRAY(SELECT r.id FROM snapback.restore_run r WHERE r.community = forget.community
-                  AND (everything OR r.snapshot = ANY (of_former) OR r.request = ANY (wishes)
+                  AND (everything OR r.snapshot = ANY (of_former) OR r.request = ANY (requests)
                        OR NOT snapback_internal.same_community(r.community, r.identity, r.requested_at, identity_now)));
     DELETE FROM snapback.audit a
-    WHERE a.community = forget.community AND (everything OR a.request = ANY (wishes) OR a.restore = ANY (runs) OR a.at <= left_at);
+    WHERE a.community = forget.community AND (everything OR a.request = ANY (requests) OR a.restore = ANY (runs) OR a.at <= left_at);
     DELETE FROM snapback.capture_failure f WHERE f.community = forget.community AND (everything OR f.failed_at <= left_at);
-    DELETE FROM snapback.mail m WHERE m.request = ANY (wishes);
-    DELETE FROM snapback.request r WHERE r.id = ANY (wishes);
+    DELETE FROM snapback.mail m WHERE m.request = ANY (requests);
+    DELETE FROM snapback.request r WHERE r.id = ANY (requests);
     DELETE FROM snapback.restore_run r WHERE r.id = ANY (runs);
     DELETE FROM snapback.restore_epoch e WHERE e.community = forget.community AND everything;
     DELETE FROM snapback.departure d WHERE d.community = forget.community;
@@ -343,34 +343,34 @@ COMMENT ON FUNCTION snapback.forget(text, boolean) IS
     'former_only: leave what belongs to the community that the directory lists under this key now, and erase what was kept of earlier ones. '
     'Returns how many snapshots and chunks went; zero for a community that nothing is kept of. Errors: 22004 no community is named, 25001 above READ COMMITTED';
 
-CREATE FUNCTION snapback_internal.strike(community text, table_id integer, keys text) RETURNS bigint
+CREATE FUNCTION snapback_internal.erase(community text, table_id integer, keys text) RETURNS bigint
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'snapback_strike';
-COMMENT ON FUNCTION snapback_internal.strike(text, integer, text) IS
-    'Strike rows of one table from the community''s snapshots, by keys in jsonb; the caller holds the store and sweeps it. Internal: call strike_rows().';
+    AS 'MODULE_PATHNAME', 'snapback_erase';
+COMMENT ON FUNCTION snapback_internal.erase(text, integer, text) IS
+    'Erase rows of one table from the community''s snapshots, by keys in jsonb; the caller holds the store and sweeps it. Internal: call erase_rows().';
 
-CREATE FUNCTION snapback.strike_rows(community text, relation regclass, keys jsonb) RETURNS bigint
+CREATE FUNCTION snapback.erase_rows(community text, relation regclass, keys jsonb) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    struck bigint;
+    erased bigint;
 BEGIN
-    IF num_nonnulls(strike_rows.community, strike_rows.relation, strike_rows.keys) < 3 THEN
-        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'name the community, its table, and the keys of the rows to strike';
+    IF num_nonnulls(erase_rows.community, erase_rows.relation, erase_rows.keys) < 3 THEN
+        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'name the community, its table, and the keys of the rows to erase';
     END IF;
     IF jsonb_typeof(keys) <> 'array' THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'keys must be a jsonb array',
             HINT = 'For example [{"id": 7}].';
     END IF;
     PERFORM snapback_internal.lock_store(true);
-    struck := snapback_internal.strike(strike_rows.community, snapback_internal.protected_table_id(relation), keys::text);
-    PERFORM snapback_internal.sweep(ARRAY[strike_rows.community]);
+    erased := snapback_internal.erase(erase_rows.community, snapback_internal.protected_table_id(relation), keys::text);
+    PERFORM snapback_internal.sweep(ARRAY[erase_rows.community]);
     -- What a strict request was refused for may name values that were in the way.
-    UPDATE snapback.restore_run r SET changed = NULL WHERE r.community = strike_rows.community AND r.changed IS NOT NULL;
-    RETURN struck;
+    UPDATE snapback.restore_run r SET changed = NULL WHERE r.community = erase_rows.community AND r.changed IS NOT NULL;
+    RETURN erased;
 END
 $$;
-COMMENT ON FUNCTION snapback.strike_rows(text, regclass, jsonb) IS
+COMMENT ON FUNCTION snapback.erase_rows(text, regclass, jsonb) IS
     'Erase single rows from every snapshot of a community, so that no restore brings them back: [{"key column": value}, …]. Waits for captures and restores to end. '
     'Returns how many rows went, counted in each snapshot; rows that a snapshot does not hold are passed over. The keys that restores have noted of them go too, and the plans that strict requests were refused for. '
     'The live rows are not touched, nor the switches of requests that named rows by key. '

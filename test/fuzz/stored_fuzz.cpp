@@ -34,9 +34,9 @@ std::vector<std::string> rows_of(std::string_view chunk) {
 void read_chunk(std::string_view chunk) {
     std::vector<std::string> rows = rows_of(chunk);
     ReducedChunk same = without_rows(chunk, [](std::size_t) { return false; });
-    require(same.struck == 0 && (rows.empty() ? same.content.empty() : rows_of(same.content) == rows));
+    require(same.removed == 0 && (rows.empty() ? same.content.empty() : rows_of(same.content) == rows));
     ReducedChunk none = without_rows(chunk, [](std::size_t) { return true; });
-    require(none.struck == rows.size() && none.content.empty());
+    require(none.removed == rows.size() && none.content.empty());
     std::vector<std::optional<std::string_view>> fields;
     for (const std::string &row : rows)
         read([&] { read_fields(row, 3, fields); });

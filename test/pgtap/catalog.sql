@@ -81,7 +81,7 @@ SELECT is(ARRAY(SELECT c FROM unnest('{request,community,snapshot,options,reques
                 WHERE c NOT IN (SELECT attname FROM pg_attribute WHERE attrelid = 'snapback.requests'::regclass)), '{}', 'view requests has its columns');
 SELECT is(ARRAY(SELECT c FROM unnest('{restore,community,snapshot,options,request,state,before_snapshot,requested_at,started_at,ended_at,sqlstate,message,tables,inserted,updated,deleted}'::name[]) c
                 WHERE c NOT IN (SELECT attname FROM pg_attribute WHERE attrelid = 'snapback.restores'::regclass)), '{}', 'view restores has its columns');
-SELECT columns_are('snapback', 'restore_progress', '{restore,community,request,pid,started_at,doing,relation,rows_done,rows_total}'::name[]);
+SELECT columns_are('snapback', 'restore_progress', '{restore,community,request,pid,started_at,phase,relation,rows_done,rows_total}'::name[]);
 
 -- ---- what every object owes
 

@@ -36,7 +36,7 @@ SELECT results_eq($$ SELECT relation, inserted, updated, deleted, kept, parents,
     'a restore does what the preview said');
 SELECT pg_temp.as_it_was(1, 'everything is as it was, NULLs and all');
 SELECT pg_temp.as_it_was(2, 'and another community as it is');
-SELECT results_eq($$ SELECT sum(inserts + updates + deletes), sum(leaves) FROM snapback.preview_restore('{*}', NULL, '1') $$, $$ VALUES (0::numeric, 35::numeric) $$, 'nothing is left to restore');
+SELECT results_eq($$ SELECT sum(inserts + updates + deletes), sum(unchanged) FROM snapback.preview_restore('{*}', NULL, '1') $$, $$ VALUES (0::numeric, 35::numeric) $$, 'nothing is left to restore');
 SELECT results_eq($$ SELECT state, community, options, request, tables, inserted, updated, deleted FROM snapback.restores $$,
     $$ VALUES ('restored', '1', '{odd.weird,odd.children,even.plain,even.colors}'::text[], NULL::uuid, 3::bigint, 9::bigint, 9::bigint, 3::bigint) $$, 'it is on record');
 SELECT is((SELECT restores FROM snapback.snapshots WHERE id = :'one'), 1::bigint, 'the snapshot tells that it was used');

@@ -132,8 +132,8 @@ SELECT is((SELECT status FROM snapback.snapshots WHERE id = :'changed'), 'expire
 RESET snapback.retention;
 SELECT is((SELECT status FROM snapback.snapshots WHERE id = :'changed'), 'complete', 'and so does a longer one');
 
-SELECT throws_ok($$ SELECT snapback.strike_rows('1', '"Odd Schema".plain', NULL) $$, '22004', NULL, 'strike_rows() needs keys');
-SELECT throws_ok($$ SELECT snapback.strike_rows('1', '"Odd Schema".plain', '{}') $$, '22023', 'keys must be a jsonb array', 'in an array');
+SELECT throws_ok($$ SELECT snapback.erase_rows('1', '"Odd Schema".plain', NULL) $$, '22004', NULL, 'erase_rows() needs keys');
+SELECT throws_ok($$ SELECT snapback.erase_rows('1', '"Odd Schema".plain', '{}') $$, '22023', 'keys must be a jsonb array', 'in an array');
 SELECT throws_ok($$ SELECT snapback.forget(NULL) $$, '22004', 'name the community to forget', 'forget() needs a community');
 SELECT results_eq($$ SELECT * FROM snapback.forget('99') $$, 'VALUES (0::bigint, 0::bigint)', 'of an unknown one there is nothing to forget');
 INSERT INTO snapback.capture_failure (community, sqlstate, message) VALUES ('1', 'XX000', 'x'), ('2', 'XX000', 'x');

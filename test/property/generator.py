@@ -38,7 +38,7 @@ class Case:
     rows: dict          # {relation: {key: row}}
     damage: list        # lists of statements, each a transaction
     categories: list    # what is to be restored
-    terms: dict         # on which terms; None for none
+    switches: dict         # the switches of the restore; None for none
 
 
 class Generator:
@@ -375,23 +375,23 @@ class Generator:
             return [self.random.choice(sorted({o.split(".")[0] for o in options}))]
         return sorted(self.random.sample(options, self.random.randint(1, len(options))))
 
-    def terms(self, schema, state, categories):
-        terms = {}
+    def switches(self, schema, state, categories):
+        switches = {}
         if self.chance(0.3):
-            terms["actions"] = self.random.sample(["insert", "update", "delete"], self.random.randint(1, 3))
+            switches["actions"] = self.random.sample(["insert", "update", "delete"], self.random.randint(1, 3))
         if self.chance(0.45):
-            terms["held"] = self.random.choice(["follow", "follow", "keep"])
+            switches["referenced"] = self.random.choice(["cascade", "cascade", "keep"])
         if self.chance(0.15):
-            terms["parents"] = self.random.choice(["refuse", "refuse", "return"])
+            switches["missing_parents"] = self.random.choice(["error", "error", "restore"])
         if self.chance(0.35):
-            terms["conflicts"] = self.random.choice(["leave", "leave", "refuse"])
+            switches["on_conflict"] = self.random.choice(["skip", "skip", "error"])
         if self.chance(0.3):
             rows = self.chosen_rows(schema, state, categories)
             if rows:
-                terms["rows"] = rows
+                switches["rows"] = rows
                 if self.chance(0.6):
-                    terms["children"] = self.chance(0.85)
-        return terms or None
+                    switches["children"] = self.chance(0.85)
+        return switches or None
 
     def chosen_rows(self, schema, state, categories):
         """Keys of some rows of some of the chosen tables."""
@@ -410,7 +410,7 @@ class Generator:
         state = {relation: dict(of) for relation, of in rows.items()}
         damage = self.damage(schema, state)
         categories = self.categories(schema)
-        return Case(schema, rows, damage, categories, self.terms(schema, state, categories))
+        return Case(schema, rows, damage, categories, self.switches(schema, state, categories))
 
 
 def covers(categories, option):

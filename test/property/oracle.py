@@ -40,7 +40,7 @@ class Writes:
     remove: set = field(default_factory=set)
     added: set = field(default_factory=set)
     chosen_inserts: int = 0
-    unlinked: int = 0
+    nulled: int = 0
     cleared: int = 0
 
     def written(self):
@@ -49,7 +49,7 @@ class Writes:
 
 class Oracle:
     def __init__(self, case, snapshot, before):
-        self.schema, self.terms = case.schema, case.terms or {}
+        self.schema, self.switches = case.schema, case.switches or {}
         self.case = case
         self.before = before
         self.then = {r: rows for r, rows in snapshot.items() if self.is_kept(r)}
@@ -81,7 +81,7 @@ class Oracle:
 
     def choose(self):
         wanted = {full_name(r) if self.table(r).path != "schema" else r[0]: r for r in self.then}
-        named = {wanted[name]: {self.table(wanted[name]).key_of(element) for element in elements} for name, elements in self.terms.get("rows", {}).items()}
+        named = {wanted[name]: {self.table(wanted[name]).key_of(element) for element in elements} for name, elements in self.switches.get("rows", {}).items()}
         limited = {c.option for r in named for c in self.table(r).coverage if covers(self.case.categories, c.option)}
         self.choices = {r: Choice() for r in self.then}
         for relation, choice in self.choices.items():
@@ -94,7 +94,7 @@ class Oracle:
                 else:
                     choice.whole.append(condition)
             choice.named = named.get(relation)
-        if self.terms.get("children"):
+        if self.switches.get("children"):
             self.choose_children()
 
     def versions(self, relation, key):
@@ -129,7 +129,7 @@ class Oracle:
     # ---- what changes ---------------------------------------------------------------------------------------------
 
     def work_out_changes(self):
-        actions = self.terms.get("actions", ["insert", "update", "delete"])
+        actions = self.switches.get("actions", ["insert", "update", "delete"])
         for relation, choice in self.choices.items():
             then, now, writes, table = self.then[relation], self.now[relation], self.writes[relation], self.table(relation)
             if "insert" in actions:
@@ -147,8 +147,8 @@ class Oracle:
 
     # ---- foreign keys ---------------------------------------------------------------------------------------------
 
-    def follows(self):
-        return self.terms.get("held") == "follow"
+    def cascades(self):
+        return self.switches.get("referenced") == "cascade"
 
     def close(self):
         more = True
@@ -160,7 +160,7 @@ class Oracle:
                     more = self.mend_orphans(child, key, parent) or more
         for relation, writes in self.writes.items():
             writes.update = {k: row for k, row in writes.update.items() if row != self.before[relation][k]}
-        if self.follows():
+        if self.cascades():
             self.clear_references()
 
     def stays(self, relation, key):
@@ -174,7 +174,7 @@ class Oracle:
         while True:
             for relation, writes in self.writes.items():
                 writes.remove = free[relation] - barred[relation]
-            if self.follows():
+            if self.cascades():
                 self.cascade(barred)
             held = self.held()
             if not held:
@@ -205,7 +205,7 @@ class Oracle:
     def would_return(self, relation, name):
         """Whether a row, were it deleted, would be missing and come back."""
         row = self.then[relation].get(name)
-        return row is not None and "insert" in self.terms.get("actions", ["insert"]) and self.choices[relation].covers_whole(name, row)
+        return row is not None and "insert" in self.switches.get("actions", ["insert"]) and self.choices[relation].covers_whole(name, row)
 
     def held(self):
         """Rows that would go, but that rows which stay refer to."""
@@ -231,12 +231,12 @@ class Oracle:
     def lets_go(self, child, key, name):
         """Whether a row's reference may be set to NULL with what it refers to: never one that leads to the community."""
         table = self.table(child)
-        return (self.follows() and child in self.then and name in self.now[child] and self.then[child].get(name) != self.now[child][name]
+        return (self.cascades() and child in self.then and name in self.now[child] and self.then[child].get(name) != self.now[child][name]
                 and key.action == "SET NULL" and key.name != table.path
                 and not any(table.column(c).not_null or c in table.key or c == "cid" for c in key.nulled()) and not (key.match_full and len(key.nulled()) < len(key.columns)))
 
     def mend_orphans(self, child, key, parent):
-        """Bring back what written rows refer to, or unlink it; true where anything was done."""
+        """Bring back what written rows refer to, or set the reference to NULL; true where anything was done."""
         table, above = self.table(child), self.table(parent)
         writes = self.writes[child]
         if not writes.written():
@@ -251,7 +251,7 @@ class Oracle:
                 orphans[name] = value
         if not orphans:
             return False
-        if self.terms.get("parents") == "refuse":
+        if self.switches.get("missing_parents") == "error":
             self.refuse("23503", child, key, list(orphans))
             return False
         returning = {}
@@ -261,7 +261,7 @@ class Oracle:
             self.writes[parent].insert.update({k: dict(row) for k, row in returning.items()})
         if returning:
             return True
-        nullable = [c for c in key.columns if self.may_be_unlinked(table, key, c)]
+        nullable = [c for c in key.columns if self.may_be_nulled(table, key, c)]
         if not nullable:
             self.refuse("23503", child, key, list(orphans))
             return False
@@ -272,7 +272,7 @@ class Oracle:
         writes.nulled += len(orphans)
         return True
 
-    def may_be_unlinked(self, table, key, column):
+    def may_be_nulled(self, table, key, column):
         if key.computed or key.name == table.path or (key.match_full and any(table.column(c).not_null or c in table.key for c in key.columns)):
             return False
         return not table.column(column).not_null and column not in table.key
@@ -322,6 +322,6 @@ class Oracle:
         figures = {}
         for relation, w in self.writes.items():
             kept = len(w.added - w.remove)
-            figures[relation] = {"inserts": len(w.insert), "updates": len(w.update), "deletes": len(w.remove), "kept": kept, "returned": len(w.insert) - w.chosen_inserts,
-                                 "unlinked": w.nulled, "taken": len(w.remove - w.added) + w.cleared, "skipped": 0}
+            figures[relation] = {"inserts": len(w.insert), "updates": len(w.update), "deletes": len(w.remove), "kept": kept, "parents": len(w.insert) - w.chosen_inserts,
+                                 "nulled": w.nulled, "cascaded": len(w.remove - w.added) + w.cleared, "skipped": 0}
         return figures

@@ -43,7 +43,7 @@ def fewer(items, still, build):
 
 
 def with_damage(case, damage):
-    return Case(case.schema, case.rows, damage, case.categories, case.terms)
+    return Case(case.schema, case.rows, damage, case.categories, case.switches)
 
 
 def fewer_damages(case, still):
@@ -60,18 +60,18 @@ def fewer_damages(case, still):
 
 def fewer_terms(case, still):
     found = None
-    for name in list(case.terms or {}):
-        terms = {k: v for k, v in (case.terms or {}).items() if k != name and not (name == "rows" and k == "children")} or None
-        candidate = Case(case.schema, case.rows, case.damage, case.categories, terms)
+    for name in list(case.switches or {}):
+        switches = {k: v for k, v in (case.switches or {}).items() if k != name and not (name == "rows" and k == "children")} or None
+        candidate = Case(case.schema, case.rows, case.damage, case.categories, switches)
         if still(candidate):
             case = found = candidate
-    for name, keys in list(((case.terms or {}).get("rows") or {}).items()):
-        build = lambda k: k and Case(case.schema, case.rows, case.damage, case.categories, {**case.terms, "rows": {**case.terms["rows"], name: k}}) or None  # noqa: E731
+    for name, keys in list(((case.switches or {}).get("rows") or {}).items()):
+        build = lambda k: k and Case(case.schema, case.rows, case.damage, case.categories, {**case.switches, "rows": {**case.switches["rows"], name: k}}) or None  # noqa: E731
         shorter = fewer(keys, still, build)
         if shorter is not None:
             case = found = build(shorter)
     if len(case.categories) > 1:
-        build = lambda c: c and Case(case.schema, case.rows, case.damage, c, case.terms) or None  # noqa: E731
+        build = lambda c: c and Case(case.schema, case.rows, case.damage, c, case.switches) or None  # noqa: E731
         shorter = fewer(case.categories, still, build)
         if shorter is not None:
             case = found = build(shorter)
@@ -92,11 +92,11 @@ def drop_table(case, name):
     for table in schema.tables:
         table.foreign_keys = [k for k in table.foreign_keys if k.parent != name]
     case.rows = {r: rows for r, rows in case.rows.items() if r[0] != name}
-    if case.terms and "rows" in case.terms:
-        left = {k: v for k, v in case.terms["rows"].items() if k not in (name, full_name((name, "app")))}
+    if case.switches and "rows" in case.switches:
+        left = {k: v for k, v in case.switches["rows"].items() if k not in (name, full_name((name, "app")))}
         if not left:
             return False
-        case.terms["rows"] = left
+        case.switches["rows"] = left
     return schema.tables != []
 
 
@@ -174,14 +174,14 @@ def fewer_rows(case, still):
 
     def build(kept):
         chosen = set(kept)
-        return Case(case.schema, {r: {k: row for k, row in rows.items() if (r, k) in chosen} for r, rows in case.rows.items()}, case.damage, case.categories, case.terms)
+        return Case(case.schema, {r: {k: row for k, row in rows.items() if (r, k) in chosen} for r, rows in case.rows.items()}, case.damage, case.categories, case.switches)
     kept = fewer(everything, still, build)
     return build(kept) if kept is not None else None
 
 
 def script(case):
     """The case as a script for psql."""
-    switches = literal(json.dumps(case.terms)) if case.terms else "NULL"
+    switches = literal(json.dumps(case.switches)) if case.switches else "NULL"
     call = f"(ARRAY[{', '.join(map(literal, case.categories))}], (SELECT id FROM snapback.snapshot WHERE community = {literal(COMMUNITY)} AND kind = 'manual'), {literal(COMMUNITY)}, {switches})"
     lines = ["CREATE EXTENSION pg_snapback", *TYPES.strip().split(";"), *create_schema(case.schema), "SET session_replication_role = replica",
              *[insert(r, t, case.rows[r].values()) for r, t in case.schema.relations() if case.rows[r]], "RESET session_replication_role", *protect(case.schema),

@@ -129,9 +129,9 @@ class Round:
         require(not list(violations(self.schema, before)), "the damage left what Postgres should not have let pass", lambda: list(violations(self.schema, before)))
         self.forget_unknown_rows(before)
         self.oracle = Oracle(self.case, only_of(self.schema, trial.base, COMMUNITY), before)
-        preview = self.preview(self.case.terms)
-        differences = self.differences(trial.snapshot, self.case.terms)
-        run, report = self.restore(trial.snapshot, self.case.terms)
+        preview = self.preview(self.case.switches)
+        differences = self.differences(trial.snapshot, self.case.switches)
+        run, report = self.restore(trial.snapshot, self.case.switches)
         after = trial.fetch()
         self.compare_others(before, after)
         if run is None:
@@ -143,41 +143,41 @@ class Round:
         self.judge_differences(differences, before_json, preview)
         self.judge_sequences(sequences)
         self.take_back(run, before, after)
-        return "left out" if any(f["skipped"] for f in preview.values()) else "restored" if after != before else "nothing to do"
+        return "skipped" if any(f["skipped"] for f in preview.values()) else "restored" if after != before else "nothing to do"
 
     def forget_unknown_rows(self, before):
         """Ask for no row that neither the snapshot nor the table has: damage that should have added it was refused."""
-        terms = dict(self.case.terms or {})
+        switches = dict(self.case.switches or {})
         states = [only_of(self.schema, s, COMMUNITY) for s in (self.trial.base, before)]
         rows = {}
         for relation, table in self.schema.relations():
             name = relation[0] if table.path == "schema" else full_name(relation)
-            known = [e for e in terms.get("rows", {}).get(name, []) if any(table.key_of(e) in s[relation] for s in states)]
+            known = [e for e in switches.get("rows", {}).get(name, []) if any(table.key_of(e) in s[relation] for s in states)]
             if known and relation[1] in (SHARED, f"s_{COMMUNITY}"):
                 rows[name] = known
-        if "rows" in terms:
-            terms["rows"] = rows
+        if "rows" in switches:
+            switches["rows"] = rows
             if not rows:
-                terms.pop("rows")
-                terms.pop("children", None)
-        self.case.terms = terms or None
+                switches.pop("rows")
+                switches.pop("children", None)
+        self.case.switches = switches or None
 
     # ---- calls ----------------------------------------------------------------------------------------------------
 
-    def preview(self, terms):
+    def preview(self, switches):
         rows = self.trial.run("SELECT relation, inserts, updates, deletes, kept, parents, nulled, cascaded, skipped, unchanged, obstacles FROM snapback.preview_restore(%s, %s, %s, %s)",
-                              self.case.categories, self.trial.snapshot, COMMUNITY, terms and json.dumps(terms))
+                              self.case.categories, self.trial.snapshot, COMMUNITY, switches and json.dumps(switches))
         return {self.trial.names[r[0]]: dict(zip([*FIGURES, "unchanged", "obstacles"], r[1:])) for r in rows}
 
-    def differences(self, snapshot, terms):
+    def differences(self, snapshot, switches):
         if len(self.case.categories) == 1:
-            return self.trial.run("SELECT relation, key::text, action, old::text, new::text FROM snapback.diff_rows(%s, %s, %s, %s)", snapshot, self.case.categories[0], COMMUNITY, terms and json.dumps(terms))
-        return self.trial.run("SELECT relation, key::text, action, old::text, new::text FROM snapback_internal.plan_rows(%s, %s, %s)", snapshot, self.options, terms and json.dumps(terms))
+            return self.trial.run("SELECT relation, key::text, action, old::text, new::text FROM snapback.diff_rows(%s, %s, %s, %s)", snapshot, self.case.categories[0], COMMUNITY, switches and json.dumps(switches))
+        return self.trial.run("SELECT relation, key::text, action, old::text, new::text FROM snapback_internal.plan_rows(%s, %s, %s)", snapshot, self.options, switches and json.dumps(switches))
 
-    def restore(self, snapshot, terms):
+    def restore(self, snapshot, switches):
         """Return the run's before_restore snapshot and its report; or None and the error."""
         try:
-            rows = self.trial.run("SELECT * FROM snapback.restore(%s, %s, %s, %s)", self.case.categories, snapshot, COMMUNITY, terms and json.dumps(terms))
+            rows = self.trial.run("SELECT * FROM snapback.restore(%s, %s, %s, %s)", self.case.categories, snapshot, COMMUNITY, switches and json.dumps(switches))
         except Exception as error:  # noqa: BLE001  (judged by its SQLSTATE)
             if getattr(error, "pgcode", None) is None:
                 raise
@@ -193,11 +193,11 @@ class Round:
 
     def judge_refusal(self, error, preview):
         expected = {r[0] for r in self.oracle.refusals}
-        leaves = (self.case.terms or {}).get("conflicts") == "leave"
+        skips = (self.case.switches or {}).get("on_conflict") == "skip"
         require(expected, f"refused for no reason: {error.pgcode}", error)
-        if leaves:
+        if skips:
             expected = {e for e in expected if e not in ("23505", "23P01")}
-            require(expected, f"refused instead of leaving conflicts out: {error.pgcode}", error)
+            require(expected, f"refused instead of skipping conflicts: {error.pgcode}", error)
         require(error.pgcode in expected or "path" in expected, f"refused for another reason: {error.pgcode} instead of {sorted(expected)}", lambda: f"{error}\n{self.oracle.refusals}")
         require(any(p["obstacles"] for p in preview.values()), f"the preview names no obstacle, the restore does: {error.pgcode}", error)
 
@@ -211,14 +211,14 @@ class Round:
             require((figures["inserts"], figures["updates"], figures["deletes"]) == real, "the figures are not what changed", lambda: f"{relation}: {figures}, really {real}")
             if relation in preview:
                 here = sum(community_of(self.schema, before, relation, row) == COMMUNITY for row in then.values())
-                require(preview[relation]["leaves"] == here - real[1] - real[2], "the preview miscounts the rows it leaves", preview[relation])
+                require(preview[relation]["unchanged"] == here - real[1] - real[2], "the preview miscounts the unchanged rows", preview[relation])
 
     def judge_outcome(self, preview, report, before, after):
         broken = list(violations(self.schema, after))
         require(not broken, f"the restore broke a constraint: {broken and broken[0][0]}", broken)
         refusals = self.oracle.refusals
-        if (self.case.terms or {}).get("conflicts") == "leave" and refusals:
-            self.judge_leaving(report, before, after)
+        if (self.case.switches or {}).get("on_conflict") == "skip" and refusals:
+            self.judge_skipping(report, before, after)
             return
         require(not refusals, f"restored where it should refuse: {refusals and refusals[0][0]}", lambda: f"{refusals}\n{report}")
         require(after == self.oracle.after, "the state after the restore is another", lambda: unlike(after, self.oracle.after))
@@ -227,9 +227,9 @@ class Round:
         for relation in expected:
             require(report.get(relation, none) == expected[relation], "the figures are others", lambda: f"{relation}: {report.get(relation)}, expected {expected[relation]}")
 
-    def judge_leaving(self, report, before, after):
-        """Which of two rows is left out is the restore's to choose; every row is as it was, as it should be, or unlinked."""
-        require(any(f["skipped"] for f in report.values()), "nothing was left out where something had to be", lambda: f"{self.oracle.refusals}\n{report}")
+    def judge_skipping(self, report, before, after):
+        """The restore may choose which of two rows it skips; every row is as it was, as it should be, or has a reference set to NULL."""
+        require(any(f["skipped"] for f in report.values()), "nothing was skipped where something had to be", lambda: f"{self.oracle.refusals}\n{report}")
         for relation, table in self.schema.relations():
             writes = self.oracle.writes.get(relation)
             for key in before[relation].keys() | after[relation].keys():
@@ -267,7 +267,7 @@ class Round:
         for relation, writes in self.oracle.writes.items():
             for key in writes.written().keys() | writes.remove:
                 if (relation, key) not in suspects:
-                    require(after[relation].get(key) == self.oracle.after[relation].get(key), "a row was left out that clashes with none", lambda: f"{relation} {key}: {after[relation].get(key)}")
+                    require(after[relation].get(key) == self.oracle.after[relation].get(key), "a row was skipped that clashes with none", lambda: f"{relation} {key}: {after[relation].get(key)}")
 
     def judge_differences(self, differences, before, preview):
         """diff_rows, carried out by hand, makes the state after."""
@@ -280,7 +280,7 @@ class Round:
             counts[relation, action] = counts.get((relation, action), 0) + 1
             here = state[relation].get(key)
             good = {"insert": here is None and old is None and new is not None, "delete": here is not None and here == old and new is None, "keep": here is not None and here == old,
-                    "update": here is not None and old is not None and new is not None and old.keys() == new.keys() and all(here[c] == v for c, v in old.items()), "leave out": new is not None}[action]
+                    "update": here is not None and old is not None and new is not None and old.keys() == new.keys() and all(here[c] == v for c, v in old.items()), "skip": new is not None}[action]
             require(good, f"diff_rows tells a false {action}", lambda: f"{name} {key}: old {old}, new {new}, is {here}")
             if action == "insert":
                 state[relation][key] = new
@@ -291,7 +291,7 @@ class Round:
         after = self.trial.fetch_json()
         # The key of an updated row may be spelled anew: rows are compared, not keys.
         require(state == after, "diff_rows carried out by hand makes another state", lambda: unlike(state, after))
-        names = {"inserts": "insert", "updates": "update", "deletes": "delete", "kept": "keep", "skipped": "leave out"}
+        names = {"inserts": "insert", "updates": "update", "deletes": "delete", "kept": "keep", "skipped": "skip"}
         for relation, figures in preview.items():
             for figure, action in names.items():
                 require(counts.get((relation, action), 0) == figures[figure], f"diff_rows shows another number of {figure} than the preview", lambda: f"{relation}: {counts}, {figures}")
@@ -306,12 +306,12 @@ class Round:
 
     def take_back(self, run, before, after):
         """The restore can be taken back, and so can that."""
-        terms = {k: v for k, v in (self.case.terms or {}).items() if k in ("rows", "children")} or None
-        undone, report = self.restore(run, terms)
+        switches = {k: v for k, v in (self.case.switches or {}).items() if k in ("rows", "children")} or None
+        undone, report = self.restore(run, switches)
         require(undone is not None, f"the restore cannot be taken back: {getattr(report, 'pgcode', '')}", report)
         now = self.trial.fetch()
         require(now == before, "taking the restore back does not make the state before", lambda: unlike(now, before))
-        again, report = self.restore(undone, terms)
+        again, report = self.restore(undone, switches)
         require(again is not None, f"the taking back cannot be taken back: {getattr(report, 'pgcode', '')}", report)
         now = self.trial.fetch()
         require(now == after, "taking back the taking back does not make the state after", lambda: unlike(now, after))

@@ -123,7 +123,7 @@ def test_background():
     wait_until_it_waits(restore)
     equal(request_state(asked), "restoring", "the request is restoring meanwhile")
     equal(approve(token)[:2], ("refused", "the restore was approved already and is under way"), "and cannot be approved again")
-    equal(sql(database, "SELECT restore::text, community, doing, relation, rows_done, rows_total FROM snapback.restore_progress"),
+    equal(sql(database, "SELECT restore::text, community, phase, relation, rows_done, rows_total FROM snapback.restore_progress"),
           [(restore, "42", "inserting", "cms.page", 0, 3)], "the view shows it at work, what it does, and how far it is")
     followed(restore, [(restore, "restoring", "running", "inserting", "cms.page", 0, 3)])
     equal(sql(database, "SELECT array_agg(snapback.is_locked(id) ORDER BY id) FROM cms.community"), [True, False, False, False], "its community is locked, others are not")
@@ -143,7 +143,7 @@ def followed(restore, expected):
     """Check what a backend sees of a restore that it asked for, and what one that acts for another community."""
     for community, rows in (("42", expected), ("43", []), ("", [])):
         backend = connect(DATABASE, user="follower", snapback__community=community)
-        equal(sql(backend, "SELECT restore::text, q.state, r.state, doing, relation, rows_done, rows_total FROM snapback.restores r JOIN snapback.requests q USING (request)"
+        equal(sql(backend, "SELECT restore::text, q.state, r.state, phase, relation, rows_done, rows_total FROM snapback.restores r JOIN snapback.requests q USING (request)"
                            " LEFT JOIN snapback.restore_progress USING (restore) WHERE restore = %s", restore), rows, f"a backend that acts for community '{community}' sees how far it is, if it is its own")
         equal(sql(backend, "SELECT count(*) FROM snapback.restore_progress"), sum(row[3] is not None for row in rows), "and no other at work")
         backend.close()

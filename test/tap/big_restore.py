@@ -39,7 +39,7 @@ def rows_of(state_then):
 def progress(pid):
     """Where the restore in this process is now: step, table, rows done, rows in all; nothing where none is at work."""
     with witness.cursor() as cursor:
-        cursor.execute("SELECT doing, relation, rows_done, rows_total FROM snapback.restore_progress WHERE pid = %s", (pid,))
+        cursor.execute("SELECT phase, relation, rows_done, rows_total FROM snapback.restore_progress WHERE pid = %s", (pid,))
         return cursor.fetchone()
 
 
@@ -159,7 +159,7 @@ def check_progress(name, seen, step):
     steps = [STEPS.index(moment[0]) for moment in seen]
     ok(steps == sorted(steps) and {"comparing", step, "checking"} <= {STEPS[i] for i in steps}, f"{name}: the steps are seen in their order", seen)
     for table, rows in TABLES.items():
-        counts = [done for doing, relation, done, total in seen if (doing, relation, total) == (step, table, rows)]
+        counts = [done for phase, relation, done, total in seen if (phase, relation, total) == (step, table, rows)]
         print(f"# {name}: {step} {table}: {len(set(counts))} different counts of {rows}", flush=True)
         ok(counts and counts == sorted(counts) and counts[-1] <= rows, f"{name}: the rows of {table} are seen to be counted", counts)
         if table == "forum.post":

@@ -41,7 +41,7 @@ def use_published(source):
     equal(pages(source), "changed changed three", "published: and undone")
     sql(source, "SELECT count(*) FROM snapback.restore('{x}', (SELECT id FROM snapback.snapshot WHERE label = 'first'), 'a')")
     equal(pages(source), "one two three", "published: a DBA restores")
-    equal(sql(source, "SELECT snapback.strike_rows('a', 'page', '[{\"id\": 2}]') > 0"), True, "published: rows are struck")
+    equal(sql(source, "SELECT snapback.erase_rows('a', 'page', '[{\"id\": 2}]') > 0"), True, "published: rows are erased")
     sql(source, "SELECT snapback.process_queue()")
     sql(source, "UPDATE snapback.snapshot SET captured_at = captured_at - interval '8 days' WHERE label = 'first'; UPDATE snapback.audit SET at = at - interval '1 year'")
     equal(sql(source, "SELECT snapshots FROM snapback.expire()"), 1, "published: snapshots expire")

@@ -77,7 +77,7 @@ def test_cancelled_approval():
         approving = threading.Thread(target=approve)
         approving.start()
         eventually(lambda: waits_for_lock(outbox.database, backend.info.backend_pid))
-        equal(outbox.sql("SELECT doing, community FROM snapback.restore_progress"), [("waiting for the community's writers", "42")], "a restore waits for an idle writer, and says so")
+        equal(outbox.sql("SELECT phase, community FROM snapback.restore_progress"), [("waiting for the community's writers", "42")], "a restore waits for an idle writer, and says so")
         for community, at_work in (("42", 1), ("43", 0)):
             sql(follower, f"SET snapback.community = '{community}'")
             equal(sql(follower, "SELECT count(*) FROM snapback.restore_progress"), at_work, f"a session of the same role that acts for {community} sees {at_work} at work")

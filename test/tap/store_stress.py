@@ -90,7 +90,7 @@ def forget(session, community):
     if random.random() < 0.2:
         sql(session, "SELECT snapback.forget(%s)", community)
     else:
-        sql(session, "SELECT snapback.strike_rows(%s, 'note', %s)", community, f'[{{"club": "{community}", "id": 1}}]')
+        sql(session, "SELECT snapback.erase_rows(%s, 'note', %s)", community, f'[{{"club": "{community}", "id": 1}}]')
 
 
 def look(session, _):

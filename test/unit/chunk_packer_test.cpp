@@ -33,7 +33,7 @@ void expect(const PackedChunk &chunk, std::uint32_t n, const std::string &conten
 
 TEST(ChunkPacker, GivesChunksBackInOrder) {
     ChunkPacker packer(ChunkPacker::Known(3));
-    std::uint32_t cascaded = 0;
+    std::uint32_t taken = 0;
     int frames = 0;
     // More than may wait, so that the caller packs some of them.
     for (std::uint32_t n = 0; n < 100; n++) {

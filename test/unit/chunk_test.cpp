@@ -118,19 +118,19 @@ TEST(Row, ReadsFieldsAndNulls) {
     EXPECT_THROW(read_fields(row.bytes(), 4, fields), Error);
 }
 
-TEST(Chunk, LosesTheRowsThatAreStruck) {
+TEST(Chunk, RemovesRows) {
     std::string chunk;
     ChunkCutter cutter([&](std::string &&content, std::uint32_t) { chunk = std::move(content); });
     for (const char *row : {"a", "bb", "ccc", "dddd"})
         cutter.add(row, row);
     cutter.finish();
     ReducedChunk reduced = without_rows(chunk, [](std::size_t row) { return row == 0 || row == 2; });
-    EXPECT_EQ(reduced.struck, 2u);
+    EXPECT_EQ(reduced.removed, 2u);
     std::string left;
     for_each_row(reduced.content, [&](std::string_view row) { left += std::string(row) + "|"; });
     EXPECT_EQ(left, "bb|dddd|");
     ReducedChunk nothing = without_rows(chunk, [](std::size_t) { return true; });
-    EXPECT_EQ(nothing.struck, 4u);
+    EXPECT_EQ(nothing.removed, 4u);
     EXPECT_TRUE(nothing.content.empty());
     EXPECT_EQ(without_rows(chunk, [](std::size_t) { return false; }).content, chunk);
 }

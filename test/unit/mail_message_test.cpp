@@ -109,7 +109,7 @@ TEST(Mail, TellsOfTheRestore) {
                       std::nullopt,   {{"Pages", 3, 2, 1}, {"Docs", 0, 0, 0, 4, 5, 6, 7, 8}, {"Notices"}}};
     std::string mail = compose(head, result);
     for (const char *said : {"Subject: Restored: Blue Harbour\r\n", "- Pages: 3 inserted, 2 updated, 1 deleted\r\n",
-                             "- Docs: 4 kept, 5 restored as parents, 6 nulled, 7 deleted by cascade, 8 skipped\r\n",
+                             "- Docs: 4 kept, 5 parents restored, 6 set to NULL, 7 cascaded, 8 skipped\r\n",
                              "- Notices: nothing to change\r\n"})
         EXPECT_TRUE(holds(mail, said)) << said;
 }

@@ -56,7 +56,7 @@ ColumnNow replaced(const char *name, std::optional<std::string> former = std::nu
 }
 
 /// A column that is called as another column of the snapshot was, and so takes nothing.
-ColumnNow skipped(const char *former) {
+ColumnNow left_out(const char *former) {
     return {std::nullopt, false, former, false};
 }
 
@@ -84,8 +84,8 @@ TEST(Columns, AreWhoeverHasTheirName) {
 
 TEST(Columns, ThatStoodBesideTheirSuccessorAreItAlone) {
     EXPECT_EQ(match_columns({"price", "price_new"}, 0, swap_for_new, {"price_old", "price"}),
-              (Matched{replaced("price", "price_old"), skipped("price")}));
-    EXPECT_EQ(match_columns({"a", "b"}, 0, {rename(1, "b", "a")}, {"a"}), (Matched{replaced("a"), skipped("a")}));
+              (Matched{replaced("price", "price_old"), left_out("price")}));
+    EXPECT_EQ(match_columns({"a", "b"}, 0, {rename(1, "b", "a")}, {"a"}), (Matched{replaced("a"), left_out("a")}));
 }
 
 TEST(Columns, ThatWereReplacedAreFollowedFromThere) {
@@ -93,7 +93,7 @@ TEST(Columns, ThatWereReplacedAreFollowedFromThere) {
     renames.push_back(rename(3, "price", "cost"));
     EXPECT_EQ(match_columns({"price"}, 0, renames, {"price_old", "cost"}), (Matched{replaced("cost", "price_old")}));
     EXPECT_EQ(match_columns({"price", "price_new"}, 0, renames, {"cost"}),
-              (Matched{replaced("cost"), skipped("cost")}));
+              (Matched{replaced("cost"), left_out("cost")}));
 }
 
 TEST(Columns, ThatSwappedNamesGoByName) {

@@ -1,4 +1,4 @@
-#include "restore/terms.hpp"
+#include "restore/restore_options.hpp"
 
 #include "postgres/query.hpp"
 
@@ -22,17 +22,17 @@ bool is_second(const std::string &name, const std::string &json, const char *fir
 }
 
 /// Read which kinds of writes are wanted.
-void read_actions(Query &query, const std::string &json, Terms &terms) {
+void read_actions(Query &query, const std::string &json, RestoreOptions &options) {
     const char *allowed = "an array of \"insert\", \"update\" and \"delete\", one of them at least";
     if (json.front() != '[')
         refuse("actions", json, allowed);
-    terms.inserts = terms.updates = terms.deletes = false;
+    options.inserts = options.updates = options.deletes = false;
     Rows actions = query.run("SELECT e::text FROM pg_catalog.jsonb_array_elements($1::jsonb) e", {Value::text(json)});
     for (Row row : actions) {
         std::string action = row.text(1);
-        bool *chosen = action == "\"insert\""   ? &terms.inserts
-                       : action == "\"update\"" ? &terms.updates
-                       : action == "\"delete\"" ? &terms.deletes
+        bool *chosen = action == "\"insert\""   ? &options.inserts
+                       : action == "\"update\"" ? &options.updates
+                       : action == "\"delete\"" ? &options.deletes
                                                 : nullptr;
         if (!chosen)
             refuse("actions", json, allowed);
@@ -43,7 +43,7 @@ void read_actions(Query &query, const std::string &json, Terms &terms) {
 }
 
 /// Read which rows are wanted: {"option or table": [{"key column": value, …}, …], …}.
-void read_rows(Query &query, const std::string &json, Terms &terms) {
+void read_rows(Query &query, const std::string &json, RestoreOptions &options) {
     const char *allowed = "an object of arrays of keys: {\"option\": [{\"key column\": value}]}";
     if (json.front() != '{')
         refuse("rows", json, allowed);
@@ -54,48 +54,51 @@ void read_rows(Query &query, const std::string &json, Terms &terms) {
                              {Value::text(json)})) {
         if (!row.boolean(3))
             refuse("rows", json, allowed);
-        terms.rows.emplace(row.text(1), row.text(2));
+        options.rows.emplace(row.text(1), row.text(2));
     }
-    if (terms.rows.empty())
+    if (options.rows.empty())
         refuse("rows", json, allowed);
 }
 
-void read_switch(Query &query, const std::string &name, const std::string &json, Terms &terms) {
+void read_switch(Query &query, const std::string &name, const std::string &json, RestoreOptions &options) {
     if (name == "actions")
-        read_actions(query, json, terms);
-    else if (name == "held")
-        terms.held = is_second(name, json, "keep", "follow") ? Terms::Held::follow : Terms::Held::keep;
-    else if (name == "parents")
-        terms.parents = is_second(name, json, "return", "refuse") ? Terms::Parents::refuse : Terms::Parents::bring_back;
-    else if (name == "conflicts")
-        terms.conflicts = is_second(name, json, "refuse", "leave") ? Terms::Conflicts::leave : Terms::Conflicts::refuse;
+        read_actions(query, json, options);
+    else if (name == "referenced")
+        options.referenced = is_second(name, json, "keep", "cascade") ? RestoreOptions::Referenced::cascade
+                                                                      : RestoreOptions::Referenced::keep;
+    else if (name == "missing_parents")
+        options.missing_parents = is_second(name, json, "restore", "error") ? RestoreOptions::OnMissingParent::error
+                                                                            : RestoreOptions::OnMissingParent::restore;
+    else if (name == "on_conflict")
+        options.on_conflict = is_second(name, json, "error", "skip") ? RestoreOptions::OnConflict::skip
+                                                                     : RestoreOptions::OnConflict::error;
     else if (name == "rows")
-        read_rows(query, json, terms);
+        read_rows(query, json, options);
     else if (name == "children" && (json == "true" || json == "false"))
-        terms.children = json == "true";
+        options.children = json == "true";
     else if (name == "children")
         refuse(name, json, "true or false");
     else
         throw Error(sqlstate::invalid_parameter, "there is no switch \"" + name + "\"")
-            .with_hint("The switches are actions, held, parents, conflicts, rows and children.");
+            .with_hint("The switches are actions, referenced, missing_parents, on_conflict, rows and children.");
 }
 
 } // namespace
 
-Terms read_terms(const Value &switches) {
-    Terms terms;
+RestoreOptions read_restore_options(const Value &switches) {
+    RestoreOptions options;
     if (switches.null)
-        return terms;
+        return options;
     Query query;
     if (Rows kind = query.run("SELECT pg_catalog.jsonb_typeof($1), $1::text", {switches}); kind[0].text(1) != "object")
         throw Error(sqlstate::invalid_parameter, "switches must be a jsonb object, not " + kind[0].text(2))
-            .with_hint("For example {\"conflicts\": \"leave\"}.");
+            .with_hint("For example {\"on_conflict\": \"skip\"}.");
     for (Row row : query.run("SELECT key, value::text FROM pg_catalog.jsonb_each($1)", {switches}))
-        read_switch(query, row.text(1), row.text(2), terms);
-    if (terms.children && terms.rows.empty())
+        read_switch(query, row.text(1), row.text(2), options);
+    if (options.children && options.rows.empty())
         throw Error(sqlstate::invalid_parameter, "switch \"children\" needs the switch \"rows\"")
             .with_hint("It says that the rows which refer to those rows are restored with them.");
-    return terms;
+    return options;
 }
 
 } // namespace snapback

@@ -12,6 +12,6 @@ namespace snapback {
 /// refuses, a column that has to be given a value and has none, half a reference. An obstacle each, naming column or
 /// constraint and the key of a row. Nothing is written to find out. What a constraint says that may read other rows is
 /// a note: these rows may change with the restore.
-void find_misfits(Query &query, TablePlan &plan, const std::vector<ForeignKey> &keys);
+void find_violations(Query &query, TablePlan &plan, const std::vector<ForeignKey> &keys);
 
 } // namespace snapback

@@ -9,22 +9,22 @@ namespace snapback {
 
 /// What a restore may do, where that can be chosen: the argument `switches` of preview_restore(), request_restore() and
 /// restore().
-struct Terms {
-    enum class Held { keep, follow };          ///< rows added since that others refer to
-    enum class Parents { bring_back, refuse }; ///< rows that restored rows refer to, and that are gone
-    enum class Conflicts { refuse, leave };    ///< restored rows whose unique value another row holds now
+struct RestoreOptions {
+    enum class Referenced { keep, cascade };       ///< rows added since that others refer to
+    enum class OnMissingParent { restore, error }; ///< rows that restored rows refer to, and that are gone
+    enum class OnConflict { error, skip };         ///< restored rows whose unique value another row holds now
 
     bool inserts = true;
     bool updates = true;
     bool deletes = true;
-    Held held = Held::keep;
-    Parents parents = Parents::bring_back;
-    Conflicts conflicts = Conflicts::refuse;
+    Referenced referenced = Referenced::keep;
+    OnMissingParent missing_parents = OnMissingParent::restore;
+    OnConflict on_conflict = OnConflict::error;
     std::map<std::string, std::string> rows; ///< option or table → array of keys, as jsonb; these rows alone
     bool children = false;                   ///< with those rows, the rows that refer to them
 };
 
 /// Read switches from jsonb, NULL for none; throws Error (22023) naming what is not understood.
-Terms read_terms(const Value &switches);
+RestoreOptions read_restore_options(const Value &switches);
 
 } // namespace snapback

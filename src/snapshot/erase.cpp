@@ -1,4 +1,4 @@
-// Striking single rows from every snapshot of a community: people who are erased stay erased.
+// Erasing single rows from every snapshot of a community, so that no restore brings them back.
 #include <set>
 
 #include "catalog/community_path.hpp"
@@ -17,23 +17,23 @@ namespace snapback {
 namespace {
 
 /// Rewrites the chunks and manifests of one community that hold rows of these keys. The caller has the store alone.
-class Strike {
+class Erasure {
 public:
-    Strike(std::string community, RelationShape live, std::string keys)
+    Erasure(std::string community, RelationShape live, std::string keys)
         : community_(std::move(community)), live_(std::move(live)), keys_(std::move(keys)), reader_(community_),
           writer_(std::span<const std::string>(&community_, 1), [](std::uint32_t, std::uint32_t, const Digest &) {}) {}
 
-    /// Go through the community's snapshots; return how many rows were struck, counted in each.
+    /// Go through the community's snapshots; return how many rows were erased, counted in each.
     std::int64_t run(std::int32_t table_id) {
         Query query;
-        std::int64_t struck = 0;
+        std::int64_t erased = 0;
         for (Row row : query.run("SELECT s.id FROM snapback.snapshot s JOIN snapback.snapshot_table t ON t.snapshot = "
                                  "s.id WHERE s.community = $1 AND t.table_id = $2",
                                  {Value::text(community_), Value::integer(table_id)}))
-            struck += strike(read_manifest(row.text(1)), table_id);
+            erased += erase(read_manifest(row.text(1)), table_id);
         writer_.flush();
-        strike_from_record(table_id);
-        return struck;
+        erase_from_record(table_id);
+        return erased;
     }
 
 private:
@@ -44,7 +44,7 @@ private:
         std::int64_t bytes = 0; // by how much less
     };
 
-    std::int64_t strike(Manifest manifest, std::int32_t table_id) {
+    std::int64_t erase(Manifest manifest, std::int32_t table_id) {
         for (ManifestTable &table : manifest.tables)
             if (table.table_id == table_id) {
                 std::int64_t before = table.rows;
@@ -56,22 +56,22 @@ private:
         return 0;
     }
 
-    /// Forget the keys of these rows where restores have noted them, to be taken back with the rest.
-    void strike_from_record(std::int32_t table_id) {
+    /// Delete the keys of these rows where restores have recorded them for an undo.
+    void erase_from_record(std::int32_t table_id) {
         Query query;
-        TupleStore struck("struck_keys", one_column("key", JSONBOID));
-        struck.show_to(query);
+        TupleStore erased("erased_keys", one_column("key", JSONBOID));
+        erased.show_to(query);
         {
             AsOwner owner(live_.owner);
             Value keys = Value::text(keys_);
-            struck.fill(query, "SELECT " + key_as_text(live_, "k") + " FROM " + keys_as_rows(live_) + " k",
+            erased.fill(query, "SELECT " + key_as_text(live_, "k") + " FROM " + keys_as_rows(live_) + " k",
                         std::span<const Value>(&keys, 1));
         }
         query.run("DELETE FROM snapback.restore_row r USING snapback.restore_run u"
                   " WHERE u.id = r.restore AND u.community = $1 AND r.table_id = $2"
-                  "   AND r.key IN (SELECT s.key FROM struck_keys s)",
+                  "   AND r.key IN (SELECT s.key FROM erased_keys s)",
                   {Value::text(community_), Value::integer(table_id)});
-        struck.hide();
+        erased.hide();
     }
 
     void rewrite(ManifestTable &table) {
@@ -104,7 +104,8 @@ private:
         if (places.empty())
             return {std::string(digest.view()), 0, 0};
         ReducedChunk reduced = without_rows(content, [&](std::size_t row) { return places.contains(row); });
-        Replacement replacement{"", reduced.struck, static_cast<std::int64_t>(content.size() - reduced.content.size())};
+        Replacement replacement{"", reduced.removed,
+                                static_cast<std::int64_t>(content.size() - reduced.content.size())};
         if (!reduced.content.empty()) {
             replacement.digest = sha256(reduced.content).view();
             writer_.put(0, 0, std::move(reduced.content));
@@ -149,7 +150,7 @@ private:
 
 } // namespace
 
-SNAPBACK_FUNCTION(snapback_strike) {
+SNAPBACK_FUNCTION(snapback_erase) {
     std::string community = text_argument(fcinfo, 0);
     std::int32_t id = PG_GETARG_INT32(1);
     std::string keys = text_argument(fcinfo, 2);
@@ -157,7 +158,7 @@ SNAPBACK_FUNCTION(snapback_strike) {
     if (columns_of_keys(keys) != key_columns(live))
         throw Error(sqlstate::invalid_parameter, "these are no keys of " + live.name)
             .with_hint("Give an array of objects that have all columns of its primary key, and no other.");
-    PG_RETURN_INT64(Strike(std::move(community), std::move(live), std::move(keys)).run(id));
+    PG_RETURN_INT64(Erasure(std::move(community), std::move(live), std::move(keys)).run(id));
 }
 
 } // namespace snapback

@@ -1,5 +1,5 @@
 // Whether rows of a snapshot fit a table whose definition may have changed since, found out before anything is written.
-#include "restore/fitting_rows.hpp"
+#include "restore/violations.hpp"
 
 #include <algorithm>
 
@@ -45,10 +45,10 @@ Error key_has_changed(const TablePlan &plan, const std::string &trouble) {
         .with_hint("Choose a snapshot that was taken since, or other options.");
 }
 
-/// Looks for misfits of one table, kind by kind.
-class MisfitSearch {
+/// Looks for violations of one table, kind by kind.
+class ViolationSearch {
 public:
-    MisfitSearch(Query &query, const TablePlan &plan) : query_(query), plan_(plan), rows_(query, plan) {}
+    ViolationSearch(Query &query, const TablePlan &plan) : query_(query), plan_(plan), rows_(query, plan) {}
 
     /// Look for all of them.
     void run(const std::vector<ForeignKey> &keys) {
@@ -208,9 +208,9 @@ private:
         return text.empty() ? text : text + " ";
     }
 
-    void refuse(const std::string &misfit, const std::string &hint = "") {
+    void refuse(const std::string &violation, const std::string &hint = "") {
         obstacles_.push_back(
-            Error(sqlstate::restore_conflict, plan_.live.name + " cannot be restored: " + misfit)
+            Error(sqlstate::restore_conflict, plan_.live.name + " cannot be restored: " + violation)
                 .with_hint(hint + "Nothing was changed; snapback.preview_restore() lists all obstacles."));
     }
 
@@ -286,10 +286,10 @@ std::optional<Error> find_indistinct_keys(Query &query, const TablePlan &plan) {
     return std::nullopt;
 }
 
-void find_misfits(Query &query, TablePlan &plan, const std::vector<ForeignKey> &keys) {
+void find_violations(Query &query, TablePlan &plan, const std::vector<ForeignKey> &keys) {
     if (plan.written() == 0)
         return;
-    MisfitSearch search(query, plan);
+    ViolationSearch search(query, plan);
     search.run(keys);
     plan.obstacles.insert(plan.obstacles.end(), search.obstacles().begin(), search.obstacles().end());
     plan.notes.insert(plan.notes.end(), search.notes().begin(), search.notes().end());

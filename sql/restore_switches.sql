@@ -23,7 +23,7 @@ SELECT snapback.capture('a') IS NOT NULL AS captured, snapback.capture('b') IS N
 SELECT keep();
 CREATE FUNCTION preview(options text[], switches jsonb DEFAULT NULL) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT relation || concat(' +' || nullif(inserts, 0), ' ~' || nullif(updates, 0), ' -' || nullif(deletes, 0), ' kept ' || nullif(kept, 0),
-                              ' returned ' || nullif(returned, 0), ' unlinked ' || nullif(unlinked, 0), ' taken ' || nullif(taken, 0), ' left out ' || nullif(skipped, 0),
+                              ' parents ' || nullif(parents, 0), ' nulled ' || nullif(nulled, 0), ' cascaded ' || nullif(cascaded, 0), ' skipped ' || nullif(skipped, 0),
                               E'\n  ! ' || nullif(array_to_string(obstacles, E'\n  ! '), ''), E'\n  * ' || nullif(array_to_string(notes, E'\n  * '), ''))
     FROM snapback.preview_restore(options, NULL, 'a', switches)
     WHERE inserts + updates + deletes + kept + parents + nulled + cascaded + skipped + cardinality(obstacles) + cardinality(notes) > 0 ORDER BY 1 $$;
@@ -45,9 +45,9 @@ SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"actio
 SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"actions": "insert"}')$$);
 SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"actions": []}')$$);
 SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"actions": ["insert", "drop"]}')$$);
-SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"held": true}')$$);
-SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"parents": "ignore"}')$$);
-SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"conflicts": null}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"referenced": true}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"missing_parents": "ignore"}')$$);
+SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"on_conflict": null}')$$);
 SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": []}')$$);
 SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": {}}')$$);
 SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": {"x.one": []}}')$$);
@@ -79,10 +79,10 @@ UPDATE member SET unit_id = 101 WHERE id = 20;
 INSERT INTO badge VALUES (1, 103);
 SELECT preview('{x.one}');
 SELECT preview('{x.one,x.two,x.three}');
-SELECT preview('{x.one}', '{"held": "follow"}');
-SELECT relation, key, action FROM snapback.diff_rows(NULL, 'x.one', 'a', '{"held": "follow"}');
+SELECT preview('{x.one}', '{"referenced": "cascade"}');
+SELECT relation, key, action FROM snapback.diff_rows(NULL, 'x.one', 'a', '{"referenced": "cascade"}');
 BEGIN;
-SELECT * FROM try('{x.one}', '{"held": "follow"}');
+SELECT * FROM try('{x.one}', '{"referenced": "cascade"}');
 SELECT id, unit_id FROM member WHERE id IN (20, 1010);
 SELECT * FROM duty WHERE post_id = 101;
 -- What was taken comes back when the restore is taken back.
@@ -93,7 +93,7 @@ CREATE FUNCTION go_back() RETURNS SETOF text LANGUAGE sql AS $$
     SELECT t.relation || concat(' +' || nullif(t.inserted, 0), ' ~' || nullif(t.updated, 0), ' -' || nullif(t.deleted, 0))
     FROM (SELECT * FROM snapback.restores ORDER BY requested_at DESC LIMIT 1) r, snapback.restore(r.options, r.before_snapshot, r.community) t
     WHERE t.inserted + t.updated + t.deleted > 0 ORDER BY 1 $$;
-SELECT count(*) FROM snapback.restore('{x.one}', NULL, 'a', '{"held": "follow"}');
+SELECT count(*) FROM snapback.restore('{x.one}', NULL, 'a', '{"referenced": "cascade"}');
 SELECT changed();
 SELECT relation::regclass, key FROM snapback.restore_row JOIN snapback.protected_table ON id = table_id ORDER BY 1, 2;
 SELECT go_back();
@@ -109,8 +109,8 @@ SELECT keep();
 DELETE FROM duty WHERE post_id = 3;
 DELETE FROM post WHERE id = 3;
 SELECT preview('{x.three}');
-SELECT preview('{x.three}', '{"parents": "refuse"}');
-SELECT fails($$SELECT * FROM snapback.restore('{x.three}', NULL, 'a', '{"parents": "refuse"}')$$);
+SELECT preview('{x.three}', '{"missing_parents": "error"}');
+SELECT fails($$SELECT * FROM snapback.restore('{x.three}', NULL, 'a', '{"missing_parents": "error"}')$$);
 SELECT * FROM try('{x.three}');
 SELECT go_back();
 SELECT count(*) FROM post WHERE id = 3;
@@ -123,12 +123,12 @@ UPDATE unit SET code = 'u6 no more' WHERE id = 6;
 INSERT INTO unit VALUES (200, 'b', 'thief', 'u6');
 SELECT preview('{x}');
 SELECT fails($$SELECT * FROM snapback.restore('{x}', NULL, 'a')$$);
-SELECT preview('{x}', '{"conflicts": "leave"}');
-SELECT count(*), min(key::text) FROM snapback.diff_rows(NULL, 'x', 'a', '{"conflicts": "leave"}') WHERE action = 'leave out';
-SELECT fails($$SELECT * FROM snapback.restore('{x}', NULL, 'a', '{"conflicts": "leave", "parents": "refuse"}')$$);
-SELECT count(*) FROM snapback.restore('{x}', NULL, 'a', '{"conflicts": "leave"}');
+SELECT preview('{x}', '{"on_conflict": "skip"}');
+SELECT count(*), min(key::text) FROM snapback.diff_rows(NULL, 'x', 'a', '{"on_conflict": "skip"}') WHERE action = 'skip';
+SELECT fails($$SELECT * FROM snapback.restore('{x}', NULL, 'a', '{"on_conflict": "skip", "missing_parents": "error"}')$$);
+SELECT count(*) FROM snapback.restore('{x}', NULL, 'a', '{"on_conflict": "skip"}');
 SELECT id, code FROM unit WHERE id IN (1, 2, 4, 6, 200) ORDER BY id;
-SELECT preview('{x}', '{"conflicts": "leave"}');
+SELECT preview('{x}', '{"on_conflict": "skip"}');
 DELETE FROM unit WHERE id = 200;
 UPDATE unit SET code = 'u1' WHERE id = 1;
 SELECT * FROM try('{x}');
@@ -161,18 +161,18 @@ SELECT snapback.capture('a') IS NOT NULL AS captured;
 UPDATE shelf SET id = 12 WHERE id = 2;
 SELECT preview('{x.three}');
 SELECT preview('{x.three}', '{"actions": ["delete"]}');
-SELECT preview('{x.three}', '{"actions": ["delete"], "held": "follow"}');
+SELECT preview('{x.three}', '{"actions": ["delete"], "referenced": "cascade"}');
 INSERT INTO shelf VALUES (4, 'a', 'S4');
 INSERT INTO book VALUES (4, 'a', 'S4');
 UPDATE book SET shelf = 'S4' WHERE id = 3;
-SELECT preview('{x.three}', '{"actions": ["delete"], "held": "follow"}');
+SELECT preview('{x.three}', '{"actions": ["delete"], "referenced": "cascade"}');
 -- Nor does what would come back at once.
-SELECT preview('{x.three}', '{"actions": ["insert", "delete"], "held": "follow"}');
+SELECT preview('{x.three}', '{"actions": ["insert", "delete"], "referenced": "cascade"}');
 BEGIN;
-SELECT * FROM try('{x.three}', '{"actions": ["insert", "delete"], "held": "follow"}');
+SELECT * FROM try('{x.three}', '{"actions": ["insert", "delete"], "referenced": "cascade"}');
 ROLLBACK;
 BEGIN;
-SELECT * FROM try('{x.three}', '{"actions": ["delete"], "held": "follow"}');
+SELECT * FROM try('{x.three}', '{"actions": ["delete"], "referenced": "cascade"}');
 TABLE shelf ORDER BY id;
 TABLE book ORDER BY id;
 ROLLBACK;
@@ -184,7 +184,7 @@ SELECT snapback.capture('a') IS NOT NULL AS captured;
 UPDATE shelf SET code = 'S9' WHERE id = 1;
 UPDATE shelf SET code = 'S1' WHERE id = 3;
 SELECT preview('{x.two}');
-SELECT preview('{x.two}', '{"conflicts": "leave"}');
+SELECT preview('{x.two}', '{"on_conflict": "skip"}');
 ALTER TABLE shelf DROP CONSTRAINT shelf_code_key;
 UPDATE shelf SET code = 'same';
 SELECT snapback.capture('a') IS NOT NULL AS captured;
@@ -192,7 +192,7 @@ UPDATE shelf SET code = 'S' || id;
 ALTER TABLE shelf ADD UNIQUE (code);
 SELECT preview('{x.three}');
 SELECT fails($$SELECT * FROM snapback.restore('{x.three}', NULL, 'a')$$);
-SELECT * FROM try('{x.three}', '{"conflicts": "leave"}');
+SELECT * FROM try('{x.three}', '{"on_conflict": "skip"}');
 TABLE shelf ORDER BY id;
 
 DROP EXTENSION pg_snapback CASCADE;
