@@ -1,11 +1,11 @@
--- The end of snapshots: by age, or because a community is erased.
+-- Deletes snapshots by age, or all data of a community.
 
 CREATE FUNCTION snapback_internal.lock_store(wait boolean) RETURNS boolean
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_lock_store';
 COMMENT ON FUNCTION snapback_internal.lock_store(boolean) IS
-    'Take the store for a sweep until the transaction ends: no capture or restore is under way and none begins. '
-    'False where that would mean to wait and wait is false. Internal.';
+    'Lock the store exclusively until the transaction ends, so that no capture or restore runs. wait: whether to wait for the lock; otherwise return '
+    'false if it is not available';
 
 CREATE FUNCTION snapback_internal.sweep(communities text[]) RETURNS bigint
     LANGUAGE sql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
@@ -24,9 +24,9 @@ AS $$
     SELECT count(*) FROM gone
 $$;
 COMMENT ON FUNCTION snapback_internal.sweep(text[]) IS
-    'Delete the chunks of these communities that no snapshot refers to; return how many. The caller holds the store. Internal.';
+    'Delete the chunks of these communities that no snapshot references; return their number. The caller holds the store lock';
 
--- What many snapshots share is looked up by index in any case: the planner's figures may be those of the night before.
+-- Sequential scans are off because the planner's statistics may be outdated.
 CREATE FUNCTION snapback_internal.delete_snapshots(doomed uuid[], OUT snapshots bigint, OUT chunks bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
@@ -46,7 +46,7 @@ BEGIN
     WHERE t.id = ANY (table_sets) AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.table_set = t.id);
     shapes := shapes || ARRAY(SELECT DISTINCT m.shape FROM snapback.table_set_member m WHERE m.table_set = ANY (table_sets));
     DELETE FROM snapback.table_set t WHERE t.id = ANY (table_sets);
-    -- A shape in use is nearly always that of a table set, which is found at once.
+    -- Check the table sets first: they reference nearly all shapes in use.
     DELETE FROM snapback.shape h
     WHERE h.sha256 = ANY (shapes)
       AND CASE WHEN EXISTS (SELECT FROM snapback.table_set_member m WHERE m.shape = h.sha256) THEN false
@@ -55,8 +55,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback_internal.delete_snapshots(uuid[]) IS
-    'Delete these snapshots, and what no other snapshot refers to: table sets, table descriptions and chunks; return how many snapshots and chunks went. '
-    'The caller holds the store. Internal.';
+    'Delete these snapshots, and the table sets, table descriptions and chunks that no other snapshot references; return the numbers of deleted '
+    'snapshots and chunks. The caller holds the store lock';
 
 CREATE FUNCTION snapback_internal.expired_snapshots() RETURNS uuid[]
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -64,7 +64,7 @@ AS $$
     SELECT coalesce(array_agg(s.id ORDER BY s.community, s.captured_at), '{}')
     FROM snapback.snapshot s WHERE s.captured_at + snapback_internal.retention() <= clock_timestamp()
 $$;
-COMMENT ON FUNCTION snapback_internal.expired_snapshots() IS 'The snapshots that are older than snapback.retention, those of a community side by side. Internal.';
+COMMENT ON FUNCTION snapback_internal.expired_snapshots() IS 'Return the snapshots that are older than snapback.retention, ordered by community';
 
 CREATE FUNCTION snapback_internal.prune() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -80,7 +80,9 @@ BEGIN
     PERFORM snapback_internal.prune_record();
 END
 $$;
-COMMENT ON FUNCTION snapback_internal.prune() IS 'Delete what is remembered of tables and types that are gone, failed captures after snapback.retention, departures that no snapshot is older than, and the record as prune_record() does. Internal.';
+COMMENT ON FUNCTION snapback_internal.prune() IS
+    'Delete records of dropped tables and types, failed captures older than snapback.retention, departures older than all snapshots of the '
+    'community, and the records that prune_record() deletes';
 
 CREATE FUNCTION snapback.expire(OUT snapshots bigint, OUT chunks bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -96,23 +98,23 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback.expire() IS
-    'Delete the snapshots that are older than snapback.retention, and the chunks that no other snapshot refers to; return how many of each. '
-    'Also prune the record: failed captures after snapback.retention, requests, restores, their mail and audit after snapback.audit_retention. '
-    'Does nothing while a capture or a restore is under way: the next call will. None can begin before the transaction ends: where there is much '
-    'to delete, CALL snapback.expire_all()';
+    'Delete the snapshots that are older than snapback.retention, and the chunks that no other snapshot references; return both numbers. Also delete '
+    'failed captures older than snapback.retention, and requests, restores, their mail and audit records older than snapback.audit_retention. Does '
+    'nothing while a capture or a restore runs. No capture or restore can start before the transaction ends; to delete many snapshots, CALL '
+    'snapback.expire_all()';
 
 CREATE PROCEDURE snapback.expire_all(patience interval DEFAULT '1 minute')
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    doomed pg_catalog.uuid[]; -- looked for before any SET
+    doomed pg_catalog.uuid[]; -- resolved before SET LOCAL search_path
     free_at pg_catalog.timestamptz;
     locked_at pg_catalog.timestamptz;
     took interval;
     deleted integer := 0;
     batch integer := 10;
 BEGIN
-    -- A procedure that commits cannot have a SET clause, and what it sets locally ends with each transaction.
+    -- A procedure that commits cannot have a SET clause, and SET LOCAL ends with each transaction.
     SET LOCAL search_path = pg_catalog, pg_temp;
     PERFORM snapback_internal.hold_extension();
     IF patience IS NULL OR patience < interval '0' THEN
@@ -134,8 +136,8 @@ BEGIN
             batch := CASE WHEN took > interval '0.4 s' THEN greatest(batch / 2, 1) WHEN took < interval '0.1 s' THEN batch * 2 ELSE batch END;
             free_at := clock_timestamp();
         ELSIF clock_timestamp() >= free_at + patience THEN
-            RAISE WARNING USING MESSAGE = 'expiry ends early: a capture or a restore is under way',
-                DETAIL = format('%s of %s expired snapshots were deleted.', deleted, cardinality(doomed)), HINT = 'The next call goes on.';
+            RAISE WARNING USING MESSAGE = 'expiry stopped early because a capture or a restore is running',
+                DETAIL = format('%s of %s expired snapshots were deleted.', deleted, cardinality(doomed)), HINT = 'The next call continues.';
             RETURN;
         ELSE
             PERFORM pg_sleep(0.1);
@@ -147,26 +149,26 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE snapback.expire_all(interval) IS
-    'What expire() does, in batches that commit, so that captures and restores can begin in between: a batch takes about a quarter of a second, or as long as one snapshot does. '
-    'patience: how long to wait for a capture or a restore that is under way, before what is left is left to the next call, with a WARNING. Progress is reported with INFO messages. '
-    'Errors: 22023 patience is null or negative, 2D000 in a transaction block';
+    'Do the work of expire() in several transactions, so that captures and restores can start in between. A batch takes about a quarter of a second, '
+    'or the time of one snapshot. patience: how long to wait for a running capture or restore; then the procedure ends with a WARNING, and the next '
+    'call continues. INFO messages report progress. Errors: 22023 patience is null or negative, 2D000 called in a transaction block';
 
 CREATE FUNCTION snapback.forget(community text, OUT snapshots bigint, OUT chunks bigint, former_only boolean DEFAULT false)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     everything   boolean := former_only IS NOT TRUE;
-    left_at      timestamptz; -- when a community with this key was last missing from the directory
+    left_at      timestamptz; -- last time that the key was missing from the directory
     identity_now text;       -- of the community that has the key
     of_former    uuid[];      -- snapshots
     wishes       uuid[];
     runs         uuid[];
 BEGIN
     IF forget.community IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'name the community to forget';
+        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'community must not be null';
     END IF;
     PERFORM snapback_internal.note_departures();
-    -- Whoever is at work for the community has one of these rows, and may come to wait for the store.
+    -- A session that works for the community holds one of these row locks and may wait for the store lock later. Lock the rows first to avoid a deadlock.
     PERFORM FROM snapback.restore_run r WHERE r.community = forget.community FOR UPDATE;
     PERFORM FROM snapback.request r WHERE r.community = forget.community FOR UPDATE;
     PERFORM snapback_internal.lock_store(true);
@@ -195,9 +197,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback.forget(text, boolean) IS
-    'Erase all that is kept of a community: snapshots, requests, restores, mail and the record of them. To be called when a community is deleted. Waits for captures and restores to end. '
-    'former_only: leave what belongs to the community that the directory lists under this key now, and erase what was kept of earlier ones. '
-    'Returns how many snapshots and chunks went; zero for a community that nothing is kept of';
+    'Delete all stored data of a community: snapshots, requests, restores, mail and audit records. Call it when a community is deleted. Waits for '
+    'running captures and restores. former_only: delete only the data of earlier communities with this key, not that of the community in the '
+    'directory. Returns the numbers of deleted snapshots and chunks, zero for an unknown community. Errors: 22004 the community is NULL';
 
 CREATE FUNCTION snapback_internal.strike(community text, table_id integer, keys text) RETURNS bigint
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
