@@ -1,10 +1,10 @@
--- What a DBA registers: the directory of communities, what an owner may tick, and the tables behind each tick.
+-- The catalog that a DBA fills: the directory of communities, categories and options, and the protected tables.
 
 CREATE TABLE snapback.directory (
     relation regclass NOT NULL,
     single   boolean  PRIMARY KEY DEFAULT true CHECK (single)
 );
-COMMENT ON TABLE snapback.directory IS 'The view that lists the communities; one row, written by snapback.set_directory()';
+COMMENT ON TABLE snapback.directory IS 'The view that lists the communities. Contains one row, written by snapback.set_directory()';
 
 CREATE TABLE snapback.category (
     category    text    PRIMARY KEY CHECK (category ~ '^[a-z][a-z0-9_]*$'),
@@ -12,7 +12,7 @@ CREATE TABLE snapback.category (
     description text    NOT NULL,
     position    integer NOT NULL GENERATED ALWAYS AS IDENTITY
 );
-COMMENT ON TABLE snapback.category IS 'Groups of options, as the restore dialog shows them';
+COMMENT ON TABLE snapback.category IS 'Groups of options, in the order of the restore dialog';
 
 CREATE TABLE snapback.option (
     option      text    PRIMARY KEY CHECK (option ~ '^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$'),
@@ -21,7 +21,7 @@ CREATE TABLE snapback.option (
     description text    NOT NULL,
     position    integer NOT NULL GENERATED ALWAYS AS IDENTITY
 );
-COMMENT ON TABLE snapback.option IS 'What an owner can tick: a named set of tables, rows or columns';
+COMMENT ON TABLE snapback.option IS 'What an owner can choose to restore: a named set of tables, rows or columns';
 
 CREATE TABLE snapback.protected_table (
     id               integer  PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -37,11 +37,11 @@ CREATE TABLE snapback.protected_table (
     CHECK (num_nonnulls(relation_name, community_column, via) = 1 OR (via IS NOT NULL AND relation_name IS NULL))
 );
 COMMENT ON TABLE snapback.protected_table IS
-    'Tables whose rows belong to communities, and the path from a row to its community: community_column alone, '
-    'the table''s own column; via, a foreign key of this table to a parent (whose own path goes on from there, or whose '
-    'community_column is named here); relation_name, a table of that name in each community''s own schema. registered_column, registered_name: what community_column and the relation were '
-    'called when this relation was registered. replaced_during: when the snapshots were captured that hold a relation whose '
-    'place this one has taken, after this one had its name';
+    'Protected tables and their paths, which lead from a row to its community. community_column alone: a column of the table itself. via: a foreign '
+    'key of the table; the path continues with that of the parent, or ends in the parent''s column community_column. relation_name: each community '
+    'has a table of this name in its own schema. registered_column, registered_name: the names of community_column and of the relation at '
+    'registration. replaced_during: capture times of the snapshots that contain a table which this relation replaced, while this relation already '
+    'had the name of that table';
 
 CREATE TABLE snapback.coverage (
     table_id integer NOT NULL REFERENCES snapback.protected_table ON DELETE CASCADE,
@@ -52,5 +52,5 @@ CREATE TABLE snapback.coverage (
     PRIMARY KEY (table_id, option)
 );
 COMMENT ON TABLE snapback.coverage IS
-    'Which part of a protected table an option restores: all of it, some columns of its rows, or the rows that a filter keeps. '
-    'registered_columns: what the columns were called when they were registered, in the same order';
+    'The part of a protected table that an option restores: the whole table, some columns, or the rows that satisfy a filter. registered_columns: '
+    'the names of these columns at registration, in the same order';

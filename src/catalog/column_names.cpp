@@ -11,7 +11,7 @@ namespace snapback {
 
 namespace {
 
-/// Whether a relation's columns are called as was noted last.
+/// Whether the recorded column names of a relation are current.
 bool are_noted(Query &query, Oid relation) {
     return !query
                 .run_kept("SELECT FROM snapback.known_columns k CROSS JOIN LATERAL "
@@ -26,7 +26,7 @@ bool are_noted(Query &query, Oid relation) {
 void note_columns(Oid relation) {
     call([&] { LockRelationOid(relation, AccessShareLock); });
     Query query;
-    // Almost always there is nothing to note, and every capture asks for each table.
+    // Every capture calls this for each table, and names rarely change.
     if (!are_noted(query, relation) || !enum_columns(relation).empty())
         query.run_kept("SELECT snapback_internal.note_columns(ARRAY[$1]::oid[])", {Value::regclass(relation)});
 }

@@ -3,11 +3,10 @@
 
 namespace snapback {
 
-/// Lock a relation and note what its columns are called, so that renames are noticed.
+/// Lock a relation and record its column names, to detect renames.
 void note_columns(Oid relation);
 
-/// Note what was renamed in shared tables and has not been noted yet: paths may go by those columns. Call it before
-/// paths are read.
+/// Record pending renames in shared tables. Call it before reading paths, which may use renamed columns.
 void note_pending_renames();
 
 } // namespace snapback

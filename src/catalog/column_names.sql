@@ -1,13 +1,13 @@
--- The names that columns have had. A column keeps its number whatever it is called, as long as its table lives; so what
--- was noted of a table tells later which columns were renamed. Snapshots know columns by name, and are led forward.
+-- Records renamed columns. A column keeps its number for the lifetime of its table, so recorded names show later which
+-- columns were renamed. Snapshots store column names; a restore maps them to the current names.
 
 CREATE TABLE snapback.known_columns (
     relation oid    PRIMARY KEY,
     names    name[] NOT NULL
 );
 COMMENT ON TABLE snapback.known_columns IS
-    'What the columns of a protected relation were called when last looked at: names[n] is that of column number n, NULL where it was dropped. '
-    'Never dumped, since a table that is loaded elsewhere numbers its columns anew';
+    'The column names of a protected relation at the last check: names[n] is the name of column number n, NULL for a dropped column. Not dumped, '
+    'because column numbers change when a table is dumped and reloaded';
 
 CREATE TABLE snapback.column_rename (
     number     bigint      PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -19,18 +19,17 @@ CREATE TABLE snapback.column_rename (
 );
 CREATE INDEX ON snapback.column_rename (relation, number);
 COMMENT ON TABLE snapback.column_rename IS
-    'Renames of protected relations'' columns, in the order in which they came to light; those of one row came to pass at once, as far as can be told: '
-    'old_names[i] became new_names[i]';
+    'Renamed columns of protected relations, in the order of detection: old_names[i] became new_names[i]. One row contains the renames that were '
+    'detected together';
 
--- Its body becomes part of the queries that ask it.
+-- The planner inlines this function.
 CREATE FUNCTION snapback_internal.column_names(relation oid) RETURNS TABLE (names name[])
 LANGUAGE sql STABLE ROWS 1
 BEGIN ATOMIC
     SELECT array_agg(CASE WHEN NOT a.attisdropped THEN a.attname END ORDER BY a.attnum)
     FROM pg_attribute a WHERE a.attrelid = column_names.relation AND a.attnum > 0;
 END;
-COMMENT ON FUNCTION snapback_internal.column_names(oid) IS
-    'What a relation''s columns are called, by their number; NULL for those that were dropped';
+COMMENT ON FUNCTION snapback_internal.column_names(oid) IS 'Return the column names of a relation by column number; NULL for dropped columns';
 
 CREATE FUNCTION snapback_internal.differing_names(known name[], live name[], OUT old_names name[], OUT new_names name[])
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -41,7 +40,7 @@ AS $$
     WHERE k.name <> l.name
 $$;
 COMMENT ON FUNCTION snapback_internal.differing_names(name[], name[]) IS
-    'The columns that were renamed, given all names by number then and now; NULL where none was';
+    'Return the renamed columns, given the recorded and the current names by column number; NULL if no column was renamed';
 
 CREATE FUNCTION snapback_internal.renames_of(relation regclass) RETURNS TABLE (number bigint, old_names name[], new_names name[])
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -58,7 +57,7 @@ BEGIN
     ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION snapback_internal.renames_of(regclass) IS
-    'Every rename of a relation''s columns, oldest first; last, with the greatest number there is, those that have not been noted yet';
+    'Return every rename of the columns of a relation, oldest first. Renames that are not recorded yet come last, with number 9223372036854775807';
 
 CREATE FUNCTION snapback_internal.renamed(names name[], old_names name[], new_names name[]) RETURNS name[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -66,11 +65,11 @@ AS $$
     SELECT array_agg(coalesce(new_names[array_position(old_names, n.name)], n.name) ORDER BY n.place)
     FROM unnest(names) WITH ORDINALITY n(name, place)
 $$;
-COMMENT ON FUNCTION snapback_internal.renamed(name[], name[], name[]) IS 'Names with these renames applied to them, all at once';
+COMMENT ON FUNCTION snapback_internal.renamed(name[], name[], name[]) IS 'Return the names after these renames, applied simultaneously';
 
--- What was registered by a column's name goes on by its new one, until another column takes that name: then it means
--- that column, as the application does. So a column can be replaced by a second one and two renames. A filter is text,
--- and stays as it is.
+-- A registration follows a renamed column until another column takes the registered name. Then it refers to that column,
+-- as the application does. This allows replacing a column by a second one with two renames. Filters are text and do not
+-- change.
 CREATE FUNCTION snapback_internal.names_in_use(relation regclass, names name[], registered name[]) RETURNS name[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -79,7 +78,7 @@ AS $$
     LEFT JOIN pg_attribute a ON a.attrelid = relation AND a.attname = n.registered AND a.attnum > 0 AND a.attgenerated = ''
 $$;
 COMMENT ON FUNCTION snapback_internal.names_in_use(regclass, name[], name[]) IS
-    'Names of columns, each replaced by the name under which it was registered where the relation has a column of that name that takes values. Internal.';
+    'Return column names, each replaced by its registered name if the relation has a column of that name that is not generated';
 
 CREATE FUNCTION snapback_internal.rename_covered_columns(relation regclass, old_names name[], new_names name[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -92,8 +91,8 @@ AS $$
                    t.relation = rename_covered_columns.relation)
 $$;
 COMMENT ON FUNCTION snapback_internal.rename_covered_columns(regclass, name[], name[]) IS
-    'Lets options that name columns of this relation go on by the new names, and by those under which they were registered '
-    'where columns have these again. Internal.';
+    'Change the columns of options after columns of this relation were renamed: use the new names, or the registered names where columns have those '
+    'names again';
 
 CREATE FUNCTION snapback_internal.rename_path_column(relation regclass, old_names name[], new_names name[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -101,7 +100,7 @@ AS $$
     UPDATE snapback.protected_table t SET community_column = n.name
     FROM snapback.protected_table p,
          LATERAL (SELECT (snapback_internal.renamed(ARRAY[p.community_column], old_names, new_names))[1]) r(name),
-         -- A new column that only happens to have the name is not the community, as long as the known one exists.
+         -- A new column with the registered name does not replace the community column while that column exists.
          LATERAL (SELECT CASE WHEN p.registered_column = ANY (new_names)
                                 OR NOT snapback_internal.has_column(rename_path_column.relation, r.name)
                                    AND snapback_internal.has_column(rename_path_column.relation, p.registered_column)
@@ -112,8 +111,8 @@ AS $$
                             AND k.confrelid = rename_path_column.relation) END
 $$;
 COMMENT ON FUNCTION snapback_internal.rename_path_column(regclass, name[], name[]) IS
-    'Lets community paths that name a column of this relation go on by its new name, or by the one under which it was '
-    'registered: where another column was renamed to that, or the known one is gone. Internal.';
+    'Change the community paths that use a renamed column of this relation. Use the new name, or the registered name if another column was renamed '
+    'to it or the known column was dropped';
 
 CREATE FUNCTION snapback_internal.note_columns(relations oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -131,7 +130,7 @@ BEGIN
         WHERE n.names IS NOT NULL AND k.names IS DISTINCT FROM n.names
         ORDER BY r.relation
     LOOP
-        -- Another session may note the same; whoever comes second finds it done.
+        -- A concurrent session may record the same rename: the row lock makes the second one see it.
         SELECT k.names INTO known FROM snapback.known_columns k WHERE k.relation = changed.relation FOR UPDATE;
         SELECT d.* INTO found_renamed FROM snapback_internal.differing_names(known, changed.names) d;
         IF found_renamed.old_names IS NOT NULL THEN
@@ -147,8 +146,8 @@ BEGIN
                                        CROSS JOIN LATERAL snapback_internal.enum_columns(r.relation) e));
 END $$;
 COMMENT ON FUNCTION snapback_internal.note_columns(oid[]) IS
-    'Notes what the columns of these relations, and the labels of enums in them, are called now, and which of them were renamed since they were noted last. The caller '
-    'keeps the relations locked. Internal.';
+    'Record the current column names of these relations and the labels of the enums in them, and the renames since the last record. The caller holds '
+    'locks on the relations';
 
 CREATE FUNCTION snapback_internal.forget_columns(relations oid[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -157,9 +156,9 @@ AS $$
     DELETE FROM snapback.column_rename r WHERE r.relation = ANY (relations)
 $$;
 COMMENT ON FUNCTION snapback_internal.forget_columns(oid[]) IS
-    'Forgets what columns were called: of relations that are not protected any more, or whose OID has come to name another. Internal.';
+    'Delete the recorded column names of relations that are no longer protected, or whose OID now denotes another relation';
 
--- Renames are noted as they are made, so that none is lost where the next capture comes after a dump and load.
+-- Renames are recorded immediately. Otherwise a dump and reload before the next capture would lose them.
 CREATE FUNCTION snapback_internal.note_renamed_columns() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
 AS $$
@@ -167,7 +166,6 @@ DECLARE
     renamed oid[];
     enums   oid[];
 BEGIN
-    -- Of most statements nothing more is asked.
     SELECT array_agg(c.objid) FILTER (WHERE c.classid = 'pg_class'::regclass AND c.objsubid > 0),
            array_agg(c.objid) FILTER (WHERE c.classid = 'pg_type'::regclass)
     INTO renamed, enums FROM pg_event_trigger_ddl_commands() c;
@@ -188,11 +186,12 @@ BEGIN
         PERFORM snapback_internal.note_columns(renamed);
         PERFORM snapback_internal.note_labels(ARRAY(SELECT k.type FROM snapback.known_labels k WHERE k.type = ANY (enums)));
     EXCEPTION WHEN OTHERS THEN
-        -- Nobody's statement fails for this: the next capture or restore notices the rename as well.
-        RAISE WARNING 'pg_snapback could not note yet what was renamed: %', SQLERRM;
+        -- The user's statement must not fail: the next capture or restore detects the rename as well.
+        RAISE WARNING 'pg_snapback could not record a rename: %', SQLERRM;
     END;
 END $$;
 COMMENT ON FUNCTION snapback_internal.note_renamed_columns() IS
-    'Internal, an event trigger: notes which columns of protected tables, and labels of enums in them, a statement has renamed. Never keeps a statement from being carried out';
+    'Event trigger: record the columns of protected tables, and the labels of enums in them, that a statement has renamed. Errors become warnings, '
+    'so that the statement succeeds';
 CREATE EVENT TRIGGER snapback_note_renamed_columns ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE')
     EXECUTE FUNCTION snapback_internal.note_renamed_columns();

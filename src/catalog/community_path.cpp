@@ -11,7 +11,7 @@ namespace snapback {
 
 namespace {
 
-/// Read a relation's name; empty where it is gone.
+/// Read a relation's name; empty if the relation was dropped.
 std::string name_of(Oid relation) {
     const char *name = call([&] { return get_rel_name(relation); });
     return name ? name : "";
@@ -31,50 +31,50 @@ std::string list_names(const std::vector<ForeignKey> &keys) {
 Error no_such_key(Oid relation, const std::string &name) {
     std::string names = list_names(foreign_keys_from(relation));
     return Error(sqlstate::undefined_object, qualified_name(relation) + " has no foreign key \"" + name + "\"")
-        .with_hint(names.empty() ? "It has no foreign key at all."
-                                 : "Have snapback.protect() name one that it has: " + names + ".");
+        .with_hint(names.empty() ? "The table has no foreign keys."
+                                 : "Call snapback.protect() with one of its foreign keys: " + names + ".");
 }
 
 Error no_such_column(Oid relation, const std::string &name) {
     return Error(sqlstate::undefined_column, qualified_name(relation) + " has no column \"" + name + "\"")
-        .with_hint("Have snapback.protect() name the column that holds the community.");
+        .with_hint("Call snapback.protect() with the column that contains the community.");
 }
 
 Error parent_not_protected(const ForeignKey &key) {
-    return Error(sqlstate::no_community_path, qualified_name(key.parent) + ", to which the foreign key \"" + key.name +
-                                                  "\" of " + qualified_name(key.child) + " leads, is not protected")
-        .with_hint("Protect it first, or name with community_column the column of it that holds the community.");
+    std::string parent = qualified_name(key.parent);
+    return Error(sqlstate::no_community_path, "foreign key \"" + key.name + "\" of " + qualified_name(key.child) +
+                                                  " references " + parent + ", which is not protected")
+        .with_hint("Protect " + parent + " first, or set community_column to its column that contains the community.");
 }
 
 Error circle(Oid relation) {
-    return Error(sqlstate::no_community_path, "the path from " + qualified_name(relation) + " goes round in a circle")
-        .with_hint("Name with via a foreign key that leads to a community.");
+    return Error(sqlstate::no_community_path, "the path from " + qualified_name(relation) + " forms a cycle")
+        .with_hint("Set via to a foreign key that leads to a community.");
 }
 
-/// Whether a path has been at a relation before.
+/// Whether a path already contains a relation.
 bool has_met(const CommunityPath &path, Oid table, Oid relation) {
     return relation == table || std::any_of(path.keys.begin(), path.keys.end(),
                                             [&](const ForeignKey &key) { return key.parent == relation; });
 }
 
-/// Let the path end in a column of the relation it has come to.
+/// End the path in a column of its last relation.
 void end_in_column(CommunityPath &path, const std::string &column) {
     path.column = column;
     if (!has_column(path.end, column))
         path.fault = no_such_column(path.end, column);
 }
 
-/// Refuse, for what needs a column at the path's end, a path that ends in a schema.
+/// Return the fault of a path that must end in a column, not in a schema.
 std::optional<Error> fault_of(const CommunityPath &path) {
     if (!path.fault && path.column.empty())
-        return Error(sqlstate::no_community_path,
-                     qualified_name(path.end) +
-                         ", to which a path leads, is a table that every community has in its own schema")
+        return Error(sqlstate::no_community_path, "the path leads to " + qualified_name(path.end) +
+                                                      ", a table that exists in the schema of each community")
             .with_hint("Protect the tables of such schemas without community_column and via.");
     return path.fault;
 }
 
-/// Write a path down for a reader: department_id -> departments.cid.
+/// Format a path for display: department_id -> departments.cid.
 std::string describe(const CommunityPath &path) {
     std::string text;
     for (const ForeignKey &key : path.keys) {
@@ -106,7 +106,7 @@ ProtectedTable protected_table(std::int32_t id) {
     for (ProtectedTable &table : protected_tables())
         if (table.id == id)
             return std::move(table);
-    throw Error(sqlstate::undefined_object, "there is no protected table " + std::to_string(id));
+    throw Error(sqlstate::undefined_object, "protected table " + std::to_string(id) + " does not exist");
 }
 
 std::optional<ProtectedTable> registered_as(Oid relation) {
@@ -132,7 +132,7 @@ Oid relation_of(const ProtectedTable &table, const std::string &community) {
         return table.relation;
     std::optional<DirectoryEntry> entry = directory_entry(community);
     if (!entry || !entry->schema_name)
-        throw Error(sqlstate::unknown_community, "the directory names no schema for community " + community);
+        throw Error(sqlstate::unknown_community, "the directory contains no schema name for community " + community);
     Query query;
     Rows rows =
         query.run("SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -141,7 +141,7 @@ Oid relation_of(const ProtectedTable &table, const std::string &community) {
     if (rows.empty())
         throw Error(sqlstate::undefined_object, "community " + community + " has no table " + table.relation_name +
                                                     " in its schema " + *entry->schema_name)
-            .with_hint("Every community's schema has to have the tables that are protected by name.");
+            .with_hint("The schema of each community must contain the tables that are protected by name.");
     return rows[0].oid(1);
 }
 
@@ -161,7 +161,7 @@ CommunityPath trace_path(const ProtectedTable &table) {
             path.fault = circle(table.relation);
             return path;
         }
-        // Where the column is named beside the foreign key, it is the parent's, and the chain ends there.
+        // A column next to a foreign key belongs to the parent and ends the chain.
         std::optional<ProtectedTable> parent;
         if (!at.community_column.empty())
             parent = ProtectedTable{0, key->parent, "", at.community_column, ""};
@@ -200,9 +200,8 @@ JoinedPath joined_path(const ProtectedTable &table) {
 }
 
 std::string comes_to(const JoinedPath &path, const std::string &community) {
-    // OFFSET keeps the planner from beginning at the other end, with all rows of the community for each row anew: it
-    // would where it believes them to be few, as it does when the tables were analyzed while the community had lost
-    // them.
+    // OFFSET prevents the planner from starting at the other end and scanning all rows of the community for each row.
+    // It chooses that plan if it expects few rows, for example if ANALYZE ran while the community's rows were deleted.
     return "EXISTS (SELECT FROM (SELECT " + path.column + " FROM (VALUES (0)) v (one)" + path.joins +
            " OFFSET 0) q (community) WHERE q.community = CAST(" + quote_text(community) + " AS " + path.type_name +
            "))";

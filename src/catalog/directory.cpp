@@ -17,7 +17,7 @@ struct Directory {
     bool has_identity;
 };
 
-/// Find out which relation is the directory, and lock it so that its owner stays who it is.
+/// Find the directory and lock it, so that its owner does not change.
 Directory locked_directory(Query &query) {
     Rows rows = query.run("SELECT relation::oid FROM snapback.directory");
     if (rows.empty())
@@ -34,11 +34,11 @@ Directory locked_directory(Query &query) {
     return {relation, owner, qualified_name(relation), has_column("schema_name"), has_column("identity")};
 }
 
-/// Read a directory row; columns as `select_entries` names them.
+/// Read a directory row with the columns of `select_entries`.
 DirectoryEntry entry_of(const Row &row, const Directory &directory) {
     if (row.is_null(1))
         throw Error(sqlstate::object_not_in_state, "the directory " + directory.name + " has a row without a community")
-            .with_hint("Each of its rows must name a community.");
+            .with_hint("Each row must have a community.");
     return {row.text(1),
             row.optional_text(2),
             row.optional_text(3),
@@ -48,8 +48,8 @@ DirectoryEntry entry_of(const Row &row, const Directory &directory) {
             row.optional_text(7)};
 }
 
-/// The expression for a row's identity. Where the column is NULL, that is an identity as well: only a directory without
-/// the column has none.
+/// The expression for the identity of a row. A NULL in the column is an identity as well; only a directory without the
+/// column has none.
 std::string identity_of(const Directory &directory) {
     return directory.has_identity ? "coalesce(d.identity::text, '')" : "NULL::text";
 }
@@ -63,7 +63,7 @@ std::string select_entries(const Directory &directory) {
 
 Error listed_twice(const std::string &community, const Directory &directory) {
     return Error(sqlstate::object_not_in_state,
-                 "community \"" + community + "\" stands more than once in the directory " + directory.name)
+                 "community \"" + community + "\" appears more than once in the directory " + directory.name)
         .with_hint("The directory must have one row per community.");
 }
 
@@ -118,7 +118,7 @@ std::vector<std::string> communities() {
         else
             call([&] {
                 ereport(WARNING, (errmsg("the directory %s has a row without a community", directory.name.c_str()),
-                                  errhint("Nothing can be kept for it. Each row must name a community.")));
+                                  errhint("The row is ignored. Each row must have a community.")));
             });
     return result;
 }

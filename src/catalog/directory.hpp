@@ -1,5 +1,5 @@
 #pragma once
-// The directory: the DBA's view (or table) with one row per community. Its code is its owner's, and runs as its owner.
+// The directory: a view or table of the DBA with one row per community. Queries read it as its owner.
 #include <map>
 
 #include "postgres/query.hpp"
@@ -13,39 +13,41 @@ struct DirectoryEntry {
     std::optional<std::string> owner;
     std::optional<std::string> owner_email;
     bool restores_enabled = false;
-    std::optional<std::string> schema_name; // where each community has a schema of its own
-    std::optional<std::string> identity;    // where the directory has that column; its NULL reads as ''
+    std::optional<std::string> schema_name; // if each community has its own schema
+    std::optional<std::string> identity;    // if the directory has that column; NULL reads as ''
 };
 
-/// What tells one community from another: its key, and where the directory has the column, its identity.
+/// Identifies a community: its key, and its identity if the directory has that column.
 struct CommunityKey {
     std::string community;
     std::optional<std::string> identity;
 };
 
-/// What the directory says of one community; nothing where it lists none of that name.
-/// Throws Error where no directory is set or the community stands there twice.
+/// The directory entry of one community; none if the directory does not list it.
+/// Throws Error if no directory is set or the community is listed twice.
 std::optional<DirectoryEntry> directory_entry(const std::string &community);
 
-/// Every entry, in byte order of the communities. Throws Error where a community stands there twice or has no key.
+/// All entries, in byte order of the communities. Throws Error if a community is listed twice or a row has no key.
 std::vector<DirectoryEntry> directory_entries();
 
-/// The communities alone, each once, in byte order. A row without a key costs a warning only, so that one bad row does
-/// not cost the others their snapshot.
+/// The keys of all communities, each once, in byte order. A row without a key causes only a warning, so that the other
+/// communities are still captured.
 std::vector<std::string> communities();
 
-/// The keys and identities that the directory lists, as the active snapshot shows it: of these communities, or of all
-/// where none are named. A row without a key is skipped, and of a community that is listed twice one row counts.
+/// Keys and identities of these communities, or of all if `among` is empty, under the active snapshot. Rows without a
+/// key are skipped; a community that is listed twice yields one row.
 std::vector<CommunityKey> directory_keys(std::span<const std::string> among);
 
-/// The identity that each of these communities has in the directory, as the active snapshot shows it: '' for one that
-/// is not listed, and none for all where the directory has no such column.
+/// The identity of each of these communities under the active snapshot: '' for one that is not listed; none for all if
+/// the directory has no such column.
 std::vector<std::optional<std::string>> identities_of(std::span<const std::string> communities);
 
-/// What the directory calls these communities: those that have one name of up to 1000 characters.
+/// The names of these communities in the directory. Only communities with a single name of 1 to 1000 characters are
+/// included.
 std::map<std::string, std::string> community_names(const std::vector<std::string> &communities);
 
-/// The table column that the directory's communities come from, and that foreign keys may refer to, if there is one.
+/// The table column from which the directory takes its communities and which foreign keys can reference, if there is
+/// one.
 std::optional<TableColumn> community_key();
 
 } // namespace snapback

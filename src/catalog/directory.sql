@@ -1,55 +1,55 @@
--- The directory: a view of the DBA's that lists the communities. It is read as its owner, never with the extension's rights.
+-- The directory: a view of the DBA that lists the communities. Queries read it as its owner, never as the extension's owner.
 
 CREATE FUNCTION snapback_internal.directory_entry(key text)
 RETURNS TABLE (community text, name text, owner text, owner_email text, restores_enabled boolean, schema_name text, identity text)
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_directory_entry';
 COMMENT ON FUNCTION snapback_internal.directory_entry(text) IS
-    'What the directory says of one community; no row where it lists none of that name. restores_enabled is false where '
-    'the directory has NULL, schema_name and identity NULL where it has no such column; an identity that is NULL there is ''''. 55000 where no directory is set, or the '
-    'community stands there twice';
+    'Return the directory entry of one community; no row if the directory does not list it. restores_enabled is false if it is NULL in the '
+    'directory. schema_name and identity are NULL if the directory has no such column; a NULL identity in the directory becomes ''''. Errors: 55000 '
+    'no directory is set, or it lists the community twice';
 
 CREATE FUNCTION snapback_internal.directory_entries()
 RETURNS TABLE (community text, name text, owner text, owner_email text, restores_enabled boolean, schema_name text, identity text)
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_directory_entries';
 COMMENT ON FUNCTION snapback_internal.directory_entries() IS
-    'The whole directory, in byte order of the communities. 55000 where none is set, where a community stands there twice, '
-    'or where a row has no community';
+    'Return all entries of the directory, in byte order of the communities. Errors: 55000 no directory is set, a community is listed twice, or a row '
+    'has no community';
 
 CREATE FUNCTION snapback_internal.directory_keys() RETURNS TABLE (community text, identity text)
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_directory_keys';
 COMMENT ON FUNCTION snapback_internal.directory_keys() IS
-    'What tells the communities of the directory apart: key and identity (null: it has no such column). A row without a community is skipped; of a '
-    'community that is listed twice one row is returned. 55000 where no directory is set. Internal.';
+    'Return key and identity of the communities in the directory; identity is NULL if the directory has no such column. Rows without a community are '
+    'skipped; a community that is listed twice yields one row. Errors: 55000 no directory is set';
 
 CREATE FUNCTION snapback.communities() RETURNS SETOF text
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_communities';
 COMMENT ON FUNCTION snapback.communities() IS
-    'Every community of the directory, each once, in byte order. A row without a community is passed over with a warning. '
-    '55000 where no directory is set';
+    'Return every community of the directory once, in byte order. A row without a community is skipped with a WARNING. Errors: 55000 no directory is '
+    'set';
 
 CREATE FUNCTION snapback_internal.community_key() RETURNS TABLE (relation regclass, attnum integer)
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_community_key';
 COMMENT ON FUNCTION snapback_internal.community_key() IS
-    'The table column that the directory''s communities come from, cast or as it is, and to which foreign keys may refer; '
-    'no row where the directory computes them. 55000 where no directory is set';
+    'Return the table column from which the directory takes its communities, with or without a cast, and which foreign keys can reference; no row if '
+    'the directory computes the communities. Errors: 55000 no directory is set';
 
 CREATE FUNCTION snapback_internal.community_schemas() RETURNS TABLE (community text, schema_name text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- Most directories have no such column; then there is nothing to read.
+    -- Most directories have no column schema_name.
     IF EXISTS (SELECT FROM snapback.directory d
                JOIN pg_attribute a ON a.attrelid = d.relation AND a.attname = 'schema_name' AND NOT a.attisdropped) THEN
         RETURN QUERY SELECT e.community, e.schema_name FROM snapback_internal.directory_entries() e WHERE e.schema_name IS NOT NULL;
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback_internal.community_schemas() IS
-    'The communities that have a schema of their own, and its name. No row where no directory is set';
+    'Return the communities that have their own schema, and its name; no row if no directory is set';
 
 CREATE FUNCTION snapback_internal.check_directory_columns(directory regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -76,8 +76,8 @@ BEGIN
         IF found IS NULL AND needed.required THEN
             RAISE EXCEPTION USING ERRCODE = 'undefined_column',
                 MESSAGE = format('the directory %s has no column "%s"', directory, needed.column_name),
-                HINT = 'A directory has the columns community, name, owner, owner_email and restores_enabled, '
-                       'and may have schema_name (the community''s own schema) and identity (what changes when a key is used again).';
+                HINT = 'A directory has the columns community, name, owner, owner_email and restores_enabled. '
+                       'The columns schema_name (the schema of the community) and identity (a value that changes when a key is reused) are optional.';
         ELSIF found <> '' THEN
             RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
                 MESSAGE = format('column "%s" of the directory %s is of type %s', needed.column_name, directory, found),
@@ -86,7 +86,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION snapback_internal.check_directory_columns(regclass) IS
-    'Refuses a directory that lacks a column (42703) or has one of the wrong type (42804), naming it';
+    'Check the columns of a directory. Errors: 42703 a column is missing, 42804 a column has the wrong type';
 
 CREATE FUNCTION snapback_internal.warn_of_disowned_snapshots() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -97,14 +97,14 @@ BEGIN
     SELECT count(DISTINCT d.community) AS communities, min(d.community COLLATE "C") AS first INTO found
     FROM snapback_internal.disowned_snapshots() d WHERE d.noticed_at IS NULL;
     IF found.communities > 0 THEN
-        RAISE WARNING USING MESSAGE = format('this directory does not list %s of the communities that have snapshots, or gives them another identity', found.communities),
-            DETAIL = format('The first of them is "%s".', found.first),
-            HINT = 'Their snapshots cannot be restored. If this is the wrong directory, set the right one, and call snapback.adopt_snapshots() for each community '
-                   'that health() names.';
+        RAISE WARNING USING MESSAGE = format('this directory does not list %s of the communities that have snapshots, or lists them with another identity', found.communities),
+            DETAIL = format('The first such community is "%s".', found.first),
+            HINT = 'Their snapshots cannot be restored. If this is the wrong directory, set the correct one and call snapback.adopt_snapshots() for each community '
+                   'that snapback.health() reports.';
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback_internal.warn_of_disowned_snapshots() IS
-    'A WARNING where snapshots belong to no community of the directory and that has not been noticed before. Internal.';
+    'Raise a WARNING if snapshots belong to no community of the directory and no departure has been recorded for them';
 
 CREATE FUNCTION snapback.set_directory(directory regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -127,20 +127,20 @@ BEGIN
        AND NOT EXISTS (SELECT FROM pg_attribute a
                        WHERE a.attrelid = directory AND a.attname = 'schema_name' AND NOT a.attisdropped) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('the directory %s has no column "schema_name", by which tables are protected', directory),
-            DETAIL = (SELECT format('Protected in every community''s schema: %s.', string_agg(quote_ident(t.relation_name), ', ' ORDER BY t.id))
+            MESSAGE = format('the directory %s has no column "schema_name", which protected tables require', directory),
+            DETAIL = (SELECT format('Tables protected in the schema of each community: %s.', string_agg(quote_ident(t.relation_name), ', ' ORDER BY t.id))
                       FROM snapback.protected_table t WHERE t.relation_name IS NOT NULL),
             HINT = 'Add that column, or call snapback.unprotect() for those tables first.';
     END IF;
     INSERT INTO snapback.directory (relation) VALUES (directory)
     ON CONFLICT (single) DO UPDATE SET relation = EXCLUDED.relation;
-    -- Read it once, so that what is wrong with its rows is said now and not at night.
+    -- Read the directory once, so that errors in its rows appear now and not during the next capture.
     PERFORM FROM snapback_internal.directory_entries();
     PERFORM snapback_internal.warn_of_disowned_snapshots();
 END $$;
 COMMENT ON FUNCTION snapback.set_directory(regclass) IS
-    'Names the view or table with one row per community, in place of any named before. Its columns: community (any type), '
-    'name, owner, owner_email (any type that reads as text), restores_enabled boolean, and optionally schema_name and identity '
-    '(any type: what changes when another community gets the same key, such as its creation time). It is '
-    'read as its owner. A WARNING says which communities with snapshots it does not list. 42703 or 42804 where a column is missing or of the wrong type, 42809 where it is no view or table, '
-    '55000 where a community stands there twice or a row has none';
+    'Set the directory: a view or table with one row per community, read as its owner. It replaces the previous directory. Columns: community (any '
+    'type); name, owner, owner_email (any type that casts to text); restores_enabled boolean; optionally schema_name, and identity (any type: a '
+    'value that changes when another community gets the same key, such as its creation time). A WARNING reports communities with snapshots that the '
+    'directory does not list. Errors: 42P01 no such relation, 42703 a column is missing, 42804 a column has the wrong type, 42809 not a permanent '
+    'view or table, 55000 a community is listed twice, a row has no community, or schema_name is missing while tables are protected by name';

@@ -1,4 +1,4 @@
-// Reads the system catalogs without SQL: every capture and restore asks it of each table.
+// Reads the system catalogs without SQL, because every capture and restore calls it for each table.
 #include "catalog/enum_columns.hpp"
 
 #include <algorithm>
@@ -15,14 +15,14 @@ namespace snapback {
 
 namespace {
 
-/// A type that another is made of, or that a column is of.
+/// A component type of a column's type, or that type itself.
 struct Part {
     Oid type;
     LabelForm form;
     bool operator==(const Part &) const = default;
 };
 
-/// What the catalog says of a type.
+/// Properties of a type in pg_type.
 struct TypeFacts {
     char kind;
     Oid base;     // of a domain
@@ -48,7 +48,7 @@ TypeFacts facts_of(Oid type) {
     });
 }
 
-/// How many columns a relation has, dropped ones among them.
+/// The number of columns of a relation, including dropped ones.
 int column_count(Oid relation) {
     return call([&] {
         HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
@@ -62,7 +62,7 @@ int column_count(Oid relation) {
 
 struct Column {
     NameData name;
-    Oid type; // InvalidOid where it was dropped
+    Oid type; // InvalidOid if dropped
 };
 
 Column column_at(Oid relation, int number) {
@@ -79,14 +79,14 @@ Column column_at(Oid relation, int number) {
     });
 }
 
-/// The form of labels in a part of something that is itself held so.
+/// The form of labels in a component of a value that itself has the form `whole`.
 LabelForm form_within(LabelForm whole, LabelForm part) {
     if (whole == LabelForm::value)
         return part;
     return part == LabelForm::value ? whole : LabelForm::nested;
 }
 
-/// Finds the enums that types are made of, each type once.
+/// Finds the enums that types contain; caches the result per type.
 class EnumSearch {
 public:
     const std::vector<Part> &enums_of(Oid type) {
@@ -95,7 +95,7 @@ public:
         std::vector<Part> parts{{type, LabelForm::value}};
         std::vector<Part> enums;
         for (std::size_t i = 0; i < parts.size(); i++) {
-            // Those of Postgres itself are made of no enum.
+            // System types contain no enums.
             if (parts[i].type >= FirstNormalObjectId)
                 take_apart(Part(parts[i]), parts, enums);
         }

@@ -6,18 +6,18 @@
 
 namespace snapback {
 
-/// How a column holds labels of an enum: as its values, as the elements of arrays, or deeper: in composite values,
-/// ranges, arrays of those.
+/// How a column contains enum labels: as values, as elements of arrays, or nested in composite values, ranges or arrays
+/// of those.
 enum class LabelForm { value, array, nested };
 
-/// A column whose values hold labels of an enum.
+/// A column whose values contain labels of an enum.
 struct EnumColumn {
     std::string column;
     Oid type; // the enum
     LabelForm form;
 };
 
-/// The columns of a relation that hold labels of enums, in their order; one of several enums stands there for each.
+/// The columns of a relation that contain enum labels, in order; one entry for each enum of a column.
 std::vector<EnumColumn> enum_columns(Oid relation);
 
 } // namespace snapback

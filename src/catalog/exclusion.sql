@@ -1,4 +1,4 @@
--- Tables that belong to communities and are left out on purpose.
+-- Tables that belong to communities but are deliberately not protected.
 
 CREATE TABLE snapback.excluded_table (
     id            integer  PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -11,8 +11,8 @@ CREATE TABLE snapback.excluded_table (
     CHECK (num_nonnulls(relation, schema_name, table_name) IN (0, 3))
 );
 COMMENT ON TABLE snapback.excluded_table IS
-    'Tables that snapback.exclude() leaves out, and why. schema_name, table_name: what the table was called when last looked at, by which it is known again '
-    'if it is dropped and created anew; relation_name: a table of that name in each community''s own schema';
+    'Tables that snapback.exclude() excludes, and why. schema_name, table_name: the name of the table at the last check, which identifies the table '
+    'again after it was dropped and recreated. relation_name: a table of this name in the schema of each community';
 
 CREATE FUNCTION snapback_internal.excluded_relations() RETURNS TABLE (id integer, relation regclass, reason text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -28,7 +28,7 @@ AS $$
     WHERE e.relation_name IS NOT NULL AND r.relation IS NOT NULL
 $$;
 COMMENT ON FUNCTION snapback_internal.excluded_relations() IS
-    'The relations that are left out on purpose: also one that took the name of an excluded table after that was dropped. Internal.';
+    'Return the excluded relations, including those that have taken the name of a dropped excluded table';
 
 CREATE FUNCTION snapback_internal.follow_excluded_tables() RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -38,7 +38,7 @@ AS $$
     WHERE x.id = e.id AND e.relation IS NOT NULL AND (e.relation, e.schema_name, e.table_name) IS DISTINCT FROM (c.oid::regclass, n.nspname, c.relname)
 $$;
 COMMENT ON FUNCTION snapback_internal.follow_excluded_tables() IS
-    'Write down what excluded tables are called now, and which relations took the place of those that were dropped. Internal: captures and exclude() call it.';
+    'Update the recorded names of excluded tables, and the relations that replaced dropped ones';
 
 CREATE FUNCTION snapback_internal.end_exclusion(relation regclass) RETURNS boolean
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -48,7 +48,7 @@ AS $$
                       OR e.id IN (SELECT x.id FROM snapback_internal.excluded_relations() x WHERE x.relation = end_exclusion.relation) RETURNING 1)
     SELECT EXISTS (SELECT FROM ended)
 $$;
-COMMENT ON FUNCTION snapback_internal.end_exclusion(regclass) IS 'Exclude a relation no longer; returns whether it was excluded. Internal.';
+COMMENT ON FUNCTION snapback_internal.end_exclusion(regclass) IS 'Remove the exclusion of a relation; return whether it was excluded';
 
 CREATE FUNCTION snapback.exclude(relation regclass, reason text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -57,11 +57,11 @@ DECLARE
     class pg_class;
 BEGIN
     SELECT * INTO class FROM pg_class c WHERE c.oid = exclude.relation;
-    PERFORM snapback_internal.refuse('42P01', format('there is no relation %s', coalesce(exclude.relation::text, 'NULL')), 'Name a table.') WHERE class.oid IS NULL;
+    PERFORM snapback_internal.refuse('42P01', format('relation %s does not exist', coalesce(exclude.relation::text, 'NULL')), 'Name a table.') WHERE class.oid IS NULL;
     PERFORM snapback_internal.refuse('22023', format('no reason is given for excluding %s', exclude.relation),
-                            'It is shown in the view snapback.protection, such as ''a cache that the application fills again''.')
+                            'The view snapback.protection shows the reason, for example ''a cache that the application refills''.')
     WHERE coalesce(btrim(exclude.reason), '') = '';
-    PERFORM snapback_internal.refuse(r.state, r.problem, 'Name a permanent table of your application; a partitioned one is excluded as a whole.')
+    PERFORM snapback_internal.refuse(r.state, r.problem, 'Name a permanent table of your application. A partitioned table is excluded as a whole.')
     FROM snapback_internal.kind_refusal(class) r
     WHERE r.state = '42809' OR class.relpersistence = 't';
     LOCK TABLE snapback.protected_table IN SHARE ROW EXCLUSIVE MODE;
@@ -77,17 +77,17 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback.exclude(regclass, text) IS
-    'Leaves a table that belongs to communities out on purpose, and says why: the view snapback.protection shows it as excluded, and health() and suggest() no longer mention '
-    'it. Again for the same table, it changes the reason. It holds if the table is renamed, or dropped and created again, and of a table in a community''s own schema '
-    'for the tables of that name in all of them. snapback.unexclude() and snapback.protect() end it. Errors: 42P01 no such table, 42809 or 0A000 not a permanent table of '
-    'the application, 22023 no reason, 55000 it is protected';
+    'Exclude a table that belongs to communities, and record the reason. The view snapback.protection shows it as excluded; health() and suggest() '
+    'ignore it. Another call for the same table changes the reason. The exclusion continues if the table is renamed, or dropped and recreated. For a '
+    'table in the schema of a community it applies to all tables of that name in such schemas. snapback.unexclude() and snapback.protect() end it. '
+    'Errors: 42P01 no such table, 42809 or 0A000 not a permanent table of the application, 22023 no reason, 55000 the table is protected';
 
 CREATE FUNCTION snapback.unexclude(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM snapback_internal.refuse('42704', format('%s is not excluded', coalesce(unexclude.relation::text, 'NULL')),
-                            'The view snapback.protection lists the tables that are.')
+                            'The view snapback.protection lists the excluded tables.')
     WHERE NOT snapback_internal.end_exclusion(unexclude.relation);
 END $$;
-COMMENT ON FUNCTION snapback.unexclude(regclass) IS 'Ends what snapback.exclude() did. 42704 where the table is not excluded';
+COMMENT ON FUNCTION snapback.unexclude(regclass) IS 'Remove the exclusion that snapback.exclude() recorded. Errors: 42704 the table is not excluded';

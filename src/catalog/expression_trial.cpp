@@ -1,4 +1,4 @@
-// Whether what a table's constraints, generated columns and indexes call can be called during a restore.
+// Tests whether a restore can evaluate the constraints, generated columns and indexes of a table.
 #include "catalog/expression_trial.hpp"
 
 #include <set>
@@ -16,10 +16,10 @@ namespace {
 
 constexpr const char *rows_tried = "20";
 
-/// An expression of a table that calls functions of somebody's.
+/// An expression of a table that calls user-defined functions.
 struct Expression {
     std::string what;    // "constraint "positive""
-    std::string catalog; // where it is
+    std::string catalog; // that contains it
     std::vector<Oid> objects;
     std::string value; // over bare column names
 };
@@ -31,7 +31,7 @@ std::string oid_list(const std::vector<Oid> &oids) {
     return list.empty() ? "{}" : list + "}";
 }
 
-/// Collect what a table evaluates when a row is written; the checks of domains aside. Run it as the owner.
+/// Collect the expressions evaluated when a row is written, except domain constraints. Run as the owner.
 std::vector<Expression> expressions_of_rows(Query &query, Oid relation) {
     std::vector<Expression> found;
     for (Row row :
@@ -56,7 +56,7 @@ std::vector<Expression> expressions_of_rows(Query &query, Oid relation) {
     return found;
 }
 
-/// ", CAST(NULL AS …)" for each domain in a type: there may be no value to try it on.
+/// ", CAST(NULL AS …)" for each domain in a type, because there may be no value to test.
 std::string nulls_of_domains(Oid type) {
     std::string list;
     for (Oid domain : domains_in(type))
@@ -64,7 +64,7 @@ std::string nulls_of_domains(Oid type) {
     return list;
 }
 
-/// Collect the columns whose domains have such checks: a value goes through them when it is read from its text.
+/// Collect the columns whose domains have such constraints. Reading a value from text evaluates them.
 std::vector<Expression> domains_of_columns(Query &query, Oid relation) {
     std::vector<Expression> found;
     for (Row row :
@@ -79,7 +79,7 @@ std::vector<Expression> domains_of_columns(Query &query, Oid relation) {
     return found;
 }
 
-/// "SELECT NULL::integer AS id, …": a row that is NULL throughout.
+/// "SELECT NULL::integer AS id, …": a row of NULLs.
 std::string row_of_nulls(Query &query, Oid relation) {
     return query
         .run("SELECT 'SELECT ' || pg_catalog.string_agg(pg_catalog.format('NULL::%s AS %I',"
@@ -89,7 +89,7 @@ std::string row_of_nulls(Query &query, Oid relation) {
         .text(1);
 }
 
-/// Plan a query of the table, for which Postgres parses the SQL functions that its indexes call.
+/// Plan a query of the table: the planner parses the SQL functions that indexes call.
 std::optional<UndoneError> try_reading(Oid relation, Oid owner) {
     return try_out([&] {
         Query query;
@@ -98,8 +98,8 @@ std::optional<UndoneError> try_reading(Oid relation, Oid owner) {
     });
 }
 
-/// Evaluate an expression on some rows as a restore would, as the table's owner; nothing of that stays, and nothing can
-/// be written. Returns what it raises.
+/// Evaluate an expression on some rows as the table's owner, as a restore does, read-only and rolled back. Returns the
+/// error.
 std::optional<UndoneError> try_expression(const Expression &expression, Oid relation, Oid owner) {
     return try_out([&] {
         set_for_transaction("transaction_read_only", "on");
@@ -125,11 +125,11 @@ std::string search_path_cure(Query &query, const std::string &catalog, const std
                  "   AND NOT EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) s WHERE s LIKE 'search\\_path=%')",
                  {Value::text("pg_catalog." + catalog), Value::text(oid_list(objects))})[0]
             .optional_text(1);
-    return statements
-               ? "A restore runs with the search_path pg_catalog, pg_temp. Give the function the one that it relies "
-                 "on, such as: " +
-                     *statements + "."
-               : "";
+    return statements ? "A restore runs with the search_path pg_catalog, pg_temp. Set the search_path that the "
+                        "function needs, "
+                        "for example: " +
+                            *statements + "."
+                      : "";
 }
 
 std::vector<Oid> domain_checks_to_try(Query &query, Oid type) {
@@ -152,7 +152,7 @@ SNAPBACK_FUNCTION(snapback_untriable_expressions) {
     Query query;
     std::vector<Expression> expressions;
     {
-        AsOwner as_owner(owner); // expressions are read from the catalogs under the settings they are run with
+        AsOwner as_owner(owner); // deparse expressions under the settings that evaluate them
         expressions = expressions_of_rows(query, relation);
         for (Expression &expression : domains_of_columns(query, relation))
             expressions.push_back(std::move(expression));
@@ -162,11 +162,11 @@ SNAPBACK_FUNCTION(snapback_untriable_expressions) {
         for (const Expression &expression : expressions)
             if (expression.catalog == "pg_class")
                 indexes.insert(indexes.end(), expression.objects.begin(), expression.objects.end());
-        result.add({Value::text("captures and restores cannot read it: " + error->message),
+        result.add({Value::text("captures and restores cannot read the table: " + error->message),
                     Value::text(search_path_cure(query, "pg_class", indexes))});
         PG_RETURN_NULL();
     }
-    std::set<std::string> problems; // an index may have the same function in its columns and in its predicate
+    std::set<std::string> problems; // columns and predicate of an index may call the same function
     for (const Expression &expression : expressions) {
         std::optional<UndoneError> error = try_expression(expression, relation, owner);
         if (!error || !is_about_names(*error))

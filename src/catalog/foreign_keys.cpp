@@ -24,7 +24,7 @@ namespace snapback {
 
 namespace {
 
-/// What the catalog says of a foreign key, as plain data.
+/// A foreign key in pg_constraint, as plain data.
 struct Constraint {
     Oid oid;
     NameData name;
@@ -36,7 +36,7 @@ struct Constraint {
     char on_delete;
     bool match_full;
     int count;
-    int cleared_count; // none: SET NULL sets all columns
+    int cleared_count; // zero: SET NULL sets all columns
     std::array<AttrNumber, INDEX_MAX_KEYS> columns;
     std::array<AttrNumber, INDEX_MAX_KEYS> parent_columns;
     std::array<Oid, INDEX_MAX_KEYS> equals;
@@ -67,14 +67,14 @@ bool is_among(Oid relation, std::span<const Oid> sorted) {
     return std::binary_search(sorted.begin(), sorted.end(), relation);
 }
 
-/// Whether it is a foreign key to list: of a child that a path may take, or else from or to any of these relations.
+/// Whether to list a foreign key: one of the child that a path can use, otherwise one from or to these relations.
 bool is_wanted(Form_pg_constraint row, bool by_child, std::span<const Oid> either) {
     if (row->contype != CONSTRAINT_FOREIGN || !is_enforced(row))
         return false;
     return by_child ? !refers_to_periods(row) : is_among(row->conrelid, either) || is_among(row->confrelid, either);
 }
 
-/// List the foreign keys of a child, or with none named those from or to any of these, sorted; a Postgres call.
+/// List the foreign keys of a child; without a child, those from or to any of these sorted relations. A Postgres call.
 List *scan_constraints(Oid child, std::span<const Oid> either) {
     List *found = NIL;
     Relation constraints = table_open(ConstraintRelationId, AccessShareLock);
@@ -105,7 +105,7 @@ ForeignKey::OnDelete on_delete(const Constraint &constraint) {
     }
 }
 
-/// Whether ON DELETE SET NULL sets this column: all of the key's, or those that it lists.
+/// Whether ON DELETE SET NULL sets this column: it lists the column, or no columns.
 bool is_nulled(const Constraint &constraint, AttrNumber column) {
     const AttrNumber *end = constraint.cleared.data() + constraint.cleared_count;
     return constraint.on_delete == FKCONSTR_ACTION_SETNULL &&
@@ -156,17 +156,16 @@ std::vector<ForeignKey> foreign_keys(std::span<const Constraint> constraints) {
     return keys;
 }
 
-/// Refuse keys of which no single row of the parent's tells whether they are kept.
+/// Refuse temporal foreign keys: no single parent row satisfies them.
 void refuse_periods(const std::vector<Constraint> &constraints) {
     for (const Constraint &constraint : constraints)
         if (constraint.over_periods)
             throw Error(sqlstate::feature_not_supported, "foreign key " + quote_name(NameStr(constraint.name)) +
-                                                             " of " + qualified_name(constraint.child) +
-                                                             " refers to periods")
-                .with_hint("A restore cannot tell whether other rows cover them. Take the foreign key off.");
+                                                             " of " + qualified_name(constraint.child) + " is temporal")
+                .with_hint("A restore cannot determine whether other rows cover the period. Drop the foreign key.");
 }
 
-/// These tables, and the partitions of those that have any; sorted.
+/// These tables and their partitions, sorted.
 std::vector<Oid> with_partitions(std::span<const Oid> tables) {
     std::vector<Oid> all;
     for (Oid table : tables) {
@@ -181,13 +180,13 @@ std::vector<Oid> with_partitions(std::span<const Oid> tables) {
     return all;
 }
 
-/// The table that a relation is a partition of; itself where it is none.
+/// The root of a partition; any other relation itself.
 Oid table_of(Oid relation) {
     return call(
         [&] { return get_rel_relispartition(relation) ? llast_oid(get_partition_ancestors(relation)) : relation; });
 }
 
-/// Whether it takes an expression, somebody's code, to tell which rows belong in a partition.
+/// Whether a partition key contains an expression, which may be user code.
 bool is_placed_by_expression(Oid partition) {
     return call([&] {
         bool found = false;
@@ -201,15 +200,15 @@ bool is_placed_by_expression(Oid partition) {
     });
 }
 
-/// Take a key of a partition, or one to a partition, for one of the table that is about part of its rows.
+/// Treat a foreign key from or to a partition as one of the table that applies to part of its rows.
 void lift_to_tables(ForeignKey &key) {
     for (auto [part, table] : {std::pair(key.child_part, &key.child), std::pair(key.parent_part, &key.parent)}) {
         *table = table_of(part);
         if (*table != part && is_placed_by_expression(part))
-            throw Error(sqlstate::feature_not_supported, "foreign key " + quote_name(key.name) + " of " +
-                                                             qualified_name(key.child_part) + " is about rows of " +
-                                                             qualified_name(part) + ", which are told by an expression")
-                .with_hint("Declare it on the partitioned tables instead, or take it off.");
+            throw Error(sqlstate::feature_not_supported,
+                        "foreign key " + quote_name(key.name) + " of " + qualified_name(key.child_part) +
+                            " involves partition " + qualified_name(part) + ", whose partition key is an expression")
+                .with_hint("Declare the foreign key on the partitioned tables instead, or drop it.");
     }
 }
 
@@ -217,7 +216,7 @@ void leave_out_inherited(std::vector<Constraint> &constraints) {
     std::erase_if(constraints, [](const Constraint &constraint) { return constraint.inherited; });
 }
 
-/// "left OPERATOR(schema.op) right" with the very operator, whatever the types: they are cast where it needs that.
+/// "left OPERATOR(schema.op) right" with exactly this operator; operands are cast to its input types if necessary.
 std::string operator_clause(const std::string &left, Oid left_type, Oid op, const std::string &right, Oid right_type) {
     return call([&] {
         StringInfoData text;
@@ -235,8 +234,8 @@ std::string column(const std::string &alias, const std::string &name) {
     return alias + "." + quote_name(name);
 }
 
-/// " AND (…)": a table's row, by its alias or by bare column names, belongs in this partition; nothing where that is
-/// all.
+/// " AND (…)": the condition that a table's row, by its alias or by bare column names, belongs to this partition; empty
+/// if `part` is the table itself.
 std::string belongs(Oid table, Oid part, const std::string &alias) {
     if (table == part)
         return "";
@@ -301,7 +300,7 @@ std::string ForeignKey::refers_at_all(const std::string &child_alias) const {
 }
 
 ReadableRelation readable(Oid relation) {
-    std::string name = qualified_name(relation); // names the trouble where it is gone
+    std::string name = qualified_name(relation); // raises an error if it was dropped
     bool partitioned = false;
     Oid owner = call([&] {
         HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
@@ -325,7 +324,7 @@ std::vector<ForeignKey> foreign_keys_of(std::span<const Oid> relations) {
 }
 
 std::vector<ForeignKey> foreign_keys_from(Oid child) {
-    std::vector<Constraint> found = constraints(child, {}); // in the order of the index: by name
+    std::vector<Constraint> found = constraints(child, {}); // in index order: by name
     leave_out_inherited(found);
     return foreign_keys(found);
 }

@@ -1,4 +1,4 @@
-// Reads the system catalogs without SQL: every capture and restore asks for the key of each table.
+// Reads the system catalogs without SQL, because every capture and restore reads the key of each table.
 #include "catalog/key_index.hpp"
 
 #include <array>
@@ -17,7 +17,7 @@ namespace snapback {
 
 namespace {
 
-/// The operator under which values of an index column are the same; a Postgres call.
+/// The equality operator of an index column; a Postgres call.
 Oid equality_of(HeapTuple index, int column) {
     bool none;
     Datum classes = SysCacheGetAttr(INDEXRELID, index, Anum_pg_index_indclass, &none);
@@ -26,7 +26,7 @@ Oid equality_of(HeapTuple index, int column) {
     return get_opfamily_member(get_opclass_family(operator_class), type, type, BTEqualStrategyNumber);
 }
 
-/// Whether every row has a value in this column that a restore can write; a Postgres call.
+/// Whether a column is NOT NULL and not generated; a Postgres call.
 bool is_stored_and_mandatory(Oid relation, AttrNumber column) {
     HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum(column));
     if (!HeapTupleIsValid(tuple))
@@ -37,7 +37,7 @@ bool is_stored_and_mandatory(Oid relation, AttrNumber column) {
     return suits;
 }
 
-/// Whether an index's columns name a row; a Postgres call.
+/// Whether the columns of an index identify a row; a Postgres call.
 bool names_rows(HeapTuple tuple) {
     auto *index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
     if (!index->indisunique || index->indisexclusion || !index->indimmediate || !index->indisvalid ||

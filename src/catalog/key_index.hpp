@@ -6,11 +6,11 @@
 
 namespace snapback {
 
-/// The index whose columns name a row of a table: the primary key, or else the first unique index over plain columns
-/// that are all NOT NULL; not a deferrable one. InvalidOid where the table has neither, or does not exist.
+/// The index whose columns identify a row: the primary key, otherwise the first unique index over plain NOT NULL
+/// columns that is not deferrable. InvalidOid if the table has neither or does not exist.
 Oid key_index(Oid relation);
 
-/// A column of that index, by its number in the table, and the operator under which two of its values are the same.
+/// A column of that index, by its number in the table, and its equality operator.
 struct IndexedColumn {
     AttrNumber column;
     Oid equals;

@@ -1,5 +1,5 @@
--- The names that enum labels have had. A label keeps its OID whatever it is called, as a column keeps its number: see
--- column_names.sql. Stored rows know labels by name, and are led forward as they are read.
+-- Records renamed enum labels. A label keeps its OID when it is renamed, as a column keeps its number: see
+-- column_names.sql. Stored rows contain label names; reading them maps these to the current names.
 
 CREATE TABLE snapback.known_labels (
     type    oid    PRIMARY KEY,
@@ -7,8 +7,8 @@ CREATE TABLE snapback.known_labels (
     labels  name[] NOT NULL
 );
 COMMENT ON TABLE snapback.known_labels IS
-    'What the labels of an enum in protected tables were called when last looked at: labels[i] is that of the one with the OID numbers[i]. Never dumped, '
-    'since an enum that is loaded elsewhere has labels of other OIDs';
+    'The labels of an enum in protected tables at the last check: labels[i] is the label with the OID numbers[i]. Not dumped, because labels get new '
+    'OIDs when an enum is dumped and reloaded';
 
 CREATE TABLE snapback.label_rename (
     number     bigint      PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -20,14 +20,13 @@ CREATE TABLE snapback.label_rename (
 );
 CREATE INDEX ON snapback.label_rename (type, number);
 COMMENT ON TABLE snapback.label_rename IS
-    'Renames of enum labels, in the order in which they came to light; those of one row came to pass at once, as far as can be told: old_labels[i] '
-    'became new_labels[i]';
+    'Renamed enum labels, in the order of detection: old_labels[i] became new_labels[i]. One row contains the renames that were detected together';
 
 CREATE FUNCTION snapback_internal.enum_columns(relation oid) RETURNS TABLE (column_name text, type oid, form text)
 LANGUAGE c STABLE STRICT ROWS 2 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_enum_columns';
 COMMENT ON FUNCTION snapback_internal.enum_columns(oid) IS
-    'The columns of a relation that hold labels of enums, and how: value, array, or nested (in a composite value, a range). Internal.';
+    'Return the columns of a relation that contain enum labels, and their form: value, array, or nested (in a composite value or a range)';
 
 CREATE FUNCTION snapback_internal.differing_labels(types oid[]) RETURNS TABLE (type oid, old_labels name[], new_labels name[])
 LANGUAGE sql STABLE
@@ -37,13 +36,13 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL (SELECT array_agg(n.oid ORDER BY n.oid) AS numbers, array_agg(n.enumlabel ORDER BY n.oid) AS labels
                         FROM pg_enum n WHERE n.enumtypid = k.type) now
     CROSS JOIN LATERAL unnest(k.numbers, k.labels) l(number, label)
-    -- The labels are looked up one by one, by their OIDs, and only where some differ: there may be thousands.
+    -- Look up labels by OID, and only if some differ: an enum may have thousands.
     JOIN pg_enum e ON e.oid = l.number AND (e.enumtypid = k.type) IS TRUE AND e.enumlabel <> l.label
     WHERE k.type = ANY (differing_labels.types) AND (k.numbers <> now.numbers OR k.labels <> now.labels)
     GROUP BY k.type;
 END;
 COMMENT ON FUNCTION snapback_internal.differing_labels(oid[]) IS
-    'The labels of these enums that were renamed since they were noted: a row for each enum that has any. Internal.';
+    'Return the labels of these enums that were renamed since the last record: one row for each enum with renamed labels';
 
 CREATE FUNCTION snapback_internal.label_renames_of(relation regclass)
 RETURNS TABLE (column_name text, form text, labels name[], number bigint, old_labels name[], new_labels name[])
@@ -66,8 +65,8 @@ BEGIN
     ORDER BY u.column_name COLLATE "C", r.number;
 END $$;
 COMMENT ON FUNCTION snapback_internal.label_renames_of(regclass) IS
-    'Every rename of labels of the enums in a relation''s columns, column by column, oldest first; last, with the greatest number there is, those that have not '
-    'been noted yet. labels: those that the enum has now. Internal.';
+    'Return every rename of enum labels in the columns of a relation, ordered by column, oldest first. Renames that are not recorded yet come last, '
+    'with number 9223372036854775807. labels: the current labels of the enum';
 
 CREATE FUNCTION snapback_internal.note_labels(types oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -85,7 +84,7 @@ BEGIN
         WHERE n.labels IS NOT NULL AND (k.numbers, k.labels) IS DISTINCT FROM (n.numbers, n.labels)
         ORDER BY t.type
     LOOP
-        -- Another session may note the same; whoever comes second finds it done.
+        -- A concurrent session may record the same rename: the row lock makes the second one see it.
         PERFORM FROM snapback.known_labels k WHERE k.type = changed.type FOR UPDATE;
         SELECT d.* INTO renamed FROM snapback_internal.differing_labels(ARRAY[changed.type]) d;
         IF renamed.old_labels IS NOT NULL THEN
@@ -96,5 +95,4 @@ BEGIN
         ON CONFLICT (type) DO UPDATE SET numbers = EXCLUDED.numbers, labels = EXCLUDED.labels;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION snapback_internal.note_labels(oid[]) IS
-    'Notes what the labels of these enums are called now, and which of them were renamed since they were noted last. Internal.';
+COMMENT ON FUNCTION snapback_internal.note_labels(oid[]) IS 'Record the current labels of these enums, and the renames since the last record';

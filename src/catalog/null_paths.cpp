@@ -1,4 +1,4 @@
-// Paths that come to nothing: where a column on the way takes NULL, rows fall out of their community.
+// Nullable columns on paths: a row with NULL in such a column belongs to no community.
 #include "catalog/null_paths.hpp"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace snapback {
 
 namespace {
 
-/// Whether a constraint is a valid CHECK of one column's being NOT NULL, and nothing else; a Postgres call.
+/// Whether a constraint is a valid CHECK that consists of IS NOT NULL on this column; a Postgres call.
 bool is_check_of_presence(HeapTuple tuple, TupleDesc shape, AttrNumber column) {
     auto *row = reinterpret_cast<Form_pg_constraint>(GETSTRUCT(tuple));
     if (row->contype != CONSTRAINT_CHECK || !row->convalidated)
@@ -33,7 +33,7 @@ bool is_check_of_presence(HeapTuple tuple, TupleDesc shape, AttrNumber column) {
     return reinterpret_cast<Var *>(test->arg)->varattno == column;
 }
 
-/// Whether some CHECK keeps NULL from a column; a Postgres call.
+/// Whether such a CHECK exists for a column; a Postgres call.
 bool is_checked_for_presence(Oid relation, AttrNumber column) {
     bool found = false;
     Relation constraints = table_open(ConstraintRelationId, AccessShareLock);
@@ -47,16 +47,16 @@ bool is_checked_for_presence(Oid relation, AttrNumber column) {
     return found;
 }
 
-/// The table that readers know a partition by.
+/// The root of a partition; any other relation itself.
 Oid partitioned_table(Oid relation) {
     return call(
         [&] { return get_rel_relispartition(relation) ? llast_oid(get_partition_ancestors(relation)) : relation; });
 }
 
-/// Collects the columns of one path after the other.
+/// Collects the nullable columns of a path.
 class NullableColumns {
 public:
-    /// Add a column of a step, if it takes NULL and the foreign key that leads there does not refer to it.
+    /// Add a column of a step if it is nullable and the previous foreign key does not reference it.
     void add(Oid relation, const std::string &column, const ForeignKey *leads_there) {
         bool referred_to = leads_there && std::ranges::any_of(leads_there->pairs, [&](const ForeignKey::Pair &pair) {
                                return pair.parent_column == column;

@@ -1,30 +1,31 @@
--- Paths that come to nothing: where a column on the way takes NULL, rows fall out of their community.
+-- Nullable columns on paths: a row with NULL in such a column belongs to no community.
 
 CREATE FUNCTION snapback_internal.takes_null(relation regclass, column_name name) RETURNS boolean
 LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_takes_null';
 COMMENT ON FUNCTION snapback_internal.takes_null(regclass, name) IS
-    'Whether a column takes NULL: it is not declared NOT NULL, nor is there a CHECK that says just that, either of them valid for all rows. NULL where there is no such column';
+    'Return whether a column is nullable: it has neither NOT NULL nor a valid CHECK constraint that consists of IS NOT NULL. NULL if there is no '
+    'such column';
 
 CREATE FUNCTION snapback_internal.nullable_steps(relation regclass, community_column name, via name)
 RETURNS TABLE (step integer, relation regclass, column_name text)
 LANGUAGE c STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_nullable_steps';
 COMMENT ON FUNCTION snapback_internal.nullable_steps(regclass, name, name) IS
-    'The columns that take NULL on a table''s path, step by step from the table itself: its own columns first. Those that a '
-    'foreign key refers to are not NULL where it leads';
+    'Return the nullable columns on the path of a table, step by step, starting with the columns of the table itself. A column that the foreign key '
+    'of the previous step references does not count';
 
 CREATE FUNCTION snapback_internal.null_note(relation regclass, community_column name, via name) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('rows for which %s is NULL belong to no community, and are not kept',
+    SELECT format('rows where %s is NULL belong to no community and are not captured',
                   string_agg(CASE n.step WHEN 1 THEN '' ELSE n.relation || '.' END || quote_ident(n.column_name), ' or '
                              ORDER BY n.step, n.column_name COLLATE "C"))
     FROM snapback_internal.nullable_steps(null_note.relation, null_note.community_column, null_note.via) n
     HAVING count(*) > 0
 $$;
 COMMENT ON FUNCTION snapback_internal.null_note(regclass, name, name) IS
-    'What the columns that take NULL on a table''s path mean for its rows; NULL where there is none such';
+    'Return a note about the nullable columns on the path of a table; NULL if there are none';
 
 CREATE FUNCTION snapback_internal.rows_outside() RETURNS TABLE (relation regclass, column_name name, estimate bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -41,5 +42,5 @@ AS $$
     WHERE s.stanullfrac * size.tuples > 0 AND snapback_internal.takes_null(t.relation, c.column_name)
 $$;
 COMMENT ON FUNCTION snapback_internal.rows_outside() IS
-    'Where protected tables hold rows of no community, because a column on which their path starts is NULL there, and about '
-    'how many: as the last ANALYZE found them, so it costs nothing to ask';
+    'Return the columns of protected tables whose NULLs leave rows without a community, and the estimated number of such rows. The estimate uses the '
+    'statistics of the last ANALYZE';

@@ -1,12 +1,13 @@
--- The paths that offer themselves to a table: what snapback.protect() finds when no path is named, and what
--- snapback.suggest() prints.
+-- Candidate paths of a table: snapback.protect() chooses from them if no path is specified, and snapback.suggest() prints
+-- them.
 
 CREATE FUNCTION snapback_internal.plain_name(name text) RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-    SELECT translate(lower(name), '_- ', ''); -- becomes part of a query that asks it of every column there is
+    SELECT translate(lower(name), '_- ', ''); -- inlined into a query over all columns
 END;
-COMMENT ON FUNCTION snapback_internal.plain_name(text) IS 'A name without case, underscores, hyphens and blanks: tenantId, tenant_id and "Tenant Id" are one';
+COMMENT ON FUNCTION snapback_internal.plain_name(text) IS
+    'Return a name without case, underscores, hyphens and spaces: tenantId, tenant_id and "Tenant Id" become the same name';
 
 CREATE FUNCTION snapback_internal.singular(name text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -16,7 +17,7 @@ AS $$
                 WHEN name ~* '[^s]s$' THEN regexp_replace(name, 's$', '', 'i')
                 ELSE name END
 $$;
-COMMENT ON FUNCTION snapback_internal.singular(text) IS 'What one of the rows of a table is called: communities, community';
+COMMENT ON FUNCTION snapback_internal.singular(text) IS 'Return the singular of an English table name: communities becomes community';
 
 CREATE FUNCTION snapback_internal.base_type(type oid) RETURNS oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -27,7 +28,7 @@ AS $$
         SELECT t.oid, t.typbasetype FROM under u JOIN pg_type t ON t.oid = u.typbasetype)
     SELECT u.oid FROM under u WHERE u.typbasetype = 0
 $$;
-COMMENT ON FUNCTION snapback_internal.base_type(oid) IS 'The type under a domain; any other as it is';
+COMMENT ON FUNCTION snapback_internal.base_type(oid) IS 'Return the base type of a domain; any other type unchanged';
 
 CREATE FUNCTION snapback_internal.community_column_names() RETURNS TABLE (plain_name text, type oid)
 LANGUAGE sql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp
@@ -54,8 +55,8 @@ AS $$
     WHERE n.plain_name <> 'id'
 $$;
 COMMENT ON FUNCTION snapback_internal.community_column_names() IS
-    'What a column that holds a community is called in this database, and of which type it is: as most of those that refer '
-    'to the directory''s key or are protected by it, or after the table behind the directory (tenants.id: tenant_id, tenantId)';
+    'Return the usual names of community columns in this database, without case and separators, and their types. They come from the columns that '
+    'reference the key of the directory or are protected directly, and from the table behind the directory (tenants.id: tenant_id, tenantId)';
 
 CREATE FUNCTION snapback_internal.named_columns() RETURNS TABLE (relation regclass, column_name name)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -75,18 +76,18 @@ AS $$
       AND NOT EXISTS (SELECT FROM snapback_internal.foreign_keys_from(c.oid) f WHERE f.columns = ARRAY[a.attname::text])
 $$;
 COMMENT ON FUNCTION snapback_internal.named_columns() IS
-    'Columns that are called like one that holds a community and have its type, though no foreign key of theirs alone says so';
+    'Return the columns that have the name and the type of a community column but no foreign key of their own';
 
 CREATE TYPE snapback.path_step AS (
-    relation         regclass, -- whose path would begin so
-    community_column name,     -- its own column; or, beside via, the parent's while that is not protected itself
+    relation         regclass, -- the table whose path starts here
+    community_column name,     -- a column of the table; with via, a column of the unprotected parent
     via              name,
-    parent           regclass, -- where via leads
-    mandatory        boolean,  -- no column of it takes NULL
-    own              boolean,  -- better than any foreign key
-    meaning          text      -- what a reader should know of it
+    parent           regclass, -- the table that via references
+    mandatory        boolean,  -- no column of the step is nullable
+    own              boolean,  -- preferred to all foreign keys
+    meaning          text      -- a remark for the reader
 );
-COMMENT ON TYPE snapback.path_step IS 'The first step that a table''s path may take: see path_steps()';
+COMMENT ON TYPE snapback.path_step IS 'The first step of a possible path of a table: see path_steps()';
 
 CREATE FUNCTION snapback_internal.path_steps(relations regclass[], named jsonb) RETURNS SETOF snapback.path_step
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -112,7 +113,7 @@ AS $$
     SELECT o.relation, o.name, NULL::name, NULL::regclass, NOT snapback_internal.takes_null(o.relation, o.name), true, NULL
     FROM own_column o
     UNION ALL
-    SELECT n.relation, n.name, NULL, NULL, m.mandatory, m.mandatory, 'a guess by its name: no foreign key says so'
+    SELECT n.relation, n.name, NULL, NULL, m.mandatory, m.mandatory, 'guessed from the column name, without a foreign key'
     FROM named_column n
     CROSS JOIN LATERAL (SELECT NOT snapback_internal.takes_null(n.relation, n.name) AS mandatory OFFSET 0) m
     UNION ALL
@@ -122,8 +123,9 @@ AS $$
     WHERE f.parent <> f.child
 $$;
 COMMENT ON FUNCTION snapback_internal.path_steps(regclass[], jsonb) IS
-    'The first steps that the paths of these tables may take, whoever is protected by then: their own columns with a foreign key to the directory''s key, or '
-    'inherited from a table protected by them; those named, by the table''s OID, which look like one; foreign keys';
+    'Return the possible first steps of the paths of these tables, whether or not the parents are protected: columns that reference the key of the '
+    'directory, or that a protected parent table passes on by inheritance; the columns in named, a jsonb object of column names by table OID; '
+    'foreign keys';
 
 CREATE FUNCTION snapback_internal.best_steps(steps snapback.path_step[], parents regclass[])
 RETURNS TABLE (relation regclass, community_column name, via name, mandatory boolean, own boolean, arguments text, meaning text)
@@ -146,6 +148,6 @@ AS $$
     ORDER BY n.relation::text COLLATE "C", 6
 $$;
 COMMENT ON FUNCTION snapback_internal.best_steps(snapback.path_step[], regclass[]) IS
-    'Of each table''s path steps those to choose from, given the tables that are protected: own columns before foreign keys to parents that have a path, or to another key '
-    'of the table behind the directory; where exactly one takes no NULL, that one; where all take NULL, a column before foreign keys. A single row is the path. '
-    'arguments: how to ask snapback.protect() for that one';
+    'Return the path steps of each table to choose from, given the protected tables. Columns of the table precede foreign keys to parents that have '
+    'a path, or to another key of the table behind the directory. If exactly one step is not nullable, only that one remains; if all are nullable, a '
+    'column precedes foreign keys. A single row is the path of the table. arguments: the arguments of snapback.protect() for this step';

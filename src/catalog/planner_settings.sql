@@ -1,8 +1,8 @@
--- The planner settings under which the extension's queries run, whoever calls it. Those of a session may be made for
--- queries of other kinds: with nested loops off, a capture took 70 times as long. Only what a session begins with has them,
--- and what procedures, which commit and so cannot have SET clauses, and workers call; the rest runs within. The write
--- guard has none: it runs for every row.
--- Costs and memory (random_page_cost, work_mem, ...) tell of the machine, and stay as they are.
+-- Sets fixed planner settings for the extension's queries. The settings of a session may suit other queries: with nested
+-- loops off, a capture took 70 times as long. Only functions that users and workers call directly have these SET clauses,
+-- and functions that procedures call: a procedure that commits cannot have SET clauses. The write guard has none because
+-- it runs for every row.
+-- Settings that describe the machine (random_page_cost, work_mem, ...) are not changed.
 
 DO $$
 DECLARE
@@ -48,7 +48,7 @@ BEGIN
             EXECUTE format('ALTER FUNCTION %s %s', entry, settings);
         END LOOP;
         IF NOT FOUND THEN
-            RAISE EXCEPTION 'the extension has no function %', name;
+            RAISE EXCEPTION 'function % of the extension does not exist', name;
         END IF;
     END LOOP;
 END

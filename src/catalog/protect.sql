@@ -1,4 +1,4 @@
--- Putting a table under an option, and taking it out again.
+-- Adds a table to an option, and removes it.
 
 CREATE FUNCTION snapback_internal.check_protectable(relation regclass, chosen snapback.protected_table, columns name[], filter text)
 RETURNS void
@@ -16,7 +16,7 @@ BEGIN
     PERFORM snapback_internal.check_filter(relation, filter);
 END $$;
 COMMENT ON FUNCTION snapback_internal.check_protectable(regclass, snapback.protected_table, name[], text) IS
-    'Refuses a table, a path, columns or a filter that cannot be protected. Errors as snapback.protect() lists them';
+    'Raise an error if a table, its path, columns or a filter cannot be protected. Errors: see snapback.protect()';
 
 CREATE FUNCTION snapback_internal.record_table(chosen snapback.protected_table) RETURNS integer
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -30,8 +30,7 @@ AS $$
     SELECT t.id FROM snapback.protected_table t
     WHERE t.relation = chosen.relation OR t.relation_name = chosen.relation_name
 $$;
-COMMENT ON FUNCTION snapback_internal.record_table(snapback.protected_table) IS
-    'Writes a protected table down, anew or with its path as it is now; returns its number';
+COMMENT ON FUNCTION snapback_internal.record_table(snapback.protected_table) IS 'Insert a protected table or update its path; return its number';
 
 CREATE FUNCTION snapback_internal.tell_of_nulls(chosen snapback.protected_table) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -41,11 +40,10 @@ DECLARE
 BEGIN
     IF note IS NOT NULL THEN
         RAISE NOTICE USING MESSAGE = format('%s: %s', chosen.relation, note),
-            HINT = 'Where no row may fall out, declare it NOT NULL, or protect the table by another path.';
+            HINT = 'To capture every row, add a NOT NULL constraint, or protect the table by another path.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback_internal.tell_of_nulls(snapback.protected_table) IS
-    'A NOTICE where columns on the path that a table is protected by take NULL';
+COMMENT ON FUNCTION snapback_internal.tell_of_nulls(snapback.protected_table) IS 'Raise a NOTICE if the path of a table has nullable columns';
 
 CREATE FUNCTION snapback.protect(relation regclass, option text, community_column name DEFAULT NULL, via name DEFAULT NULL,
                                  columns name[] DEFAULT NULL, filter text DEFAULT NULL) RETURNS void
@@ -58,7 +56,7 @@ DECLARE
     its_id   integer;
 BEGIN
     PERFORM snapback_internal.refuse(r.state, r.problem, r.hint) FROM snapback_internal.table_refusal(protect.relation) r;
-    PERFORM snapback_internal.refuse('SB001', format('there is no option %s', coalesce('"' || protect.option || '"', 'NULL')),
+    PERFORM snapback_internal.refuse('SB001', format('option %s does not exist', coalesce('"' || protect.option || '"', 'NULL')),
                             'Call snapback.add_option() first.')
     WHERE NOT EXISTS (SELECT FROM snapback.option o WHERE o.option = protect.option);
     LOCK TABLE snapback.protected_table IN SHARE ROW EXCLUSIVE MODE;
@@ -80,7 +78,7 @@ BEGIN
     END IF;
 
     IF snapback_internal.end_exclusion(protect.relation) THEN
-        RAISE NOTICE USING MESSAGE = format('%s was excluded, and is protected now', protect.relation);
+        RAISE NOTICE USING MESSAGE = format('%s is no longer excluded', protect.relation);
     END IF;
     its_id := snapback_internal.record_table(chosen);
     IF chosen.id IS NULL THEN
@@ -98,15 +96,15 @@ BEGIN
     FROM (SELECT r.relation FROM snapback_internal.relations_of(its_id) r ORDER BY r.relation LIMIT 1) r;
 END $$;
 COMMENT ON FUNCTION snapback.protect(regclass, text, name, name, name[], text) IS
-    'Puts a table under an option; again under the same one, it replaces columns and filter. The path to the community is '
-    'community_column, or via (a foreign key of the table; community_column is then the parent''s), or is found. columns: '
-    'the option sets those columns of rows that live, and neither adds nor removes rows. filter: the option restores the '
-    'rows for which this expression is true. A table that has the name under which a protected table was captured, where that was '
-    'dropped or has another name now, or that a protected table has become a partition of, takes the place of the old one, '
-    'under all its options; the old one is no longer protected. A table that was excluded is excluded no longer. NOTICEs: columns of the path that take NULL, '
-    'and constraints that cannot be evaluated during a restore. Errors: SB001 no such option; 42P01, 42809, 0A000, 55000, SB022 as '
-    'snapback_internal.table_refusal(); 42703, 42704 no such column or foreign key; SB020 no path, SB021 several, SB023 the table '
-    'has another one; 2BP01 where paths of other tables still lead through the old one; 22023, 42703, 428C9, 42P10 as snapback_internal.column_refusal(); and those of snapback_internal.check_filter()';
+    'Add a table to an option. Another call for the same option replaces columns and filter. community_column, via: the path to the community, '
+    'through a column of the table or a foreign key of the table (community_column is then a column of the parent); by default the path is found '
+    'automatically. columns: the option restores these columns of existing rows, and neither adds nor deletes rows. filter: the option restores the '
+    'rows for which this expression is true. A table replaces an old one under all its options if it has the name under which the old one was '
+    'captured and the old one was dropped or renamed, or if the old one has become its partition; the old table is then no longer protected. '
+    'Protecting an excluded table ends the exclusion. NOTICEs report nullable columns of the path and constraints that cannot be evaluated during a '
+    'restore. Errors: SB001 no such option; 42P01, 42809, 0A000, 55000, SB022 as snapback_internal.table_refusal(); 42703, 42704 no such column or '
+    'foreign key; SB020 no path; SB021 several paths; SB023 the table already has another path; 2BP01 paths of other tables lead through the '
+    'replaced table; 22023, 42703, 428C9, 42P10 as snapback_internal.column_refusal(); those of snapback_internal.check_filter()';
 
 CREATE FUNCTION snapback_internal.refuse_if_parent(relation regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -116,12 +114,12 @@ DECLARE
 BEGIN
     IF children IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-            MESSAGE = format('%s cannot be taken out because the paths of other tables lead through it', relation),
-            DETAIL = format('Protected through it: %s.', children),
-            HINT = 'Call snapback.unprotect() for them first.';
+            MESSAGE = format('cannot unprotect %s because the paths of other tables lead through it', relation),
+            DETAIL = format('Tables protected through it: %s.', children),
+            HINT = 'Call snapback.unprotect() for those tables first.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback_internal.refuse_if_parent(regclass) IS '2BP01 where other tables come to their community through this one';
+COMMENT ON FUNCTION snapback_internal.refuse_if_parent(regclass) IS 'Raise 2BP01 if the paths of other protected tables lead through this one';
 
 CREATE FUNCTION snapback.unprotect(relation regclass, option text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -137,7 +135,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('%s is not protected', coalesce(relation::text, 'NULL'))
                       || coalesce(' under the option "' || unprotect.option || '"', ''),
-            HINT = 'The view snapback.protection lists what is protected.';
+            HINT = 'The view snapback.protection lists the protected tables.';
     END IF;
     IF NOT EXISTS (SELECT FROM snapback.coverage c WHERE c.table_id = present.id) THEN
         PERFORM snapback_internal.refuse_if_parent(present.relation);
@@ -145,12 +143,12 @@ BEGIN
         PERFORM snapback_internal.remove_guard(r.relation)
         FROM snapback_internal.relations_of(present.id) r JOIN pg_class c ON c.oid = r.relation;
         DELETE FROM snapback.protected_table t WHERE t.id = present.id;
-        -- A guard reaches a table's children, which may be protected for themselves.
+        -- Removing a guard also removes it from the table's children, which may be protected themselves.
         PERFORM snapback_internal.install_guard(t.relation)
         FROM snapback.protected_table t JOIN pg_inherits i ON i.inhrelid = t.relation;
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback.unprotect(regclass, text) IS
-    'Takes a table out of an option, or of all; with the last one its guard goes too. A table that was dropped is named by '
-    'the OID that the view snapback.protection shows. 42704 where it is not protected so, 2BP01 where the paths of other '
+    'Remove a table from an option, or from all options by default; removing the last one also removes its guard. A dropped table is specified by '
+    'the OID in the column relid of the view snapback.protection. Errors: 42704 the table is not protected under the option, 2BP01 paths of other '
     'tables lead through it';

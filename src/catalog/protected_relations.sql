@@ -1,4 +1,4 @@
--- From protected tables to relations and back.
+-- Maps protected tables to relations and back.
 
 CREATE FUNCTION snapback_internal.relations_of(table_id integer) RETURNS TABLE (relation regclass)
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -10,7 +10,7 @@ AS $$
     WHERE t.id = relations_of.table_id AND t.relation_name IS NOT NULL AND r.relation IS NOT NULL
 $$;
 COMMENT ON FUNCTION snapback_internal.relations_of(integer) IS
-    'The relations that a protected table stands for: one, or one in each community''s schema';
+    'Return the relations of a protected table: one relation, or one in the schema of each community';
 
 CREATE FUNCTION snapback_internal.protected_as(relation regclass) RETURNS snapback.protected_table
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -23,8 +23,7 @@ AS $$
     WHERE n.nspname IN (SELECT s.schema_name FROM snapback_internal.community_schemas() s)
     LIMIT 1
 $$;
-COMMENT ON FUNCTION snapback_internal.protected_as(regclass) IS
-    'The protected table that a relation is, or is one community''s part of; NULL where it is not protected';
+COMMENT ON FUNCTION snapback_internal.protected_as(regclass) IS 'Return the protected table to which a relation belongs; NULL if it is not protected';
 
 CREATE FUNCTION snapback_internal.is_in_community_schema(relation regclass) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -38,12 +37,12 @@ BEGIN
     JOIN pg_class c ON c.relnamespace = n.oid AND c.oid = relation;
     IF cardinality(owners) > 1 THEN
         PERFORM snapback_internal.refuse('55000', format('the schema of %s belongs to more than one community', relation),
-                                format('The directory gives it to: %s.', array_to_string(owners, ', ')));
+                                format('The directory assigns it to: %s.', array_to_string(owners, ', ')));
     END IF;
     RETURN owners IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION snapback_internal.is_in_community_schema(regclass) IS
-    'Whether a relation lies in the schema of one community. 55000 where the directory gives that schema to several';
+    'Return whether a relation is in the schema of a community. Errors: 55000 the directory assigns that schema to several communities';
 
 CREATE FUNCTION snapback_internal.tables_led_through(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -54,4 +53,4 @@ AS $$
     WHERE f.parent = tables_led_through.relation AND f.parent <> f.child AND t.community_column IS NULL
 $$;
 COMMENT ON FUNCTION snapback_internal.tables_led_through(regclass) IS
-    'The other protected tables that come to their community through a table, as a list for messages; NULL where there are none. Internal.';
+    'Return the other protected tables whose paths lead through a table, as a list for messages; NULL if there are none';

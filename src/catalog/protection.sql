@@ -1,6 +1,6 @@
--- What is protected and what is not: a table that nobody registered must be seen, not silently missing.
+-- Shows which tables are protected and which are not, including tables that nobody registered.
 
--- No planner can tell how many rows come of a recursion; to compile for many takes longer than the query.
+-- The planner overestimates recursive queries. JIT compilation would take longer than the query.
 CREATE FUNCTION snapback_internal.community_tables() RETURNS TABLE (relation regclass)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
@@ -31,9 +31,9 @@ AS $$
       AND m.relation NOT IN (SELECT d.relation FROM snapback.directory d)
 $$;
 COMMENT ON FUNCTION snapback_internal.community_tables() IS
-    'Every table whose rows belong to communities, as far as can be seen: it is protected, refers to the directory''s key '
-    'or to such a table, has a column called like those that do, inherits from one, or lies in a community''s schema. '
-    'Partitions count as their root; the table behind the directory is left out';
+    'Return every table whose rows belong to communities, as far as can be detected: it is protected, references the key of the directory or such a '
+    'table, has a column with the name of a community column, inherits from such a table, or is in the schema of a community. Partitions count as '
+    'their root. The table behind the directory does not count';
 
 CREATE FUNCTION snapback_internal.unprotected_tables() RETURNS TABLE (relation regclass)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -42,7 +42,7 @@ AS $$
     WHERE (snapback_internal.protected_as(c.relation)).id IS NULL
       AND c.relation NOT IN (SELECT x.relation FROM snapback_internal.excluded_relations() x)
 $$;
-COMMENT ON FUNCTION snapback_internal.unprotected_tables() IS 'The tables that belong to communities, stand under no option and are not excluded';
+COMMENT ON FUNCTION snapback_internal.unprotected_tables() IS 'Return the tables that belong to communities but are neither protected nor excluded';
 
 CREATE FUNCTION snapback_internal.filter_problem(relation regclass, filter text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -53,7 +53,7 @@ BEGIN
 EXCEPTION WHEN others THEN
     RETURN SQLERRM;
 END $$;
-COMMENT ON FUNCTION snapback_internal.filter_problem(regclass, text) IS 'What keeps a filter from being used; NULL where nothing does';
+COMMENT ON FUNCTION snapback_internal.filter_problem(regclass, text) IS 'Return the error of an invalid filter; NULL if the filter is valid';
 
 CREATE FUNCTION snapback_internal.coverage_problem(its_table snapback.protected_table, relation regclass, options text[] DEFAULT NULL) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -69,7 +69,8 @@ AS $$
     LIMIT 1
 $$;
 COMMENT ON FUNCTION snapback_internal.coverage_problem(snapback.protected_table, regclass, text[]) IS
-    'What keeps an option, or one of these, from restoring its part of a table: a column that is gone, a filter that no longer holds';
+    'Return why an option, or one of the specified options, cannot restore its part of a table: a dropped column or an invalid filter; NULL if all '
+    'can';
 
 CREATE FUNCTION snapback_internal.table_status(its_table snapback.protected_table, relation regclass, absent_from text,
                                       OUT path text, OUT guard text, OUT status text, OUT problem text)
@@ -80,7 +81,7 @@ DECLARE
 BEGIN
     IF relation IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation) THEN
         status := 'relation gone';
-        problem := coalesce(absent_from, format('it was dropped; snapback.protect() the table that took its place, or SELECT snapback.unprotect(%s::regclass)', relation::oid));
+        problem := coalesce(absent_from, format('the table was dropped; call snapback.protect() for its replacement, or run SELECT snapback.unprotect(%s::regclass)', relation::oid));
         RETURN;
     END IF;
     guard := snapback_internal.guard_state(relation);
@@ -106,11 +107,11 @@ BEGIN
     END IF;
     status := CASE guard WHEN 'enabled' THEN 'protected' ELSE 'guard ' || guard END;
     problem := CASE guard WHEN 'enabled' THEN NULL
-                          WHEN 'overtaken' THEN 'a BEFORE trigger fires after the guard, and may change rows behind it; rename that trigger'
-                          ELSE 'writes are not refused while a community is restored; SELECT snapback.install_guards()' END;
+                          WHEN 'overtaken' THEN 'a BEFORE trigger fires after the guard and may change rows that the guard has checked; rename that trigger'
+                          ELSE 'writes are not blocked during a restore; run SELECT snapback.install_guards()' END;
 END $$;
 COMMENT ON FUNCTION snapback_internal.table_status(snapback.protected_table, regclass, text) IS
-    'How a protected relation fares: its path, its guard, and the first thing that is wrong with it';
+    'Return the status of a protected relation: its path, its guard, and its first problem';
 
 CREATE FUNCTION snapback_internal.protected_relations()
 RETURNS TABLE (its_table snapback.protected_table, relation regclass, absent_from text)
@@ -123,7 +124,7 @@ AS $$
     WHERE t.relation_name IS NOT NULL
 $$;
 COMMENT ON FUNCTION snapback_internal.protected_relations() IS
-    'Every relation that is protected, or ought to be: where a community''s schema lacks the table, relation is NULL';
+    'Return every relation that is or should be protected; relation is NULL if the schema of a community lacks the table';
 
 CREATE FUNCTION snapback_internal.qualified_name(relation regclass) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -131,7 +132,7 @@ AS $$
     SELECT relation::text
 $$;
 COMMENT ON FUNCTION snapback_internal.qualified_name(regclass) IS
-    'A relation''s name with its schema, quoted where it must be, whatever the caller''s search_path; the OID of one that was dropped';
+    'Return the schema-qualified name of a relation, quoted if necessary, independent of the caller''s search_path; the OID of a dropped relation';
 
 CREATE FUNCTION snapback.install_guards() RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -149,8 +150,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION snapback.install_guards() IS
-    'Puts the guard on every protected table where it is missing or disabled, such as those of a community that came later '
-    'and has a schema of its own; returns the names of those tables';
+    'Create or enable the guard on every protected table where it is missing or disabled, for example in the schema of a new community; return the '
+    'names of those tables';
 
 CREATE FUNCTION snapback_internal.protection_of_tables()
 RETURNS TABLE (relation text, options text[], path text, key name[], guard text, status text, problem text, note text, relid regclass)
@@ -174,20 +175,19 @@ AS $$
     CROSS JOIN LATERAL snapback_internal.table_status(p.its_table, p.relation, p.absent_from) s
     UNION ALL
     SELECT snapback_internal.qualified_name(u.relation), '{}', NULL, snapback_internal.key_columns(u.relation), snapback_internal.guard_state(u.relation), 'unprotected',
-           coalesce((snapback_internal.table_refusal(u.relation)).problem, 'it stands under no option: its rows are not kept'), NULL, u.relation
+           coalesce((snapback_internal.table_refusal(u.relation)).problem, 'no option covers the table, so its rows are not captured'), NULL, u.relation
     FROM snapback_internal.unprotected_tables() u
     UNION ALL
     SELECT snapback_internal.qualified_name(x.relation), '{}', NULL, snapback_internal.key_columns(x.relation), NULL, 'excluded', NULL, x.reason, x.relation
     FROM snapback_internal.excluded_relations() x WHERE (snapback_internal.protected_as(x.relation)).id IS NULL
 $$;
 COMMENT ON FUNCTION snapback_internal.protection_of_tables() IS
-    'The rows of the view snapback.protection, for roles that may not read what it is made of. Internal: read the view';
+    'Return the rows of the view snapback.protection, for roles that cannot read the underlying tables';
 
 CREATE VIEW snapback.protection AS SELECT * FROM snapback_internal.protection_of_tables();
 COMMENT ON VIEW snapback.protection IS
-    'Every table whose rows belong to communities, protected or not: its name with its schema, its options, its path to the community, the columns of '
-    'its key, the state of its guard, and a status: protected; guard missing, disabled or overtaken; option broken (a column or '
-    'a filter no longer fits); not capturable (the table changed its kind or lost its key); path broken; relation gone; '
-    'unprotected; excluded (left out on purpose by snapback.exclude()). problem says what is wrong, note what there is to know: which rows fall out of their '
-    'community, or why a table is excluded. relid is the table itself, to '
-    'compare with others and to hand to snapback.unprotect()';
+    'Every table whose rows belong to communities, protected or not: its schema-qualified name, its options, its path to the community, the columns '
+    'of its key, the state of its guard, and a status: protected; guard missing, disabled or overtaken; option broken (a column was dropped or a '
+    'filter is invalid); not capturable (the kind of the table changed or it lost its key); path broken; relation gone; unprotected; excluded (by '
+    'snapback.exclude()). problem: what is wrong. note: which rows belong to no community, or why the table is excluded. relid: the table itself, '
+    'for joins and for snapback.unprotect()';

@@ -1,18 +1,19 @@
--- What a table, or a column of it, may not be to be protected.
+-- Checks whether a table or its columns can be protected.
 
 CREATE FUNCTION snapback_internal.lock_relation(relation regclass) RETURNS void
 LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_lock_relation';
 COMMENT ON FUNCTION snapback_internal.lock_relation(regclass) IS
-    'Keeps a relation''s kind, owner and columns as they are until the transaction ends. 42704 where there is none';
+    'Lock a relation in ACCESS SHARE mode until the transaction ends, so that its kind, owner and columns do not change. Errors: 42704 no such '
+    'relation';
 
 CREATE FUNCTION snapback_internal.check_filter(relation regclass, filter text) RETURNS void
 LANGUAGE c STRICT STABLE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'snapback_check_filter';
 COMMENT ON FUNCTION snapback_internal.check_filter(regclass, text) IS
-    'Refuses, as the relation''s owner and without reading a row, a filter that is not one boolean expression over the '
-    'relation''s own columns, or has a subquery, an aggregate, a volatile function, or a column that is generated. '
-    'SQLSTATE as Postgres has it for the fault: 42601, 42703, 42804, 42803, 42501; 0A000 for what Postgres would allow';
+    'Check, as the relation''s owner and without reading a row, that a filter is one boolean expression over columns of the relation, without '
+    'subqueries, aggregates, volatile functions and generated columns. Errors: those of PostgreSQL (42601, 42703, 42804, 42803, 42501); 0A000 for '
+    'expressions that PostgreSQL would accept';
 
 CREATE FUNCTION snapback_internal.large_object_column(relation regclass) RETURNS name
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -31,7 +32,7 @@ AS $$
     SELECT h.attname FROM held h WHERE h.type = 'oid'::regtype ORDER BY h.attnum LIMIT 1
 $$;
 COMMENT ON FUNCTION snapback_internal.large_object_column(regclass) IS
-    'The first column that may name large objects: of type oid, a domain over it (lo), or an array of them';
+    'Return the first column that may refer to large objects: of type oid, a domain over it (lo), or an array of them; NULL if there is none';
 
 CREATE FUNCTION snapback_internal.kind_refusal(class pg_catalog.pg_class, OUT state text, OUT problem text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -45,15 +46,15 @@ BEGIN
         problem := format('%s is %s', relation,
             CASE class.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' WHEN 'f' THEN 'a foreign table'
                 WHEN 'S' THEN 'a sequence' WHEN 'i' THEN 'an index' WHEN 'I' THEN 'an index' ELSE 'not a table' END);
-        hint := 'Only tables of this database can be protected: name the table that holds the rows.';
+        hint := 'Only tables of this database can be protected. Specify the table that contains the rows.';
         RETURN;
     ELSIF class.oid < 16384 OR class.relnamespace = 'snapback'::regnamespace THEN
-        problem := format('%s is a table of %s', relation, CASE WHEN class.oid < 16384 THEN 'the system' ELSE 'pg_snapback' END);
+        problem := format('%s is a %s', relation, CASE WHEN class.oid < 16384 THEN 'system table' ELSE 'table of pg_snapback' END);
         hint := 'Protect the tables of your application.';
         RETURN;
     ELSIF class.relispartition THEN
         problem := format('%s is a partition', relation);
-        hint := format('Protect %s, of which it is a part.', pg_partition_root(relation));
+        hint := format('Protect the partitioned table %s instead.', pg_partition_root(relation));
         RETURN;
     END IF;
     state := '0A000';
@@ -76,12 +77,12 @@ BEGIN
     state := NULL;
 END $$;
 COMMENT ON FUNCTION snapback_internal.kind_refusal(pg_catalog.pg_class) IS
-    'Why a relation is of no kind that can be protected: SQLSTATE (42809, 0A000), problem and hint; NULL where it is';
+    'Return why a relation is not of a kind that can be protected: SQLSTATE (42809, 0A000), problem and hint; NULL if it is';
 
 CREATE FUNCTION snapback_internal.key_over_periods(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    -- A column of the catalog that only later versions have.
+    -- The column conperiod exists since PostgreSQL 18.
     SELECT format('foreign key %I of %s', c.conname, c.conrelid::regclass) FROM pg_constraint c
     WHERE current_setting('server_version_num')::integer >= 180000
       AND c.contype = 'f' AND key_over_periods.relation IN (c.conrelid, c.confrelid)
@@ -89,7 +90,7 @@ AS $$
     ORDER BY c.conname LIMIT 1
 $$;
 COMMENT ON FUNCTION snapback_internal.key_over_periods(regclass) IS
-    'A foreign key from or to a table that refers to periods, which several rows cover together; NULL where there is none';
+    'Return a temporal foreign key (PERIOD) from or to a table; NULL if there is none';
 
 CREATE FUNCTION snapback_internal.table_refusal(relation regclass, OUT state text, OUT problem text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -102,7 +103,7 @@ BEGIN
     SELECT * INTO class FROM pg_class c WHERE c.oid = relation;
     IF class.oid IS NULL THEN
         state := '42P01';
-        problem := format('there is no relation %s', coalesce(relation::text, 'NULL'));
+        problem := format('relation %s does not exist', coalesce(relation::text, 'NULL'));
         hint := 'Name a table.';
         RETURN;
     END IF;
@@ -114,27 +115,27 @@ BEGIN
     IF large_object IS NOT NULL THEN
         state := '0A000';
         problem := format('column "%s" of %s holds the OID of a large object', large_object, relation);
-        hint := 'Large objects are not kept. Hold the bytes in a bytea column; for a number that is no OID take bigint.';
+        hint := 'Large objects are not captured. Store the data in a bytea column. For a number that is not an OID, use bigint.';
     ELSIF over_periods IS NOT NULL THEN
         state := '0A000';
-        problem := format('%s refers to periods', over_periods);
-        hint := 'A restore cannot tell whether other rows cover them. Take the foreign key off, or leave the table out.';
+        problem := format('%s is temporal', over_periods);
+        hint := 'A restore cannot determine whether other rows cover the period. Drop the foreign key, or exclude the table.';
     ELSIF class.relrowsecurity AND class.relforcerowsecurity
           AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.oid = class.relowner) THEN
         state := '55000';
-        problem := format('row security of %s binds its owner too, and would hide rows from a snapshot', relation);
-        hint := format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, or ALTER ROLE %I BYPASSRLS.', relation,
+        problem := format('row-level security of %s also applies to its owner and would hide rows from a snapshot', relation);
+        hint := format('Run ALTER TABLE %s NO FORCE ROW LEVEL SECURITY or ALTER ROLE %I BYPASSRLS.', relation,
                        pg_get_userbyid(class.relowner));
     ELSIF snapback_internal.key_columns(relation) IS NULL THEN
         state := 'SB022';
-        problem := format('%s has no key that names a row', relation);
-        hint := 'Give it a primary key, or a unique index over columns that are NOT NULL; it must not be deferrable.';
+        problem := format('%s has no key that identifies its rows', relation);
+        hint := 'Add a primary key, or a unique index over NOT NULL columns. The key must not be deferrable.';
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback_internal.table_refusal(regclass) IS
-    'Why a relation cannot be protected: SQLSTATE, problem and hint; NULL where it can. 42P01 there is none, 42809 no '
-    'table of the application''s, 0A000 temporary, unlogged, foreign, with large objects or a foreign key over periods, 55000 row security binds its '
-    'owner, SB022 no key';
+    'Return why a relation cannot be protected: SQLSTATE, problem and hint; NULL if it can. 42P01 no such relation; 42809 not a table of the '
+    'application; 0A000 temporary, unlogged or foreign table, large objects or a temporal foreign key; 55000 row-level security applies to its '
+    'owner; SB022 no key';
 
 CREATE FUNCTION snapback_internal.column_refusal(relation regclass, columns name[], path_columns name[],
                                         OUT state text, OUT problem text, OUT hint text)
@@ -145,17 +146,17 @@ DECLARE
 BEGIN
     IF cardinality(columns) = 0 THEN
         state := '22023';
-        problem := format('no column of %s is named', relation);
-        hint := 'Leave columns out to protect whole rows.';
+        problem := format('no column of %s is specified', relation);
+        hint := 'Omit columns to protect whole rows.';
     END IF;
     FOREACH column_name IN ARRAY coalesce(columns, '{}') LOOP
-        hint := 'Name columns that a restore can set on rows that live: none that is generated, or part of the key or of the path.';
+        hint := 'Specify columns that a restore can update. Generated columns and columns of the key or of the path are not allowed.';
         IF NOT snapback_internal.has_column(relation, column_name) THEN
             state := '42703';
             problem := format('%s has no column "%s"', relation, column_name);
         ELSIF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = column_name AND a.attgenerated <> '') THEN
             state := '428C9';
-            problem := format('column "%s" of %s is generated', column_name, relation);
+            problem := format('column "%s" of %s is a generated column', column_name, relation);
         ELSIF column_name = ANY (snapback_internal.key_columns(relation)) THEN
             state := '42P10';
             problem := format('column "%s" is part of the key of %s', column_name, relation);
@@ -167,8 +168,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION snapback_internal.column_refusal(regclass, name[], name[]) IS
-    'Why an option cannot restore these columns of a table: SQLSTATE (22023 none, 42703 no such column, 428C9 generated, '
-    '42P10 of the key or the path), problem and hint; NULL where it can';
+    'Return why an option cannot restore these columns of a table: SQLSTATE (22023 no column is specified, 42703 no such column, 428C9 generated '
+    'column, 42P10 column of the key or the path), problem and hint; NULL if it can';
 
 CREATE FUNCTION snapback_internal.refuse(state text, problem text, hint text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -178,4 +179,5 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = state, MESSAGE = problem, HINT = hint;
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback_internal.refuse(text, text, text) IS 'Raises what is wrong; nothing where the SQLSTATE is NULL';
+COMMENT ON FUNCTION snapback_internal.refuse(text, text, text) IS
+    'Raise an error with this SQLSTATE, message and hint; do nothing if the SQLSTATE is NULL';

@@ -1,4 +1,4 @@
--- What an owner may tick: categories, and options within them.
+-- Categories and options, from which an owner chooses.
 
 CREATE FUNCTION snapback.add_category(category text, label text, description text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -7,15 +7,15 @@ AS $$
 BEGIN
     IF add_category.category ~ '^[a-z][a-z0-9_]*$' IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('"%s" is no name for a category', add_category.category),
-            HINT = 'Lower-case letters, digits and underscores, a letter first: structure.';
+            MESSAGE = format('invalid category name "%s"', add_category.category),
+            HINT = 'Use lower-case letters, digits and underscores, starting with a letter, for example structure.';
     END IF;
     INSERT INTO snapback.category (category, label, description)
     VALUES (add_category.category, add_category.label, add_category.description)
     ON CONFLICT (category) DO UPDATE SET label = EXCLUDED.label, description = EXCLUDED.description;
 END $$;
 COMMENT ON FUNCTION snapback.add_category(text, text, text) IS
-    'Adds a group of options; called again, it changes label and description. 22023 where the name is malformed';
+    'Add a category of options, or change label and description of an existing one. Errors: 22023 invalid name';
 
 CREATE FUNCTION snapback.add_option(option text, label text, description text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -26,12 +26,12 @@ DECLARE
 BEGIN
     IF add_option.option ~ '^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$' IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('"%s" is no name for an option', add_option.option),
-            HINT = 'The category, a dot, and the option''s own name, in lower case: structure.departments.';
+            MESSAGE = format('invalid option name "%s"', add_option.option),
+            HINT = 'Use the category, a dot and a name in lower case, for example structure.departments.';
     END IF;
     IF NOT EXISTS (SELECT FROM snapback.category c WHERE c.category = its_category) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('there is no category "%s" for the option "%s"', its_category, add_option.option),
+            MESSAGE = format('category "%s" of option "%s" does not exist', its_category, add_option.option),
             HINT = 'Call snapback.add_category() first.';
     END IF;
     INSERT INTO snapback.option (option, label, description)
@@ -39,8 +39,7 @@ BEGIN
     ON CONFLICT (option) DO UPDATE SET label = EXCLUDED.label, description = EXCLUDED.description;
 END $$;
 COMMENT ON FUNCTION snapback.add_option(text, text, text) IS
-    'Adds an option to a category; called again, it changes label and description. 22023 where the name is malformed, '
-    '42704 where there is no such category';
+    'Add an option to a category, or change label and description of an existing one. Errors: 22023 invalid name, 42704 no such category';
 
 CREATE FUNCTION snapback_internal.refuse_if_covered(options text[], what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -53,13 +52,13 @@ BEGIN
     WHERE c.option = ANY (options);
     IF tables IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-            MESSAGE = format('%s cannot be removed because tables stand under it', what),
-            DETAIL = format('Protected: %s.', tables),
-            HINT = 'Call snapback.unprotect() for them first.';
+            MESSAGE = format('cannot remove %s because it covers tables', what),
+            DETAIL = format('Protected tables: %s.', tables),
+            HINT = 'Call snapback.unprotect() for those tables first.';
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback_internal.refuse_if_covered(text[], text) IS
-    '2BP01, naming the tables, where any stands under one of the options';
+    'Raise 2BP01 with the list of tables if one of these options covers tables. what: the object to remove, for the message';
 
 CREATE FUNCTION snapback.remove_option(option text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -68,12 +67,11 @@ BEGIN
     PERFORM snapback_internal.refuse_if_covered(ARRAY[remove_option.option], format('option "%s"', remove_option.option));
     DELETE FROM snapback.option o WHERE o.option = remove_option.option;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no option "%s"', remove_option.option),
-            HINT = 'The table snapback.option lists those that there are.';
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('option "%s" does not exist', remove_option.option),
+            HINT = 'The table snapback.option lists the options.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback.remove_option(text) IS
-    'Removes an option. 42704 where there is none, 2BP01 where tables stand under it';
+COMMENT ON FUNCTION snapback.remove_option(text) IS 'Remove an option. Errors: 42704 no such option, 2BP01 the option covers tables';
 
 CREATE FUNCTION snapback.remove_category(category text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -86,12 +84,12 @@ BEGIN
     DELETE FROM snapback.category c WHERE c.category = remove_category.category;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('there is no category "%s"', remove_category.category),
-            HINT = 'The table snapback.category lists those that there are.';
+            MESSAGE = format('category "%s" does not exist', remove_category.category),
+            HINT = 'The table snapback.category lists the categories.';
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback.remove_category(text) IS
-    'Removes a category and its options. 42704 where there is none, 2BP01 where tables stand under one of them';
+    'Remove a category and its options. Errors: 42704 no such category, 2BP01 one of its options covers tables';
 
 CREATE FUNCTION snapback_internal.expand_options(categories text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -113,20 +111,20 @@ BEGIN
     END IF;
     IF result IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SB001',
-            MESSAGE = CASE WHEN unknown IS NOT NULL THEN 'there is no option ' || unknown
-                           WHEN cardinality(categories) > 0 THEN 'there is no option under ' || array_to_string(categories, ', ')
-                           ELSE 'no option is named' END,
-            HINT = coalesce('Name ''*'', a category or an option. There is: ' ||
+            MESSAGE = CASE WHEN unknown IS NOT NULL THEN 'option or category does not exist: ' || unknown
+                           WHEN cardinality(categories) > 0 THEN 'category without options: ' || array_to_string(categories, ', ')
+                           ELSE 'no option is specified' END,
+            HINT = coalesce('Specify ''*'', a category or an option. Available: ' ||
                             (SELECT string_agg(n.name, ', ' ORDER BY n.category_position, n.position)
                              FROM (SELECT c.category AS name, c.position AS category_position, 0 AS position
                                    FROM snapback.category c
                                    UNION ALL
                                    SELECT o.option, c.position, o.position
                                    FROM snapback.option o JOIN snapback.category c ON c.category = o.category) n) || '.',
-                            'No category and no option has been added yet.');
+                            'No categories or options exist yet.');
     END IF;
     RETURN result;
 END $$;
 COMMENT ON FUNCTION snapback_internal.expand_options(text[]) IS
-    'The options that a list of categories, options and ''*'' stands for, each once, in the order of the restore dialog. '
-    'SB001 where the list is empty or names what there is not';
+    'Return the options that a list of categories, options and ''*'' denotes, each once, in the order of the restore dialog. Errors: SB001 the list '
+    'is empty, or an element does not exist or has no options';

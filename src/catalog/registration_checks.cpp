@@ -1,4 +1,4 @@
-// What registration asks of the server and SQL cannot: to lock a relation of any kind, to judge a filter.
+// Registration steps that SQL cannot do: lock a relation of any kind, and check a filter.
 #include "postgres/as_owner.hpp"
 #include "postgres/row_filter.hpp"
 #include "postgres/value.hpp"

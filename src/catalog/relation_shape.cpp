@@ -25,7 +25,7 @@ RelationShape read_relation(Query &query, Oid relation) {
                        " WHERE c.oid = $1",
                        {Value::regclass(relation)});
     if (rows.empty())
-        qualified_name(relation); // names the trouble
+        qualified_name(relation); // raises an error
     Row row = rows[0];
     RelationShape shape;
     shape.relation = relation;
@@ -36,8 +36,9 @@ RelationShape read_relation(Query &query, Oid relation) {
         throw Error(sqlstate::feature_not_supported, shape.name + " is not a permanent table")
             .with_hint("Only permanent tables and partitioned tables can be captured.");
     if (Oid root = row.oid(6); OidIsValid(root))
-        throw Error(sqlstate::object_not_in_state, shape.name + " is a partition now")
-            .with_hint("Call snapback.protect('" + qualified_name(root) + "', ...), which takes its place.");
+        throw Error(sqlstate::object_not_in_state, shape.name + " has become a partition")
+            .with_hint("Call snapback.protect('" + qualified_name(root) +
+                       "', ...) for the partitioned table, which replaces it.");
     shape.stored.schema = row.text(4);
     shape.stored.table = row.text(5);
     shape.stored.encoding = GetDatabaseEncodingName();
@@ -76,13 +77,12 @@ std::string operator_by_name(Oid number) {
     });
 }
 
-/// The columns that name a row, and the operator that tells whether two of their values are the same.
+/// Read the columns that identify a row and their equality operators.
 void read_key(RelationShape &shape) {
     Oid index = key_index(shape.relation);
     if (!OidIsValid(index))
-        throw Error(sqlstate::feature_not_supported, shape.name + " has no key that names a row")
-            .with_hint(
-                "Give it a primary key, or a unique index over columns that are NOT NULL; it must not be deferrable.");
+        throw Error(sqlstate::feature_not_supported, shape.name + " has no key that identifies its rows")
+            .with_hint("Add a primary key, or a unique index over NOT NULL columns. The key must not be deferrable.");
     for (const IndexedColumn &part : key_parts(index)) {
         auto column = std::ranges::find(shape.columns, part.column, &LiveColumn::number) - shape.columns.begin();
         shape.key.push_back({static_cast<std::size_t>(column), operator_by_name(part.equals)});
@@ -90,7 +90,7 @@ void read_key(RelationShape &shape) {
     }
 }
 
-/// The renames that the table's columns have gone through, noted or not.
+/// Read the renames of the table's columns, including those not recorded yet.
 void read_renames(Query &query, RelationShape &shape) {
     for (Row row :
          query.run_kept("SELECT number, old_names::text[], new_names::text[] FROM snapback_internal.renames_of($1)",
@@ -100,7 +100,7 @@ void read_renames(Query &query, RelationShape &shape) {
         shape.stored.renames = shape.renames.back().number;
 }
 
-/// The renames that labels of enums in the table's columns have gone through, noted or not.
+/// Read the renames of enum labels in the table's columns, including those not recorded yet.
 void read_label_renames(Query &query, RelationShape &shape) {
     if (enum_columns(shape.relation).empty())
         return;
@@ -188,7 +188,7 @@ std::vector<ShapeColumn> columns_as_called_now(const Shape &stored, const Relati
 
 RelationShape relation_shape(Oid relation) {
     call([&] { LockRelationOid(relation, AccessShareLock); });
-    SettingScope plain_names("quote_all_identifiers", "off"); // one name for a type, whoever asks
+    SettingScope plain_names("quote_all_identifiers", "off"); // type names must not depend on the session
     Query query;
     RelationShape shape = read_relation(query, relation);
     read_columns(query, shape);

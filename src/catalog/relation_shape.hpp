@@ -9,7 +9,7 @@
 
 namespace snapback {
 
-/// A column as it is now, beside how it is stored.
+/// A column of a live table, and its storage form.
 struct LiveColumn {
     std::string name;
     AttrNumber number;
@@ -20,22 +20,21 @@ struct LiveColumn {
     bool always_identity;
 };
 
-/// A key column and the operator under which two of its values are the same.
+/// A key column and its equality operator.
 struct KeyColumn {
     std::size_t column; // index into the columns
     std::string equals; // OPERATOR(schema.=)
 };
 
-/// A column whose values name labels of an enum that were renamed.
+/// A column that contains renamed labels of an enum.
 struct LabelledColumn {
     std::size_t column;
     LabelForm form;
     std::vector<Renames> renames;
-    std::vector<std::string> labels; // of the enum, or the enums, as they are now
+    std::vector<std::string> labels; // the current labels of the enum or enums
 };
 
-/// A live table, seen as stored rows are made of it: its plain columns (generated ones are computed, never stored) and
-/// the key that names a row.
+/// A live table as it is captured: its columns, without generated ones, and the key that identifies a row.
 struct RelationShape {
     Oid relation;
     Oid owner;
@@ -44,26 +43,26 @@ struct RelationShape {
     std::vector<LiveColumn> columns;
     std::vector<KeyColumn> key;
     std::vector<Renames> renames;         // of its columns, oldest first
-    std::vector<LabelledColumn> labelled; // where there were renames
+    std::vector<LabelledColumn> labelled; // only if labels were renamed
     Shape stored;
 
-    /// The relation as a query reads it: ONLY itself, or with its partitions.
+    /// The relation in a FROM clause: with its partitions, without inheritance children.
     std::string from() const { return partitioned ? name : "ONLY " + name; }
-    std::size_t column_named(const std::string &name) const; // columns.size() where there is none
+    std::size_t column_named(const std::string &name) const; // columns.size() if there is none
 };
 
-/// How values of a type are stored: as they are where Postgres keeps that form across versions and it holds no OID,
-/// else in the type's text form.
+/// The storage form of a type: binary if Postgres keeps that form across versions and it contains no OID, otherwise
+/// text.
 FieldForm form_of(Oid type);
 
-/// What the columns of stored rows are in the live table.
+/// Map the columns of stored rows to those of the live table.
 std::vector<ColumnNow> match_columns(const Shape &stored, const RelationShape &live);
 
-/// The columns of stored rows, under the names of the live columns that take their values; one whose values no column
-/// takes keeps its name, unless that is another's now: then it is called nothing.
+/// The columns of stored rows with the names of the live columns that they map to. A column that maps to none keeps its
+/// name, or has an empty name if another column has that name now.
 std::vector<ShapeColumn> columns_as_called_now(const Shape &stored, const RelationShape &live);
 
-/// Read a table's shape from the system catalogs, under a lock that keeps it; throws Error where it cannot be captured.
+/// Lock a table and read its shape from the system catalogs; throws Error if the table cannot be captured.
 RelationShape relation_shape(Oid relation);
 
 } // namespace snapback

@@ -1,4 +1,4 @@
--- A table that takes the place of one that is gone or has another name now: what was stored of that is this one's.
+-- Replaces a protected table that was dropped or renamed: its snapshots then belong to the new table.
 
 CREATE FUNCTION snapback_internal.full_name(relation regclass) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -7,18 +7,18 @@ AS $$
     WHERE c.oid = full_name.relation
 $$;
 COMMENT ON FUNCTION snapback_internal.full_name(regclass) IS
-    'A relation''s name with its schema, quoted where needed, whatever the search_path; NULL where there is no such relation';
+    'Return the schema-qualified name of a relation, quoted if necessary, independent of the search_path; NULL if there is no such relation';
 
 CREATE FUNCTION snapback_internal.described_name(definition text, OUT schema_name text, OUT table_name text)
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
-    -- The stored description of a table writes tab, newline and backslash as \t, \n and \\, see docs/format.md.
+    -- Stored table descriptions escape tab, newline and backslash as \t, \n and \\: see docs/format.md.
     SELECT max(replace(p.part, chr(1), '\')) FILTER (WHERE p.place = 1), max(replace(p.part, chr(1), '\')) FILTER (WHERE p.place = 2)
     FROM regexp_match(described_name.definition, '^table\t([^\t]*)\t([^\n]*)$', 'n') f(parts)
     CROSS JOIN LATERAL unnest(f.parts) WITH ORDINALITY w(part, place)
     CROSS JOIN LATERAL (SELECT replace(replace(replace(w.part, '\\', chr(1)), '\t', E'\t'), '\n', E'\n'), w.place) p(part, place)
 $$;
-COMMENT ON FUNCTION snapback_internal.described_name(text) IS 'What a table was called whose stored description this is';
+COMMENT ON FUNCTION snapback_internal.described_name(text) IS 'Return the schema and the name of a table from its stored description';
 
 CREATE FUNCTION snapback_internal.last_captured_name(table_id integer, OUT schema_name text, OUT table_name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -33,7 +33,7 @@ AS $$
     CROSS JOIN LATERAL snapback_internal.described_name(s.definition) d
 $$;
 COMMENT ON FUNCTION snapback_internal.last_captured_name(integer) IS
-    'What a protected table was called when it was last captured; NULL where no snapshot holds it';
+    'Return the name of a protected table at its last capture; NULL if no snapshot contains it';
 
 CREATE FUNCTION snapback_internal.captured_as(relation regclass) RETURNS TABLE (table_id integer, captured_at timestamptz)
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -48,7 +48,8 @@ AS $$
     GROUP BY m.table_id
 $$;
 COMMENT ON FUNCTION snapback_internal.captured_as(regclass) IS
-    'The protected tables that snapshots hold under the name which a relation has now, and when each was last captured under it';
+    'Return the protected tables that snapshots contain under the current name of a relation, and the time of the last capture of each under that '
+    'name';
 
 CREATE FUNCTION snapback_internal.replaced_table(relation regclass) RETURNS snapback.protected_table
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -58,8 +59,8 @@ AS $$
         JOIN pg_class c ON c.oid = t.relation AND c.relispartition
         WHERE pg_partition_root(c.oid) = replaced_table.relation),
     renamed AS (
-        -- A table that took this name's place, or was registered, later than it was captured under the name, is not meant:
-        -- it stands for another one now.
+        -- Skip a table that was registered under another name after its last capture under this one: its current relation
+        -- is a different one.
         SELECT t AS its_table, a.captured_at FROM snapback_internal.captured_as(replaced_table.relation) a
         JOIN snapback.protected_table t ON t.id = a.table_id
         WHERE t.relation IS NOT NULL AND t.relation <> replaced_table.relation
@@ -69,8 +70,8 @@ AS $$
     LIMIT 1
 $$;
 COMMENT ON FUNCTION snapback_internal.replaced_table(regclass) IS
-    'The protected table whose place a relation takes: one that was captured under its name, and was dropped or has another name '
-    'now, or one that is a partition of it now';
+    'Return the protected table that a relation replaces: one that was captured under the name of the relation and was dropped or renamed, or one '
+    'that has become a partition of it';
 
 CREATE FUNCTION snapback_internal.refuse_if_path(replaced regclass, relation regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -80,12 +81,13 @@ DECLARE
 BEGIN
     IF children IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-            MESSAGE = format('%s cannot take the place of %s because the paths of other tables lead through that one', relation, replaced),
-            DETAIL = format('Protected through it: %s.', children),
-            HINT = format('Let their foreign keys refer to %s first.', relation);
+            MESSAGE = format('cannot replace %s by %s because the paths of other tables lead through the old table', replaced, relation),
+            DETAIL = format('Tables protected through it: %s.', children),
+            HINT = format('Change their foreign keys to reference %s first.', relation);
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback_internal.refuse_if_path(regclass, regclass) IS '2BP01 where other tables come to their community through a table that is to be replaced';
+COMMENT ON FUNCTION snapback_internal.refuse_if_path(regclass, regclass) IS
+    'Raise 2BP01 if the paths of other protected tables lead through the table to be replaced';
 
 CREATE FUNCTION snapback_internal.move_columns(old_relation regclass, new_relation regclass) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -95,7 +97,7 @@ AS $$
     UPDATE snapback.column_rename r SET relation = new_relation WHERE r.relation = old_relation
 $$;
 COMMENT ON FUNCTION snapback_internal.move_columns(regclass, regclass) IS
-    'Lets the renames of one relation''s columns count for the relation that takes its place. Internal.';
+    'Assign the recorded renames of a relation''s columns to the relation that replaces it';
 
 CREATE FUNCTION snapback_internal.take_place(relation regclass, community_column name, via name) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -124,17 +126,17 @@ BEGIN
         replaced_during = CASE WHEN partition OR own_until IS NULL THEN t.replaced_during
                                ELSE t.replaced_during + tstzmultirange(tstzrange(own_until, clock_timestamp(), '()')) END
     WHERE t.id = replaced.id;
-    -- A guard reaches a table's children, which may be protected for themselves.
+    -- Removing a guard also removes it from the table's children, which may be protected themselves.
     PERFORM snapback_internal.install_guard(t.relation)
     FROM snapback.protected_table t JOIN pg_inherits i ON i.inhrelid = t.relation WHERE i.inhparent = replaced.relation;
-    RAISE NOTICE USING MESSAGE = format('%s takes the place of the table that was protected before, under all its options: older snapshots are restored into it',
+    RAISE NOTICE USING MESSAGE = format('%s replaces the previously protected table under all its options; older snapshots are restored into it',
                                         take_place.relation)
                                  || CASE WHEN remains AND NOT partition THEN format('; %s is no longer protected', replaced.relation) ELSE '' END;
 END $$;
 COMMENT ON FUNCTION snapback_internal.take_place(regclass, name, name) IS
-    'Lets a relation take the place of a protected table, so that snapshots can be restored into it: of one that was captured under '
-    'its name, and was dropped or has another name now, or of one that has become a partition of it. Nothing where there is none such. '
-    '2BP01 where paths of other tables still lead through the old one. Internal: call snapback.protect()';
+    'Replace a protected table by a relation, so that its snapshots are restored into the relation: a table that was captured under the name of the '
+    'relation and was dropped or renamed, or one that has become a partition of it. Do nothing if there is no such table. Errors: 2BP01 paths of '
+    'other tables lead through the old table';
 
 CREATE FUNCTION snapback_internal.tell_of_namesake(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -143,11 +145,11 @@ DECLARE
     namesake snapback.protected_table := snapback_internal.replaced_table(relation);
 BEGIN
     IF namesake.id IS NOT NULL THEN
-        RAISE NOTICE USING MESSAGE = format('snapshots also hold another protected table under the name %s: %s',
-                                            relation, coalesce(snapback_internal.full_name(namesake.relation), 'one that was dropped')),
-            HINT = format('To restore those rows into %s, call snapback.unprotect() for it and then snapback.protect() again: it then takes the place of '
+        RAISE NOTICE USING MESSAGE = format('snapshots also contain another protected table under the name %s: %s',
+                                            relation, coalesce(snapback_internal.full_name(namesake.relation), 'a dropped table')),
+            HINT = format('To restore those rows into %s, call snapback.unprotect() and then snapback.protect() for it. It then replaces '
                           'the other table, and its own snapshots can no longer be restored.', relation);
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback_internal.tell_of_namesake(regclass) IS
-    'A NOTICE where a relation that is protected has the name under which another protected table was captured. Internal.';
+    'Raise a NOTICE if a protected relation has the name under which another protected table was captured';

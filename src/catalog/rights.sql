@@ -1,11 +1,12 @@
--- The last word: nothing is granted to PUBLIC, monitoring to pg_monitor, and everything is dumped but what means nothing elsewhere: transactions,
--- column numbers, and what is registered for a table that was dropped, whose OID may be another's there.
+-- Runs last: revokes all privileges from PUBLIC, grants monitoring to pg_monitor, and marks tables for pg_dump. Not dumped is
+-- data without meaning in another database: transaction IDs, column numbers, and registrations of dropped tables, whose OIDs
+-- may denote other tables there.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA snapback FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA snapback FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA snapback, snapback_internal FROM PUBLIC;
 
--- What an alert watches; no rows of communities, no mail addresses. The functions besides health() are what the views call.
+-- Monitoring, without rows of communities and mail addresses. The views call the functions other than health().
 GRANT USAGE ON SCHEMA snapback TO pg_monitor;
 GRANT SELECT ON snapback.protection, snapback.snapshots, snapback.requests, snapback.restores, snapback.restore_progress TO pg_monitor;
 GRANT EXECUTE ON FUNCTION snapback.health(), snapback_internal.health_shown_to(name), snapback_internal.retention(), snapback_internal.protection_of_tables(),

@@ -1,4 +1,4 @@
--- What a DBA may copy: the calls of snapback.protect() that are missing.
+-- Prints the missing calls of snapback.protect(), for a DBA to copy.
 
 CREATE FUNCTION snapback_internal.option_named(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -8,7 +8,8 @@ AS $$
     WHERE snapback_internal.plain_name(snapback_internal.singular(n.name)) = snapback_internal.plain_name(snapback_internal.singular(c.relname))
     ORDER BY n.name = c.relname DESC, o.position LIMIT 1
 $$;
-COMMENT ON FUNCTION snapback_internal.option_named(regclass) IS 'The first option that is called as the table is, in one number or the other: teams, "Team"; NULL where none is';
+COMMENT ON FUNCTION snapback_internal.option_named(regclass) IS
+    'Return the first option with the name of the table, singular or plural: teams for "Team"; NULL if there is none';
 
 CREATE FUNCTION snapback_internal.likely_option(relation regclass, via name, option text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -26,14 +27,14 @@ AS $$
         '<option>')
 $$;
 COMMENT ON FUNCTION snapback_internal.likely_option(regclass, name, text) IS
-    'The option that is given; else the one called as the table is, that of the parent it hangs on, the only one that there is, or a placeholder';
+    'Return the specified option, otherwise the option with the name of the table, the option of the parent, the only option, or a placeholder';
 
 CREATE FUNCTION snapback_internal.comment_line(line text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT '-- ' || regexp_replace(line, '[\r\n]+', ' ', 'g')
 $$;
-COMMENT ON FUNCTION snapback_internal.comment_line(text) IS 'A line as an SQL comment that no name in it can end';
+COMMENT ON FUNCTION snapback_internal.comment_line(text) IS 'Return a text as a one-line SQL comment; line breaks become spaces';
 
 CREATE FUNCTION snapback_internal.suggested_calls(relations regclass[], steps snapback.path_step[], parents regclass[], option text)
 RETURNS TABLE (relation regclass, line text, is_call boolean)
@@ -49,21 +50,21 @@ BEGIN
                   ORDER BY b.relation::text COLLATE "C", place LOOP
         relation := choice.relation;
         IF choice.choices > 1 AND choice.place = 1 THEN
-            line := snapback_internal.comment_line(format('%s: more than one path leads to a community; keep the one that says whose a row is:', choice.relation));
+            line := snapback_internal.comment_line(format('%s: more than one path leads to a community; choose one of these calls:', choice.relation));
             RETURN NEXT;
         END IF;
         line := format('SELECT snapback.protect(%L, %L, %s);', choice.relation, snapback_internal.likely_option(choice.relation, choice.via, option),
                        choice.arguments);
         remark := concat_ws('; ', CASE WHEN choice.choices > 1 OR choice.via IS NULL THEN choice.meaning END,
-                                  CASE WHEN NOT choice.mandatory THEN 'rows where it is NULL are not kept' END);
+                                  CASE WHEN NOT choice.mandatory THEN 'rows where it is NULL are not captured' END);
         line := line || coalesce(' ' || snapback_internal.comment_line(nullif(remark, '')), '');
         line := CASE WHEN choice.choices > 1 THEN snapback_internal.comment_line(line) ELSE line END;
         RETURN NEXT;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION snapback_internal.suggested_calls(regclass[], snapback.path_step[], regclass[], text) IS
-    'The calls that protect these tables, given the steps that their paths may take and which tables are protected by then; where several paths of one offer '
-    'themselves, each as a comment. What a reader should know stands behind the call';
+    'Return the calls that protect these tables, given the possible steps of their paths and the protected parents. Alternative paths become '
+    'comments. Remarks follow the call';
 
 CREATE FUNCTION snapback_internal.suggest_in_order(todo regclass[], option text) RETURNS TABLE (relation regclass, line text, is_call boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -77,7 +78,7 @@ DECLARE
 BEGIN
     LOOP
         ready := ARRAY(SELECT DISTINCT b.relation FROM snapback_internal.best_steps(steps, parents) b WHERE b.own OR b.mandatory);
-        -- What takes NULL is followed only where nothing better will come.
+        -- Use a nullable step only if no better one exists.
         IF ready = '{}' THEN
             ready := ARRAY(SELECT b.relation FROM snapback_internal.best_steps(steps, parents) b ORDER BY b.relation::text COLLATE "C" LIMIT 1);
         END IF;
@@ -87,10 +88,11 @@ BEGIN
         steps := ARRAY(SELECT s FROM unnest(steps) s WHERE s.relation <> ALL (ready));
         todo := ARRAY(SELECT r FROM unnest(todo) r WHERE r <> ALL (ready));
     END LOOP;
-    RETURN QUERY SELECT t, snapback_internal.comment_line(format('%s: no path to a community is known; name community_column or via', t)), false FROM unnest(todo) t;
+    RETURN QUERY SELECT t, snapback_internal.comment_line(format('%s: no path to a community is known; specify community_column or via', t)), false FROM unnest(todo) t;
 END $$;
 COMMENT ON FUNCTION snapback_internal.suggest_in_order(regclass[], text) IS
-    'The calls that protect these tables, parents before the children whose paths lead through them; is_call is false for a line that says why there is none';
+    'Return the calls that protect these tables, parents before the children whose paths lead through them. is_call is false for a comment that '
+    'explains why there is no call';
 
 CREATE FUNCTION snapback_internal.suggestions(option text) RETURNS TABLE (relation regclass, line text, is_call boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -103,7 +105,7 @@ DECLARE
 BEGIN
     RETURN QUERY SELECT u, snapback_internal.comment_line(format('%s cannot be protected: %s', u, (snapback_internal.table_refusal(u)).problem)), false
                  FROM unnest(refused) u ORDER BY u::text COLLATE "C";
-    -- Of the tables that every community has in its own schema, one call protects all.
+    -- One call protects the tables of the same name in the schemas of all communities.
     RETURN QUERY SELECT u, CASE WHEN u = first_value(u) OVER alike
                                 THEN format('SELECT snapback.protect(%L, %L);', u, snapback_internal.likely_option(u, NULL, suggestions.option)) END, true
                  FROM unnest(own) u JOIN pg_class c ON c.oid = u
@@ -114,8 +116,8 @@ BEGIN
                      SELECT u FROM unnest(unprotected) u WHERE u <> ALL (refused) AND u <> ALL (own)), suggestions.option) s;
 END $$;
 COMMENT ON FUNCTION snapback_internal.suggestions(text) IS
-    'What suggest() prints, and which table each line is about: is_call is true where it protects the table, or is one of several calls to choose from. The line is null where '
-    'another table''s call protects this one as well';
+    'Return the lines of suggest() and the table of each. is_call: the line protects the table, or is one of several calls to choose from. line is '
+    'NULL if the call for another table also protects this one';
 
 CREATE FUNCTION snapback.suggest(option text DEFAULT NULL) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -127,18 +129,18 @@ BEGIN
         RETURN NEXT snapback_internal.comment_line('no directory of communities is set: call snapback.set_directory() first');
         RETURN;
     END IF;
-    PERFORM snapback_internal.refuse('SB001', format('there is no option "%s"', suggest.option), 'Call snapback.add_option() first.')
+    PERFORM snapback_internal.refuse('SB001', format('option "%s" does not exist', suggest.option), 'Call snapback.add_option() first.')
     WHERE suggest.option IS NOT NULL AND NOT EXISTS (SELECT FROM snapback.option o WHERE o.option = suggest.option);
     lines := ARRAY(SELECT s.line FROM snapback_internal.suggestions(suggest.option) s WHERE s.line IS NOT NULL);
     IF EXISTS (SELECT FROM unnest(lines) l WHERE l LIKE '%, ''<option>''%') THEN
         RETURN NEXT snapback_internal.comment_line(coalesce(
-            (SELECT format('name an option in place of <option>, or have the calls printed for one: SELECT snapback.suggest(%L)', o.option)
+            (SELECT format('replace <option>, or print the calls for one option: SELECT snapback.suggest(%L)', o.option)
              FROM snapback.option o JOIN snapback.category c ON c.category = o.category ORDER BY c.position, o.position LIMIT 1),
-            'there is no option yet: call snapback.add_option() first'));
+            'no options exist yet: call snapback.add_option() first'));
     END IF;
     RETURN QUERY SELECT l FROM unnest(lines) l;
 END $$;
 COMMENT ON FUNCTION snapback.suggest(text) IS
-    'The calls of snapback.protect() that are missing, in an order that works, one a row; all of them for the option, where one is given. Else each is for the option that is called '
-    'as the table is, that of its parent, or the only one that there is; where none of these is, <option> stands for one to be named. Where a path is ambiguous each '
-    'choice is a comment; tables that cannot be protected are comments too. Error: SB001 there is no such option';
+    'Return the missing calls of snapback.protect(), one per row, in an executable order. option: the option for all calls; by default, the option '
+    'with the name of the table, that of its parent, or the only one; otherwise the placeholder <option>. Alternative paths and tables that cannot '
+    'be protected become comments. Errors: SB001 no such option';

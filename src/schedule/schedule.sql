@@ -1,40 +1,40 @@
--- The work that comes back: pg_cron wakes it. Its jobs live in one database of the server, which need not be this one.
+-- Recurring jobs, which pg_cron starts. pg_cron stores its jobs in one database of the server, possibly another one.
 
 CREATE FUNCTION snapback_internal.run_in_database(database name, statement text) RETURNS text
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_run_in_database';
 COMMENT ON FUNCTION snapback_internal.run_in_database(name, text) IS
-    'Internal, superusers only: runs a statement in another database as the current user and returns its first value as text; '
-    'committed there at once, whatever becomes of the calling transaction. Errors: the statement''s own; 3D000 no such database; '
-    '42501 not a superuser; 55000 the database refuses the connection; 53400 no background worker is free; 54000 a value of 2 kB or more';
+    'Run a statement in another database as the current user and return its first value as text. It commits immediately, whatever happens to the '
+    'calling transaction. For superusers only. Errors: those of the statement; 3D000 no such database; 42501 not a superuser; 55000 the database '
+    'rejects the connection; 53400 no background worker is available; 54000 the value has 2 kB or more';
 
 CREATE FUNCTION snapback_internal.cron_database() RETURNS name
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    -- A mere mention in postgresql.conf does not make the setting one of the server's own.
+    -- Without pg_cron, a line in postgresql.conf makes cron.database_name a placeholder of another context.
     home name := (SELECT setting FROM pg_settings WHERE name = 'cron.database_name' AND context = 'postmaster');
 BEGIN
     IF home IS NULL AND NOT pg_has_role('pg_read_all_settings', 'USAGE') THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'permission denied to read the setting cron.database_name of pg_cron',
-            DETAIL = 'Only superusers and members of pg_read_all_settings see whether pg_cron is loaded and where it keeps its jobs.',
-            HINT = 'Call this function as a superuser: the jobs run as the role that schedules them, and capture_all() needs a superuser.';
+            DETAIL = 'Only superusers and members of pg_read_all_settings can see whether pg_cron is loaded and where it stores its jobs.',
+            HINT = 'Call this function as a superuser. The jobs run as the role that schedules them, and capture_all() requires a superuser.';
     END IF;
     IF home IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'pg_cron is not loaded',
             HINT = format('Install pg_cron (Debian: postgresql-%s-cron), add pg_cron to shared_preload_libraries, restart the '
-                          'server and run CREATE EXTENSION pg_cron in the database that cron.database_name names.',
+                          'server and run CREATE EXTENSION pg_cron in the database of cron.database_name.',
                           current_setting('server_version_num')::integer / 10000);
     END IF;
     IF NOT EXISTS (SELECT FROM pg_database WHERE datname = home AND datallowconn) THEN
-        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('pg_cron''s database "%s" does not exist or refuses connections', home),
+        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('database "%s" of pg_cron does not exist or does not accept connections', home),
             HINT = 'Set cron.database_name to a database that exists, restart the server and run CREATE EXTENSION pg_cron there.';
     END IF;
     RETURN home;
 END $$;
 COMMENT ON FUNCTION snapback_internal.cron_database() IS
-    'The database where pg_cron keeps its jobs (setting cron.database_name). Errors: 55000 pg_cron is not loaded, or that database is not there; '
-    '42501 the caller may not see that setting';
+    'Return the database in which pg_cron stores its jobs (setting cron.database_name). Errors: 55000 pg_cron is not loaded or the database is not '
+    'available; 42501 the caller cannot read that setting';
 
 CREATE FUNCTION snapback_internal.run_in_cron_database(statement text) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -51,7 +51,8 @@ BEGIN
     RETURN result;
 END $$;
 COMMENT ON FUNCTION snapback_internal.run_in_cron_database(text) IS
-    'Internal, superusers only: runs a statement where pg_cron keeps its jobs and returns its first value as text';
+    'Run a statement in the database of pg_cron and return its first value as text. For superusers only. Errors: as run_in_database() and '
+    'cron_database()';
 
 CREATE FUNCTION snapback_internal.has_cron() RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -59,7 +60,7 @@ CREATE FUNCTION snapback_internal.has_cron() RETURNS boolean
 BEGIN
     RETURN snapback_internal.run_in_cron_database('SELECT count(*) FROM pg_catalog.pg_extension WHERE extname = ''pg_cron''')::integer > 0;
 END $$;
-COMMENT ON FUNCTION snapback_internal.has_cron() IS 'Internal: whether pg_cron''s own database has the extension pg_cron';
+COMMENT ON FUNCTION snapback_internal.has_cron() IS 'Return whether the extension pg_cron exists in its database. Errors: as run_in_cron_database()';
 
 CREATE FUNCTION snapback_internal.cron_job(task text) RETURNS text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -67,8 +68,8 @@ CREATE FUNCTION snapback_internal.cron_job(task text) RETURNS text
 SELECT 'snapback ' || task || ' ' || CASE WHEN octet_length(current_database()) <= 44 THEN current_database() ELSE md5(current_database()) END
 $$;
 COMMENT ON FUNCTION snapback_internal.cron_job(text) IS
-    'Internal: what this database''s pg_cron job for a task (capture, expire, queue) is called. The database''s name tells the jobs of '
-    'several databases apart; a long one goes by its hash, since a job''s name has 63 bytes at most';
+    'Return the name of the pg_cron job of this database for a task (capture, expire, queue). It contains the name of the database, or its MD5 hash '
+    'if the name is long, because a job name has at most 63 bytes';
 
 CREATE FUNCTION snapback.schedule(capture_at text DEFAULT '0 3 * * *')
     RETURNS TABLE (job text, "at" text, command text)
@@ -82,14 +83,14 @@ DECLARE
         jsonb_build_object('job', snapback_internal.cron_job('queue'), 'at', '* * * * *', 'command', 'SELECT snapback.process_queue()'));
 BEGIN
     IF capture_at IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'the time of the capture is missing',
-            HINT = 'Name it as five cron fields in UTC or cron.timezone, such as ''0 3 * * *''.';
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'capture_at must not be null',
+            HINT = 'Specify five cron fields in UTC or the time zone of cron.timezone, for example ''0 3 * * *''.';
     END IF;
     IF NOT snapback_internal.has_cron() THEN
-        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('pg_cron has not been created in its database "%s"', snapback_internal.cron_database()),
-            HINT = format('Connect to database "%s" and run: CREATE EXTENSION pg_cron', snapback_internal.cron_database());
+        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('extension pg_cron does not exist in its database "%s"', snapback_internal.cron_database()),
+            HINT = format('Connect to database "%s" and run CREATE EXTENSION pg_cron.', snapback_internal.cron_database());
     END IF;
-    -- A job that another superuser made under the same name is replaced: there is one set of jobs for a database.
+    -- Each database has one set of jobs: replace jobs of the same name that belong to another superuser.
     PERFORM snapback_internal.run_in_cron_database(format($job$
         WITH wanted AS (SELECT * FROM pg_catalog.jsonb_to_recordset(%L) AS w (job text, "at" text, command text)),
              gone AS (DELETE FROM cron.job j USING wanted w WHERE j.jobname = w.job AND j.username <> current_user)
@@ -98,10 +99,10 @@ BEGIN
     RETURN QUERY SELECT * FROM jsonb_to_recordset(jobs) AS j (job text, "at" text, command text);
 END $$;
 COMMENT ON FUNCTION snapback.schedule(text) IS
-    'Has pg_cron capture every community at capture_at (five cron fields), expire old snapshots hourly and look after the queue of mails '
-    'and restores each minute; run again, it changes the jobs it made. They run as the current user, a superuser. Where pg_cron lives in '
-    'another database, they are there as soon as this returns, even if the transaction is rolled back. Errors: 55000 pg_cron is missing, '
-    'with what to do; 42501 the caller may not read pg_cron''s settings; 22023 not a cron schedule';
+    'Schedule the pg_cron jobs of this database: capture all communities at capture_at (five cron fields), expire snapshots every hour, and process '
+    'the queue of mails and restores every minute. Another call changes these jobs. They run as the current user, a superuser. If pg_cron is in '
+    'another database, the jobs exist immediately, even if the transaction is rolled back. Errors: 55000 pg_cron is missing; 42501 the caller cannot '
+    'read the settings of pg_cron; 22023 capture_at is not a cron schedule';
 
 CREATE FUNCTION snapback.unschedule() RETURNS integer
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -115,5 +116,5 @@ BEGIN
         snapback_internal.cron_job('capture'), snapback_internal.cron_job('expire'), snapback_internal.cron_job('queue')));
 END $$;
 COMMENT ON FUNCTION snapback.unschedule() IS
-    'Takes back what snapback.schedule() asked of pg_cron; returns how many jobs there were. To be called before DROP EXTENSION or DROP '
-    'DATABASE, which pg_cron does not notice. Errors: 55000 pg_cron is not loaded; 42501 the caller may not read pg_cron''s settings';
+    'Remove the jobs that snapback.schedule() created; return their number. Call it before DROP EXTENSION or DROP DATABASE, which do not remove '
+    'pg_cron jobs. Errors: 55000 pg_cron is not loaded; 42501 the caller cannot read the settings of pg_cron';

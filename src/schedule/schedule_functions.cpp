@@ -6,7 +6,7 @@ namespace snapback {
 
 namespace {
 
-/// Running statements elsewhere is a way around every grant there; so it is for those whom no grant binds.
+/// Require a superuser: statements in another database bypass its privileges.
 void require_superuser() {
     if (!call([] { return superuser(); }))
         throw Error(sqlstate::insufficient_privilege, "only superusers may run statements in another database");

@@ -27,7 +27,7 @@ std::string new_uuid() {
                            UUIDOID);
 }
 
-/// Throw Error (42704) where a shared table was dropped without being taken out of protection.
+/// Throw Error (42704) if a shared protected table was dropped.
 void require_presence(const ProtectedTable &table) {
     if (!table.relation_name.empty() ||
         call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table.relation)); }))
@@ -38,13 +38,11 @@ void require_presence(const ProtectedTable &table) {
     std::string oid = std::to_string(table.relation);
     std::string name = rows[0].is_null(1) ? "the relation with OID " + oid
                                           : quote_name(rows[0].text(1)) + "." + quote_name(rows[0].text(2));
-    throw Error(sqlstate::undefined_object, name + " was dropped, and is still registered")
-        .with_hint("Call snapback.protect() for the table that took its place, or snapback.unprotect(" + oid +
-                   "::regclass).");
+    throw Error(sqlstate::undefined_object, name + " was dropped but is still protected")
+        .with_hint("Call snapback.protect() for its replacement, or snapback.unprotect(" + oid + "::regclass).");
 }
 
-/// What the directory calls the communities. They are for people to read: where they cannot be had, none the less is
-/// captured.
+/// The names of the communities in the directory, for display. A capture does not fail if they cannot be read.
 std::map<std::string, std::string> names_if_known(const std::vector<std::string> &communities) {
     std::map<std::string, std::string> names;
     std::optional<UndoneError> error = attempt([&] { names = community_names(communities); });
@@ -79,7 +77,7 @@ Digest Capture::remember(const Shape &shape) {
     return digest;
 }
 
-/// Drain the sorter into the manifests of communities [first, last): each gets an entry, if only an empty one.
+/// Drain the sorter into the manifests of communities [first, last). Each manifest gets an entry, possibly empty.
 void Capture::store_rows(const ProtectedTable &table, const Digest &shape, std::uint32_t first, std::uint32_t last) {
     call([] { CHECK_FOR_INTERRUPTS(); });
     for (std::uint32_t i = first; i < last; i++)
@@ -114,7 +112,7 @@ void Capture::add_shared(const ProtectedTable &table, const RowReader &further) 
     store_rows(table, remember(shape.stored), 0, static_cast<std::uint32_t>(spec_.communities.size()));
 }
 
-/// Capture a table that each community has in a schema of its own.
+/// Capture a table that each community has in its own schema.
 void Capture::add_own(const ProtectedTable &table) {
     for (std::uint32_t i = 0; i < spec_.communities.size(); i++) {
         Oid relation = relation_of(table, spec_.communities[i]);
@@ -151,7 +149,7 @@ std::vector<Manifest> Capture::finish() {
 
 namespace {
 
-/// Keep all rows of a table to be seen by the snapshot that is to be taken.
+/// Lock a table so that all of its rows stay visible to the next snapshot.
 void hold_rows_of(std::span<const std::string> communities, const ProtectedTable &table) {
     if (table.relation_name.empty())
         return hold_rows(table, table.relation);
@@ -159,8 +157,8 @@ void hold_rows_of(std::span<const std::string> communities, const ProtectedTable
         hold_rows(table, relation_of(table, community));
 }
 
-/// A time that is not after that of the MVCC snapshot which will be taken next: whoever was missing from the directory
-/// later than this may be another community by now. One transaction gets no time twice.
+/// A time not later than the next MVCC snapshot. A community that was missing from the directory after this time may be
+/// another one now. Unique within a transaction.
 TimestampTz time_of_next_snapshot() {
     if (!IsolationUsesXactSnapshot())
         return GetCurrentTimestamp();

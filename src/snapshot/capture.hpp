@@ -15,25 +15,25 @@ struct CaptureSpec {
     TimestampTz captured_at = 0;
 };
 
-/// A capture under way, in the calling transaction: table by table, under the active snapshot. It is made under the
-/// active snapshot as well, which says whose the rows are.
+/// A running capture in the calling transaction. It reads one table after another under the active snapshot, which must
+/// also be active in the constructor.
 class Capture {
 public:
     explicit Capture(CaptureSpec spec);
     Capture(const Capture &) = delete;
     Capture &operator=(const Capture &) = delete;
 
-    /// Capture the rows that each of the communities has in one protected table.
+    /// Capture the rows of the communities in one protected table.
     void add(const ProtectedTable &table) { add(table, nullptr); }
-    /// The same, and rows that the reader brings.
+    /// The same, plus the rows of the reader.
     void add(const ProtectedTable &table, const RowReader &further);
-    /// Take back the table that was added last.
+    /// Remove the table that was added last.
     void drop_last();
-    /// Store what is under way: after that, the manifests name every chunk of the tables that were added.
+    /// Store pending chunks. The manifests then contain every chunk of the added tables.
     void flush() { chunks_.flush(); }
     /// One manifest per community, in the spec's order.
     const std::vector<Manifest> &manifests() const { return manifests_; }
-    /// Store the manifests, which makes the snapshots complete, and return them.
+    /// Store the manifests, which completes the snapshots, and return them.
     std::vector<Manifest> finish();
 
 private:

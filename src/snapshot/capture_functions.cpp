@@ -1,4 +1,4 @@
-// The SQL face of capture.
+// SQL functions for captures.
 #include "postgres/arguments.hpp"
 #include "snapshot/capture.hpp"
 
@@ -12,14 +12,13 @@ namespace {
 
 constexpr int longest_label = 1000;
 
-/// Read the label, which every snapshot of the batch will have; empty is none.
+/// Read the label of all snapshots in the batch; an empty label means none.
 std::optional<std::string> label_argument(FunctionCallInfo fcinfo, int i) {
     std::string label = text_argument(fcinfo, i);
     int length = call([&] { return pg_mbstrlen(label.c_str()); });
     if (length > longest_label)
-        throw Error(sqlstate::text_too_long,
-                    "a label of " + std::to_string(length) + " characters is too long for a snapshot")
-            .with_hint("It can have " + std::to_string(longest_label) + ".");
+        throw Error(sqlstate::text_too_long, "snapshot label of " + std::to_string(length) + " characters is too long")
+            .with_hint("The limit is " + std::to_string(longest_label) + " characters.");
     return label.empty() ? std::nullopt : std::optional(label);
 }
 

@@ -55,7 +55,7 @@ void ChunkWriter::flush() {
     write_batch();
 }
 
-/// Report a chunk's digest; let its frame wait for the batch to be full.
+/// Report the digest of a chunk and add its frame to the batch.
 void ChunkWriter::take(PackedChunk &&chunk) {
     on_stored_(chunk.community, chunk.table, chunk.digest);
     if (chunk.frame.empty())
@@ -72,7 +72,7 @@ void ChunkWriter::write_batch() {
     if (batch_frames_.empty())
         return;
     Query query;
-    // Another session may be storing the same chunk: it is the same content, so either one will do.
+    // A concurrent session may store the same chunk. Both have the same content.
     if (batch_frames_.size() == 1)
         query.run_kept(
             "INSERT INTO snapback.chunk (community, sha256, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
@@ -99,7 +99,7 @@ std::string ChunkReader::get(const Digest &digest) {
     std::string content = compressor_.decompress(rows[0].bytes(1));
     if (sha256(content) != digest)
         throw Error(sqlstate::data_corrupted, "chunk " + digest.hex() + " of community " + community_ + " is damaged")
-            .with_detail("Its content does not have the SHA-256 that names it.");
+            .with_detail("The content does not match its SHA-256.");
     return content;
 }
 

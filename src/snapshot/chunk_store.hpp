@@ -6,20 +6,20 @@
 
 namespace snapback {
 
-/// Keep the sweep of unreferenced chunks out until the transaction ends: whoever refers to chunks calls this first.
+/// Take the store lock in share mode until the transaction ends, before using chunks: it blocks the deletion of chunks.
 void hold_store();
-/// Have the store alone until the transaction ends; where that means to wait, do so or return false.
+/// Take the store lock in exclusive mode until the transaction ends. Without `wait`, return false if it is not
+/// available.
 bool take_store(bool wait);
 
-/// Writes chunks of some communities, each content once. Chunks are written in batches; `flush` ends the last one.
+/// Writes chunks of some communities, in batches and each content once. `flush` writes the last batch.
 class ChunkWriter {
 public:
-    /// Hears of each chunk's digest, in the order in which they were put.
+    /// Receives the digest of each chunk, in the order of `put`.
     using OnStored = std::function<void(std::uint32_t community, std::uint32_t table, const Digest &digest)>;
 
     ChunkWriter(std::span<const std::string> communities, OnStored on_stored);
-    /// Store a chunk of the community with this index unless it is there already. The caller numbers tables as it
-    /// likes.
+    /// Store a chunk of the community with this index unless it exists already. `table` is only passed to OnStored.
     void put(std::uint32_t community, std::uint32_t table, std::string &&content);
     void flush();
 
@@ -36,11 +36,11 @@ private:
     std::size_t batch_bytes_ = 0;
 };
 
-/// Reads chunks of one community back, checking each against its digest.
+/// Reads chunks of one community and verifies their digests.
 class ChunkReader {
 public:
     explicit ChunkReader(std::string community) : community_(std::move(community)) {}
-    /// Fetch, decompress and verify one chunk; throws Error (XX001) where it is missing or damaged.
+    /// Fetch, decompress and verify one chunk; throws Error (XX001) if it is missing or damaged.
     std::string get(const Digest &digest);
 
 private:

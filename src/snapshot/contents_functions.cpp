@@ -1,4 +1,4 @@
-// Looking into snapshots from SQL: rows as jsonb, how many a filter keeps, retention.
+// SQL functions for snapshots: rows as jsonb, the number of rows that satisfy a filter, retention, the store lock.
 #include "catalog/community_path.hpp"
 #include "postgres/arguments.hpp"
 #include "postgres/as_owner.hpp"
@@ -14,7 +14,7 @@ namespace snapback {
 
 namespace {
 
-/// One table of a snapshot, decoded into the shape that its live table has now.
+/// One table of a snapshot, decoded into the current shape of its live table.
 class StoredTable {
 public:
     StoredTable(Query &query, const std::string &snapshot, std::int32_t table_id)

@@ -1,4 +1,4 @@
--- The end of snapshots: by age, or because a community is erased.
+-- Deletes snapshots by age, or all data of a community.
 
 CREATE FUNCTION snapback_internal.lock_store(wait boolean) RETURNS boolean
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
@@ -63,7 +63,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback_internal.sweep(text[]) IS
-    'Delete the chunks of these communities that no snapshot refers to; return how many. The caller holds the store. Internal.';
+    'Delete the chunks of these communities that no snapshot references; return their number. The caller holds the store lock';
 
 CREATE FUNCTION snapback_internal.unswept_communities() RETURNS text[]
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
@@ -125,7 +125,7 @@ BEGIN
     WHERE t.id = ANY (table_sets) AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.table_set = t.id);
     shapes := shapes || ARRAY(SELECT DISTINCT m.shape FROM snapback.table_set_member m WHERE m.table_set = ANY (table_sets));
     DELETE FROM snapback.table_set t WHERE t.id = ANY (table_sets);
-    -- A shape in use is nearly always that of a table set, which is found at once.
+    -- Check the table sets first: they reference nearly all shapes in use.
     DELETE FROM snapback.shape h
     WHERE h.sha256 = ANY (shapes)
       AND CASE WHEN EXISTS (SELECT FROM snapback.table_set_member m WHERE m.shape = h.sha256) THEN false
@@ -143,7 +143,7 @@ AS $$
     SELECT coalesce(array_agg(s.id ORDER BY s.community, s.captured_at), '{}')
     FROM snapback.snapshot s WHERE s.captured_at + snapback_internal.retention() <= clock_timestamp()
 $$;
-COMMENT ON FUNCTION snapback_internal.expired_snapshots() IS 'The snapshots that are older than snapback.retention, those of a community side by side. Internal.';
+COMMENT ON FUNCTION snapback_internal.expired_snapshots() IS 'Return the snapshots that are older than snapback.retention, ordered by community';
 
 CREATE FUNCTION snapback_internal.prune() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -211,7 +211,7 @@ DECLARE
     reported_at pg_catalog.timestamptz;
     began pg_catalog.timestamptz;
 BEGIN
-    -- A procedure that commits cannot have a SET clause, and what it sets locally ends with each transaction.
+    -- A procedure that commits cannot have a SET clause, and SET LOCAL ends with each transaction.
     SET LOCAL search_path = pg_catalog, pg_temp;
     IF patience IS NULL OR patience < interval '0' THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'patience must not be null or negative';
@@ -301,17 +301,17 @@ CREATE FUNCTION snapback.forget(community text, OUT snapshots bigint, OUT chunks
 AS $$
 DECLARE
     everything   boolean := former_only IS NOT TRUE;
-    left_at      timestamptz; -- when a community with this key was last missing from the directory
+    left_at      timestamptz; -- last time that the key was missing from the directory
     identity_now text;       -- of the community that has the key
     of_former    uuid[];      -- snapshots
     requests     uuid[];
     runs         uuid[];
 BEGIN
     IF forget.community IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'name the community to forget';
+        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'community must not be null';
     END IF;
     PERFORM snapback_internal.note_departures();
-    -- Whoever is at work for the community has one of these rows, and may come to wait for the store.
+    -- A session that works for the community holds one of these row locks and may wait for the store lock later. Lock the rows first to avoid a deadlock.
     PERFORM FROM snapback.restore_run r WHERE r.community = forget.community FOR UPDATE;
     PERFORM FROM snapback.request r WHERE r.community = forget.community FOR UPDATE;
     PERFORM snapback_internal.lock_store(true);

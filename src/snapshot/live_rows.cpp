@@ -15,7 +15,7 @@ namespace snapback {
 
 namespace {
 
-/// ", t.a, t.b": the table's columns as a query lists them.
+/// ", t.a, t.b": the table's columns for a select list.
 std::string column_list(const RelationShape &shape) {
     std::string list;
     for (const LiveColumn &column : shape.columns)
@@ -23,7 +23,7 @@ std::string column_list(const RelationShape &shape) {
     return list;
 }
 
-/// Finds a row's community by the stored bytes of its key, so that no text is made of it row by row.
+/// Finds the community of a row by the stored bytes of its key, without converting each key to text.
 class CommunityIndex {
 public:
     CommunityIndex(Oid type, std::span<const std::string> communities) : encoder_(type, form_of(type)) {
@@ -39,8 +39,8 @@ public:
             auto found = index_.find(last_);
             if (found == index_.end())
                 throw Error(sqlstate::object_not_in_state,
-                            "a row's community key equals one of the directory, but is not spelt like it")
-                    .with_hint("Let the directory list each community as its rows spell it.");
+                            "community key matches a directory entry but its text differs")
+                    .with_hint("The directory must list each community with the same text as its rows.");
             last_index_ = found->second;
         }
         return last_index_;
@@ -68,8 +68,8 @@ private:
     std::uint32_t last_index_ = UINT32_MAX;
 };
 
-/// Lock a table with its partitions, if it is there. In a transaction whose snapshot is older, throw Error (40001)
-/// where one of them has been emptied or rewritten since.
+/// Lock a table with its partitions; return whether it exists. If the transaction's snapshot is older, throw Error
+/// (40001) if one of them has been truncated or rewritten after it.
 bool hold(Oid relation) {
     if (!call([&] {
             LockRelationOid(relation, AccessShareLock);
@@ -88,14 +88,14 @@ bool hold(Oid relation) {
                 .empty())
             throw Error(sqlstate::serialization_failure,
                         qualified_name(member) + " was rewritten after the snapshot of this transaction was taken")
-                .with_hint("Do this in a transaction of its own.");
+                .with_hint("Retry in a separate transaction.");
     return true;
 }
 
-/// Read all rows of a relation that has the table's columns.
+/// Read all rows of a relation with the table's columns.
 void read_all(Query &query, const std::string &relation, const RelationShape &shape, std::uint32_t community,
               const RowVisitor &visit) {
-    // The leading column stands where a shared table has the community.
+    // The first column corresponds to the community of a shared table.
     std::string sql = "SELECT NULL" + column_list(shape) + " FROM " + relation + " t";
     AsOwner owner(shape.owner);
     RowEncoder encoder(shape, 1);

@@ -9,24 +9,24 @@
 
 namespace snapback {
 
-/// Receives a live row: the index of its community, its key in sortable form, and its stored form.
+/// Receives a live row: the index of its community, its sortable key, and its stored form.
 using RowVisitor = std::function<void(std::uint32_t community, std::string_view key, std::string_view row)>;
-/// Brings rows to a visitor.
+/// Passes rows to a visitor.
 using RowReader = std::function<void(const RowVisitor &visit)>;
 
-/// Lock a table, and those on the way from its rows to their community, before the snapshot is taken that the rows are
-/// read under: one that is emptied or rewritten afterwards (TRUNCATE, ALTER TABLE) has no rows for an older snapshot.
+/// Lock a table and the tables on its path before taking the MVCC snapshot that reads the rows. A table that is
+/// truncated or rewritten later (TRUNCATE, ALTER TABLE) appears empty to an older snapshot.
 void hold_rows(const ProtectedTable &table, Oid relation);
 
-/// Read the rows that these communities have in a shared table, in one query and in no particular order, as the
-/// table's owner. Rows are read under the active snapshot. The one path by which live rows are ever read.
+/// Read the rows of these communities in a shared table as the table's owner, in one query under the active snapshot
+/// and in no particular order. All reads of live rows use this function.
 void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std::span<const std::string> communities,
                     const RowVisitor &visit);
 
-/// Read all rows of a table that belongs to one community as a whole; the visitor is given `community`.
+/// Read all rows of a table that belongs to one community; the visitor receives `community`.
 void read_live_table(const RelationShape &shape, std::uint32_t community, const RowVisitor &visit);
 
-/// Read rows of a table that are in a store, which the query sees, likewise.
+/// Read all rows of a tuple store that the query can see, likewise.
 void read_stored_rows(Query &query, const TupleStore &store, const RelationShape &shape, std::uint32_t community,
                       const RowVisitor &visit);
 

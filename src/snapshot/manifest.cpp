@@ -13,7 +13,7 @@ void append_text(std::string &out, std::string_view text) {
     out.append(text);
 }
 
-/// Append a text as a row keeps a field: none differs from an empty one.
+/// Append an optional text in the form of a row field: none differs from an empty text.
 void append_optional_text(std::string &out, const std::optional<std::string> &text) {
     append_varint(out, text ? text->size() + 1 : 0);
     out.append(text.value_or(""));
@@ -62,7 +62,7 @@ void write_shapes(const std::map<Digest, Shape> &shapes) {
               {Value::bytea_array(digests), Value::text_array(definitions)});
 }
 
-/// Hash the tables and shapes of a manifest, in the form of docs/format.md.
+/// Hash the tables and shapes of a manifest as described in docs/format.md.
 Digest table_set_digest(const Manifest &manifest) {
     std::string form;
     for (const ManifestTable &table : manifest.tables) {
@@ -72,7 +72,7 @@ Digest table_set_digest(const Manifest &manifest) {
     return sha256(form);
 }
 
-/// Stores the table sets of manifests: one that is stored already, and is whole, is used again.
+/// Stores the table sets of manifests. Reuses stored sets that are undamaged.
 class TableSets {
 public:
     explicit TableSets(std::span<const Manifest> manifests) {
@@ -87,7 +87,7 @@ public:
             write(wanted);
     }
 
-    /// The id of each manifest's set, in the manifests' order.
+    /// The set IDs, in the order of the manifests.
     std::vector<std::string> ids() const {
         std::vector<std::string> all;
         for (const Digest &digest : digests_)
@@ -101,7 +101,7 @@ private:
         for (const auto &[digest, manifest] : wanted)
             digests.emplace_back(digest.view());
         Query query;
-        // The lock turns one that was removed after this transaction's snapshot into a serialization failure.
+        // With the row lock, a set deleted after this transaction's snapshot causes a serialization failure.
         for (Row row :
              query.run("SELECT t.sha256, t.id FROM snapback.table_set t WHERE t.sha256 = ANY ($1) AND t.sha256 = "
                        "(SELECT pg_catalog.sha256(COALESCE(pg_catalog.string_agg(pg_catalog.int4send(m.table_id) || "
@@ -171,7 +171,7 @@ void write_heads(std::span<const Manifest> manifests) {
          Value::text_array(names)});
 }
 
-/// Store what the tables hold. Those without rows are in the table set alone.
+/// Store the entries of non-empty tables. Empty tables are only in the table set.
 void write_tables(std::span<const Manifest> manifests) {
     std::vector<std::string> owners, shapes, chunks; // per table: its snapshot, shape and chunks
     std::vector<std::int32_t> table_ids;
@@ -202,10 +202,10 @@ void write_tables(std::span<const Manifest> manifests) {
 Error damaged_manifest(const std::string &snapshot, const char *detail) {
     return Error(sqlstate::data_corrupted, "the manifest of snapshot " + snapshot + " is damaged")
         .with_detail(detail)
-        .with_hint("Restore from another snapshot; snapback.verify() tells which are whole.");
+        .with_hint("Restore from another snapshot. snapback.verify() reports damaged snapshots.");
 }
 
-/// Whether a snapshot has a table that its table set does not have in the same form.
+/// Whether a snapshot has a table that is not in its table set with the same shape.
 bool disagrees_with_table_set(const std::string &snapshot) {
     Query query;
     return !query
@@ -248,9 +248,9 @@ Manifest read_manifest(const std::string &snapshot) {
         manifest.tables.push_back(
             {row.integer(1), Digest::from_bytes(row.bytes(2)), row.bigint(3), row.bigint(4), row.bytes(5)});
     if (manifest.digest() != expected)
-        throw damaged_manifest(snapshot, "It does not have the SHA-256 that was stored with it.");
+        throw damaged_manifest(snapshot, "It does not match the SHA-256 stored with it.");
     if (disagrees_with_table_set(snapshot))
-        throw damaged_manifest(snapshot, "Its tables are not those of its table set.");
+        throw damaged_manifest(snapshot, "Its tables differ from those of its table set.");
     return manifest;
 }
 

@@ -7,7 +7,7 @@
 
 namespace snapback {
 
-/// One table of a snapshot: its rows' shape, how many there are, and the chunks that hold them, in order.
+/// One table of a snapshot: its shape, the number of rows, and their chunks in order.
 struct ManifestTable {
     std::int32_t table_id = 0;
     Digest shape;
@@ -27,29 +27,29 @@ struct ManifestTable {
     }
 };
 
-/// A snapshot's identity and everything it holds.
+/// A snapshot and its contents.
 struct Manifest {
     std::string id{};
     std::string community{};
-    std::optional<std::string> identity{}; // that the directory had; not hashed, since adopt_snapshots() changes it
+    std::optional<std::string> identity{}; // in the directory; not hashed because adopt_snapshots() changes it
     TimestampTz captured_at = 0;           // microseconds since 2000-01-01 00:00 UTC
     std::string kind{};
     std::optional<std::string> label{};
     std::vector<ManifestTable> tables{}; // by table_id
-    std::string community_name{}; // as the directory had it; empty where none is known. Not hashed: it is shown only
+    std::string community_name{};        // in the directory; empty if unknown. For display only, not hashed
 
     const ManifestTable *table(std::int32_t id) const;
-    /// Hash all of it, in the canonical form of docs/format.md.
+    /// Hash the manifest in the canonical form of docs/format.md.
     Digest digest() const;
 };
 
-/// Store the manifests of complete snapshots and the shapes they name.
+/// Store the manifests of complete snapshots and their shapes.
 void write_manifests(std::span<const Manifest> manifests, const std::map<Digest, Shape> &shapes);
 
-/// Read a manifest back; throws Error (SB008 unknown, XX001 where it does not have the hash stored with it).
+/// Read a manifest; throws Error (SB008 no such snapshot, XX001 the hash does not match).
 Manifest read_manifest(const std::string &snapshot);
 
-/// Read a stored shape back; throws Error (XX001) where it is missing or does not have the digest that names it.
+/// Read a stored shape; throws Error (XX001) if it is missing or does not match its digest.
 Shape read_shape(const Digest &digest);
 
 } // namespace snapback

@@ -1,4 +1,4 @@
--- Whose snapshots are they? A key may come back to the directory, and stand for another community then.
+-- Determines which community a snapshot belongs to. A key may return to the directory for another community.
 
 CREATE TABLE snapback.departure (
     community  text        NOT NULL,
@@ -6,8 +6,8 @@ CREATE TABLE snapback.departure (
     PRIMARY KEY (community, noticed_at)
 );
 COMMENT ON TABLE snapback.departure IS
-    'When a community that has snapshots was found to be missing from the directory. Snapshots and requests of that time or before belong to nobody, '
-    'even if the key comes back, unless snapback.adopt_snapshots() removes the row';
+    'When a community with snapshots was found missing from the directory. Snapshots and requests up to that time belong to no community, even if '
+    'the key returns, unless snapback.adopt_snapshots() deletes the row';
 
 CREATE FUNCTION snapback_internal.same_community(community text, identity text, at timestamptz, identity_now text) RETURNS boolean
 LANGUAGE sql STABLE
@@ -17,8 +17,8 @@ BEGIN ATOMIC
                        WHERE d.community = same_community.community AND d.noticed_at >= same_community.at);
 END;
 COMMENT ON FUNCTION snapback_internal.same_community(text, text, timestamptz, text) IS
-    'Whether what was kept for a community at a time, with the identity that it had then (null: the directory had no such column), belongs to the community that '
-    'the directory lists under this key now, with the identity that it has now. Internal.';
+    'Return whether data stored for a community belongs to the community that the directory lists under this key now. identity, at: the identity and '
+    'the time of the data (identity is NULL if the directory had no such column). identity_now: the current identity';
 
 CREATE FUNCTION snapback_internal.acting_community(key text) RETURNS TABLE (community text, identity text, missed_at timestamptz)
 LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -27,8 +27,8 @@ AS $$
     FROM snapback_internal.directory_entry(acting_community.key) e WHERE e.community = current_setting('snapback.community', true)
 $$;
 COMMENT ON FUNCTION snapback_internal.acting_community(text) IS
-    'The community of the setting snapback.community, where that is the key: its identity, and when one with this key was last missing from the directory. No row '
-    'for any other key, or where the directory does not list it. Internal: the views snapback.requests and snapback.restores call it.';
+    'Return the community of the setting snapback.community if it equals the key, its identity, and the last time that the key was missing from the '
+    'directory; no row for other keys or if the directory does not list it. The views snapback.requests and snapback.restores call it';
 
 CREATE FUNCTION snapback_internal.own_snapshots(community text) RETURNS SETOF snapback.snapshot
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -40,8 +40,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback_internal.own_snapshots(text) IS
-    'The snapshots of a community that is in the directory, without those of an earlier community with the same key. 55000 where the directory '
-    'cannot tell. Internal.';
+    'Return the snapshots of a community in the directory, without those of an earlier community with the same key. Errors: 55000 the directory '
+    'cannot be read';
 
 CREATE FUNCTION snapback_internal.own_snapshot(snapshot uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -51,14 +51,14 @@ DECLARE
 BEGIN
     IF its_community IS NOT NULL AND NOT EXISTS (SELECT FROM snapback_internal.own_snapshots(its_community) o WHERE o.id = own_snapshot.snapshot) THEN
         RAISE EXCEPTION USING ERRCODE = 'SB008', MESSAGE = format('snapshot %s belongs to no community', snapshot),
-            DETAIL = format('Community "%s" is missing from the directory, or was missing since, or has another identity now.', its_community),
-            HINT = 'snapback.adopt_snapshots() gives a community its earlier snapshots back; snapback.forget() erases them.';
+            DETAIL = format('Community "%s" is missing from the directory, was missing after the capture, or has another identity now.', its_community),
+            HINT = 'snapback.adopt_snapshots() assigns earlier snapshots to the community. snapback.forget() deletes them.';
     END IF;
     RETURN snapshot;
 END
 $$;
 COMMENT ON FUNCTION snapback_internal.own_snapshot(uuid) IS
-    'The snapshot itself, where it belongs to a community of the directory or does not exist; else SB008. Internal.';
+    'Return the ID of a snapshot that belongs to a community of the directory, or does not exist. Errors: SB008 the snapshot belongs to no community';
 
 CREATE FUNCTION snapback_internal.disowned_snapshots()
 RETURNS TABLE (id uuid, community text, noticed_at timestamptz, is_listed boolean)
@@ -87,8 +87,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback_internal.disowned_snapshots() IS
-    'The snapshots that belong to no community of the directory: when its absence was noticed (null: not noticed, or only the identity differs), and whether the '
-    'directory lists the key now. Where the directory cannot be read, is_listed is null and only noticed absences count. Internal.';
+    'Return the snapshots that belong to no community of the directory. noticed_at: when the absence was recorded (NULL: not recorded, or only the '
+    'identity differs). is_listed: whether the directory lists the key now. If the directory cannot be read, is_listed is NULL and only recorded '
+    'absences count';
 
 CREATE FUNCTION snapback_internal.note_departures() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' SET jit = off
@@ -101,7 +102,7 @@ BEGIN
        OR current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RETURN 0;
     END IF;
-    -- The directory is read after the snapshots: a community that is captured between the two is not taken for missing.
+    -- Read the directory after the snapshots. Otherwise a community captured in between would appear to be missing.
     candidates := ARRAY(SELECT s.community
                         FROM snapback.snapshot s
                         LEFT JOIN (SELECT d.community, max(d.noticed_at) AS latest FROM snapback.departure d GROUP BY d.community) known
@@ -116,7 +117,7 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         RETURN 0;
     END;
-    -- Not before the time of its snapshots, in case the clock was ahead when they were taken.
+    -- The time must not precede that of the snapshots, even if the clock was ahead at the capture.
     INSERT INTO snapback.departure (community, noticed_at)
     SELECT g, greatest(clock_timestamp(), (SELECT max(s.captured_at) FROM snapback.snapshot s WHERE s.community = g)) FROM unnest(gone) AS g;
     PERFORM snapback_internal.record_step('community_departed', g, NULL, NULL, NULL) FROM unnest(gone) AS g;
@@ -124,9 +125,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback_internal.note_departures() IS
-    'Note which communities with snapshots are missing from the directory, and return how many were not known to be. Their snapshots belong to nobody from '
-    'then on. Nothing is noted where the directory cannot be read, nor in a transaction that is read-only or not READ COMMITTED. Captures, previews, requests, approvals, '
-    'health() and process_queue() call it';
+    'Record the communities with snapshots that are missing from the directory; return the number of new records. Their snapshots then belong to no '
+    'community. Does nothing if the directory cannot be read, or in a transaction that is read-only or not READ COMMITTED. Captures, previews, '
+    'requests, approvals, health() and process_queue() call it';
 
 CREATE FUNCTION snapback.adopt_snapshots(community text, since timestamptz DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -137,12 +138,12 @@ DECLARE
     adopted bigint;
 BEGIN
     IF adopt_snapshots.community IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'name the community that is to have its earlier snapshots back';
+        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'community must not be null';
     END IF;
     SELECT e.identity INTO entry FROM snapback_internal.directory_entry(adopt_snapshots.community) e;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('there is no community "%s"', community),
-            HINT = 'Put it back into the directory first, under the same key.';
+        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('community "%s" is not in the directory', community),
+            HINT = 'Add it to the directory again first, with the same key.';
     END IF;
     before := (SELECT count(*) FROM snapback_internal.own_snapshots(adopt_snapshots.community));
     DELETE FROM snapback.departure d
@@ -157,6 +158,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback.adopt_snapshots(text, timestamptz) IS
-    'For DBAs: give a community of the directory the snapshots that were kept under its key before it was missing from the directory, or under another identity: it is '
-    'the same community. Returns how many became its own. since: undo only absences that were noticed at that time or later, and leave identities as they are. '
-    'Errors: SB007 not in the directory, 22004 no community is named';
+    'Assign to a community of the directory the snapshots that were captured under its key before it was missing from the directory, or with another '
+    'identity. For DBAs who know that it is the same community. Returns the number of assigned snapshots. since: ignore only absences recorded at '
+    'this time or later, and do not change identities. Errors: SB007 the community is not in the directory, 22004 the community is NULL';

@@ -18,7 +18,7 @@ bool RenamedLabels::would_mislead(const std::vector<std::string> &labels) const 
 std::string RenamedLabels::label_now(const std::string &label) const {
     std::optional<std::string> now = follow_renames({label}, seen_, renames_).front();
     if (!now)
-        throw Error(sqlstate::schema_changed, "enum label \"" + label + "\" of the snapshot is another one now")
+        throw Error(sqlstate::schema_changed, "enum label \"" + label + "\" now denotes a different value")
             .with_hint("Restore other options.");
     return *now;
 }

@@ -3,11 +3,11 @@
 
 namespace snapback {
 
-/// Reads stored labels of an enum by what they are called now.
+/// Maps stored labels of an enum to their current names.
 class RenamedLabels {
 public:
     RenamedLabels() = default;
-    /// `seen` is the number of the last renames that the stored labels are after.
+    /// `seen` is the number of the last rename before the labels were stored.
     RenamedLabels(const LabelledColumn &column, std::int64_t seen) : form_(column.form), seen_(seen) {
         for (const Renames &step : column.renames)
             if (step.number > seen)
@@ -16,10 +16,10 @@ public:
 
     bool empty() const { return renames_.empty(); }
     const std::vector<Renames> &renames() const { return renames_; }
-    /// Whether a stored label, taken as it is, would be read as another one of these.
+    /// Whether a stored label, if not mapped, would be read as a different one of these labels.
     bool would_mislead(const std::vector<std::string> &labels) const;
-    /// A stored text with its labels changed to their names now; works in this memory context. Throws Error (SB009) for
-    /// a label that is gone. Labels inside a composite value or a range stay as they are.
+    /// A stored text with current label names; allocates in this memory context. Throws Error (SB009) for a label that
+    /// was replaced. Nested labels (in composite values or ranges) are not changed.
     std::string now(const std::string &text, MemoryContext memory) const;
 
 private:

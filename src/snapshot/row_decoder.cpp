@@ -16,7 +16,7 @@ namespace snapback {
 
 namespace {
 
-/// Rebuild a datum of a binary form; inside `call`.
+/// Rebuild a datum from its binary form; inside `call`.
 Datum binary_datum(FieldForm form, const char *bytes, std::size_t size) {
     if (form == FieldForm::payload)
         return varlena_datum({bytes, size});
@@ -26,7 +26,7 @@ Datum binary_datum(FieldForm form, const char *bytes, std::size_t size) {
         return PointerGetDatum(value);
     }
     auto number = static_cast<std::int64_t>(little_endian({bytes, size}));
-    switch (form) { // as Postgres fills a Datum from a number of this width
+    switch (form) { // same conversion as in Postgres for a number of this width
     case FieldForm::word1:
         return CharGetDatum(static_cast<char>(number));
     case FieldForm::word2:
@@ -38,7 +38,7 @@ Datum binary_datum(FieldForm form, const char *bytes, std::size_t size) {
     }
 }
 
-/// Whether this many bytes can be a value of the form.
+/// Whether a value of the form can have this size.
 bool fits(FieldForm form, std::size_t size) {
     std::size_t width = form == FieldForm::fixed16 ? 16 : word_width(form);
     return width == 0 || size == width;
@@ -56,7 +56,7 @@ RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live, std::size
     std::fill_n(nulls_.get() + live.columns.size(), more, true);
     if (stored.encoding != GetDatabaseEncodingName())
         throw Error(sqlstate::feature_not_supported,
-                    "the snapshot was taken in a database of encoding " + stored.encoding);
+                    "the snapshot was captured in a database with encoding " + stored.encoding);
     std::vector<ShapeColumn> columns = columns_as_called_now(stored, live);
     stores_alike_ = columns == live.stored.columns;
     std::vector<ColumnNow> matched = match_columns(stored, live);
@@ -70,11 +70,11 @@ RowDecoder::RowDecoder(const Shape &stored, const RelationShape &live, std::size
             follow_labels(column, stored.label_renames);
 }
 
-/// Let a live column, if there is one of this name, take the values of a stored one.
+/// Map a stored column to the live column of this name, if there is one.
 void RowDecoder::map(std::size_t source, const std::string &name, const Shape &stored, const RelationShape &live) {
     std::size_t l = live.column_named(name);
     if (l == live.columns.size())
-        return; // dropped since, or computed now
+        return; // dropped, or generated now
     const ShapeColumn &column = stored.columns[source];
     source_[l] = static_cast<int>(source);
     const LiveColumn &now = live.columns[l];
@@ -97,18 +97,18 @@ void RowDecoder::map(std::size_t source, const std::string &name, const Shape &s
     });
     if (gone)
         refuse(Error(sqlstate::schema_changed, "column \"" + name + "\" of " + live.name + " was of type " +
-                                                   column.type + ", which does not exist any more")
-                   .with_hint("Make that type again while this is restored, or restore other options."));
+                                                   column.type + ", which no longer exists")
+                   .with_hint("Create that type again for the restore, or restore other options."));
 }
 
-/// Note why no row can be decoded: of a table without rows none need be.
+/// Record why rows cannot be decoded. The error is raised only if there is a row.
 void RowDecoder::refuse(Error fault) {
     if (!fault_)
         fault_ = std::move(fault);
 }
 
-/// Prepare a column whose enum's labels may have been renamed. What lies deeper than in an array keeps its old label,
-/// which the enum will refuse: unless it is another label by now, which nobody would notice.
+/// Prepare a column whose enum labels may have been renamed. Nested labels are not mapped: the enum rejects an old
+/// label, unless another label has its name now, which must be an error.
 void RowDecoder::follow_labels(const LabelledColumn &column, std::int64_t seen) {
     Field &field = fields_[column.column];
     field.labels = RenamedLabels(column, seen);
@@ -116,8 +116,8 @@ void RowDecoder::follow_labels(const LabelledColumn &column, std::int64_t seen) 
         return;
     if (column.form == LabelForm::nested && field.labels.would_mislead(column.labels))
         refuse(Error(sqlstate::schema_changed, "column \"" + field.name + "\" of " + table_ +
-                                                   " holds enum labels within other values, of which some were renamed "
-                                                   "and the old names used again")
+                                                   " contains nested enum labels whose old names were reused after a "
+                                                   "rename")
                    .with_hint("Restore other options."));
     stores_alike_ = false;
 }
@@ -136,7 +136,7 @@ Datum RowDecoder::value(Field &field, const char *bytes, std::size_t size) {
     return field.input.read(pnstrdup(bytes, size));
 }
 
-/// Change labels to what they are called now.
+/// Replace labels by their current names.
 void RowDecoder::relabel() {
     for (std::size_t i = 0; i < fields_.size(); i++) {
         Field &field = fields_[i];
@@ -176,17 +176,17 @@ void RowDecoder::decode(std::string_view row) {
         [&](const ErrorReport &error) { return explain(error); });
 }
 
-/// Say which column refused a value; of a table whose schema may have changed since.
+/// Report which column rejected a value.
 std::optional<Error> RowDecoder::explain(const ErrorReport &error) const {
     if (!error.is_refusal())
         return std::nullopt;
     if (from_ == Source::live)
         return Error(sqlstate::schema_changed, "column \"" + fields_[at_].name + "\" of " + table_ +
-                                                   " holds a value that its type does not take: " + error.message)
-            .with_hint("Correct or delete that row of the table, or restore other options.");
+                                                   " contains a value that its type does not accept: " + error.message)
+            .with_hint("Correct or delete that row, or restore other options.");
     return Error(sqlstate::schema_changed, "column \"" + fields_[at_].name + "\" of " + table_ +
-                                               " cannot take a value of the snapshot any more: " + error.message)
-        .with_hint("Let the column take it again while this is restored, or restore other options.");
+                                               " no longer accepts a value of the snapshot: " + error.message)
+        .with_hint("Change the column so that it accepts the value during the restore, or restore other options.");
 }
 
 void decode_chunk(std::string_view content, RowDecoder &decoder, Oid owner, TupleStore &store) {

@@ -8,16 +8,16 @@
 
 namespace snapback {
 
-/// Turns stored rows back into values of a live table's columns.
+/// Converts stored rows to values of a live table's columns.
 ///
-/// Columns are matched by what they are called now. One that the snapshot does not have comes back as NULL and is not
-/// `mapped`; one whose type has changed goes through its text form. Decode as the table's owner: input functions may be
-/// his. Domains check nothing here: only what is written has to satisfy them, not what it takes the place of. A row
-/// that the columns cannot take any more raises Error (SB009).
+/// Columns are matched by their current names. A column that the snapshot lacks becomes NULL and is not `mapped`. A
+/// column whose type has changed is converted through text. Decode as the table's owner, who may own input functions.
+/// Domain constraints are not checked here: only written rows must satisfy them, not replaced ones. Throws Error
+/// (SB009) for a row that the columns no longer accept.
 class RowDecoder {
 public:
     enum class Source { snapshot, live };
-    /// `more` columns behind them are left NULL, for whoever works them out.
+    /// `more` additional columns follow and are NULL; the caller computes them.
     RowDecoder(const Shape &stored, const RelationShape &live, std::size_t more = 0, Source source = Source::snapshot);
     ~RowDecoder();
     RowDecoder(const RowDecoder &) = delete;
@@ -27,9 +27,9 @@ public:
     Datum *values() { return values_.data(); }
     bool *nulls() { return nulls_.get(); }
     bool mapped(std::size_t column) const { return source_[column] >= 0; }
-    /// Whether a row that was decoded so far had no value for this column.
+    /// Whether a row decoded so far has NULL in this column.
     bool has_met_null(std::size_t column) const { return met_null_[column]; }
-    /// Whether rows are stored just as the live table's would be, so that equal bytes mean equal rows.
+    /// Whether the stored form equals that of the live table, so that equal bytes mean equal rows.
     bool stores_alike() const { return stores_alike_; }
 
 private:
@@ -37,10 +37,10 @@ private:
         std::string name;
         FieldForm form;
         bool through_text;    // the type has changed
-        FmgrInfo output;      // of the stored type, where it goes through text
+        FmgrInfo output;      // of the stored type, if converted through text
         UncheckedInput input; // of the live type
         RenamedLabels labels;
-        std::string relabelled; // the value that is being decoded
+        std::string relabelled; // the current value
     };
     void map(std::size_t source, const std::string &name, const Shape &stored, const RelationShape &live);
     void refuse(Error fault);
@@ -58,8 +58,8 @@ private:
     std::vector<int> source_; // per live column: the stored column, or -1
     std::vector<Field> fields_;
     std::vector<std::optional<std::string_view>> stored_;
-    std::vector<std::string_view> given_; // per live column: what it takes of the row
-    std::size_t at_ = 0;                  // the live column that is being decoded
+    std::vector<std::string_view> given_; // per live column: its bytes of the row
+    std::size_t at_ = 0;                  // the live column being decoded
     std::vector<bool> met_null_;          // per live column
     std::vector<Datum> values_;
     std::unique_ptr<bool[]> nulls_;
@@ -68,10 +68,10 @@ private:
 /// Decode a chunk's rows into a store, as the table's owner.
 void decode_chunk(std::string_view content, RowDecoder &decoder, Oid owner, TupleStore &store);
 
-/// The same of one row.
+/// Decode one row into a store, as the table's owner.
 void decode_row(std::string_view row, RowDecoder &decoder, Oid owner, TupleStore &store);
 
-/// The row type of a live table's plain columns, in their order, for stores and result sets. In the current context.
+/// The row type of a live table's columns, without generated ones, allocated in the current memory context.
 TupleDesc row_type(const RelationShape &live);
 
 } // namespace snapback

@@ -5,15 +5,15 @@
 
 namespace snapback {
 
-/// Turns values of one type into stored bytes.
+/// Converts values of one type to stored bytes.
 class FieldEncoder {
 public:
     FieldEncoder(Oid type, FieldForm form);
-    /// Prepare a value: a Postgres call, made inside `call`. Varlenas come back detoasted, others in their text form.
+    /// Detoast a varlena value, or convert a value to text; a Postgres call, made inside `call`.
     Datum prepare(Datum datum) const;
-    /// Whether `prepare` does anything.
+    /// Whether `prepare` returns the value unchanged.
     bool is_prepared() const { return form_ != FieldForm::payload && form_ != FieldForm::text; }
-    /// The stored bytes of a prepared value; views into it, or into `scratch` for numbers.
+    /// The stored bytes of a prepared value: a view into it, or into `scratch` for numbers.
     std::string_view bytes(Datum prepared, std::string &scratch) const;
 
 private:
@@ -21,13 +21,13 @@ private:
     mutable FmgrInfo output_{};
 };
 
-/// The order in which a table's rows are captured: its key's columns, among the stored ones.
+/// The capture order of a table's rows: its key columns, as indexes of stored columns.
 std::vector<KeyPart> key_order(const RelationShape &shape);
 
-/// Encodes the rows that a query over one table returns: the stored row, and its key in sortable form.
+/// Encodes the rows of a query over one table: the stored row and its sortable key.
 class RowEncoder {
 public:
-    /// `first` is the slot's column (from 0) where the table's columns start.
+    /// `first` is the index of the table's first column in the slot, from 0.
     RowEncoder(const RelationShape &shape, int first);
     ~RowEncoder();
     RowEncoder(const RowEncoder &) = delete;

@@ -1,10 +1,10 @@
--- Where snapshots are kept. Nothing here names an OID: tables go by their number in the catalog, types by name.
+-- The storage of snapshots. It contains no OIDs: tables are identified by their number in protected_table, types by name.
 
 CREATE TABLE snapback.shape (
     sha256     bytea PRIMARY KEY CHECK (length(sha256) = 32),
     definition text  NOT NULL
 );
-COMMENT ON TABLE snapback.shape IS 'What a captured table''s rows look like: columns, types, storage forms and key, as described in docs/format.md';
+COMMENT ON TABLE snapback.shape IS 'Table descriptions: columns, types, storage forms and key of a captured table, as described in docs/format.md';
 
 CREATE TABLE snapback.table_set (
     id     uuid  PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -12,8 +12,8 @@ CREATE TABLE snapback.table_set (
 );
 CREATE INDEX ON snapback.table_set (sha256);
 COMMENT ON TABLE snapback.table_set IS
-    'Sets of tables that snapshots hold, each stored once for the many snapshots that hold the same tables with the same shapes; '
-    'sha256 is that of its members, as described in docs/format.md. Sessions that do not see each other''s may store a set twice: none waits for another';
+    'Sets of tables that snapshots contain. Snapshots with the same tables and the same shapes share one set. sha256: the hash of its members, as '
+    'described in docs/format.md. Concurrent transactions may store the same set twice, because they do not wait for each other';
 
 CREATE TABLE snapback.table_set_member (
     table_set uuid    NOT NULL REFERENCES snapback.table_set ON DELETE CASCADE,
@@ -22,7 +22,7 @@ CREATE TABLE snapback.table_set_member (
     PRIMARY KEY (table_set, table_id)
 );
 CREATE INDEX ON snapback.table_set_member (shape);
-COMMENT ON TABLE snapback.table_set_member IS 'The tables of a set, and what their rows look like';
+COMMENT ON TABLE snapback.table_set_member IS 'The tables of a set, and their shapes';
 
 CREATE TABLE snapback.snapshot (
     id              uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -38,10 +38,10 @@ CREATE TABLE snapback.snapshot (
 CREATE INDEX ON snapback.snapshot (community, captured_at);
 CREATE INDEX ON snapback.snapshot (table_set);
 COMMENT ON TABLE snapback.snapshot IS
-    'One row per complete snapshot; it is written by the transaction that wrote the snapshot''s chunks, so an incomplete one is never seen. '
-    'table_set: the tables that it holds, those without rows included; null where it holds those of snapback.snapshot_table alone; '
-    'identity: what the directory''s column of that name was then, its NULL as ''''; null where it had no such column; '
-    'community_name: what the directory called the community then, for people to read; null where it had no name, or none that could be read';
+    'One row per complete snapshot. The transaction that stores the chunks also inserts this row, so an incomplete snapshot is never visible. '
+    'table_set: the tables of the snapshot, including those without rows; NULL if it contains only those of snapback.snapshot_table. identity: the '
+    'identity in the directory at the capture, '''' for NULL; NULL if the directory had no such column. community_name: the name in the directory at '
+    'the capture, for display; NULL if there was none or it could not be read';
 
 CREATE TABLE snapback.snapshot_table (
     snapshot uuid    NOT NULL REFERENCES snapback.snapshot ON DELETE CASCADE,
@@ -54,7 +54,7 @@ CREATE TABLE snapback.snapshot_table (
 );
 CREATE INDEX ON snapback.snapshot_table (shape);
 COMMENT ON TABLE snapback.snapshot_table IS
-    'Per table of a snapshot that has rows in it: their number, their bytes before compression, and the SHA-256 of each chunk in order, 32 bytes each';
+    'The non-empty tables of a snapshot: number of rows, bytes before compression, and the SHA-256 of each chunk in order, 32 bytes each';
 
 CREATE VIEW snapback.manifest AS
 SELECT m.snapshot, m.table_id, m.shape, m.rows, m.bytes, m.chunks FROM snapback.snapshot_table m
@@ -62,8 +62,7 @@ UNION ALL
 SELECT s.id, t.table_id, t.shape, 0::bigint, 0::bigint, ''::bytea
 FROM snapback.snapshot s JOIN snapback.table_set_member t ON t.table_set = s.table_set
 WHERE NOT EXISTS (SELECT FROM snapback.snapshot_table m WHERE m.snapshot = s.id AND m.table_id = t.table_id);
-COMMENT ON VIEW snapback.manifest IS
-    'Every table that a snapshot holds: those with rows in it, and the others of its table set, without any';
+COMMENT ON VIEW snapback.manifest IS 'Every table of a snapshot: those with rows, and the empty ones of its table set';
 
 CREATE TABLE snapback.chunk (
     community text   NOT NULL,
@@ -72,7 +71,8 @@ CREATE TABLE snapback.chunk (
     PRIMARY KEY (community, sha256)
 );
 ALTER TABLE snapback.chunk ALTER COLUMN data SET STORAGE EXTERNAL;
-COMMENT ON TABLE snapback.chunk IS 'Runs of rows, compressed, addressed by the SHA-256 of their uncompressed bytes; shared by the snapshots of one community';
+COMMENT ON TABLE snapback.chunk IS
+    'Compressed runs of rows, addressed by the SHA-256 of their uncompressed bytes. The snapshots of one community share chunks';
 
 CREATE TABLE snapback.unswept (
     community text PRIMARY KEY
@@ -88,4 +88,5 @@ CREATE TABLE snapback.capture_failure (
     hint      text,
     id        uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()
 );
-COMMENT ON TABLE snapback.capture_failure IS 'Captures that failed while capture_all() went on with the others: the error of each as capture() would raise it, and its hint';
+COMMENT ON TABLE snapback.capture_failure IS
+    'Captures that failed in capture_all() while it continued with other communities: the error that capture() would raise, and its hint';

@@ -1,4 +1,4 @@
-// Verification: read everything that a snapshot consists of, and hash it again.
+// Verification: reads all data of a snapshot and verifies its hashes.
 #include "core/chunk.hpp"
 #include "postgres/arguments.hpp"
 #include "postgres/result_set.hpp"
@@ -9,7 +9,7 @@ namespace snapback {
 
 namespace {
 
-/// Which snapshots to read.
+/// The snapshot in the argument, or all snapshots.
 std::vector<std::string> chosen_snapshots(FunctionCallInfo fcinfo) {
     if (!PG_ARGISNULL(0))
         return {uuid_argument(fcinfo, 0)};
@@ -20,12 +20,12 @@ std::vector<std::string> chosen_snapshots(FunctionCallInfo fcinfo) {
     return ids;
 }
 
-/// Whether an error tells of damage, found by us or by the server in its own files, or of a form that cannot be read.
+/// Whether an error reports damage, found by the extension or by the server, or a storage form that cannot be read.
 bool is_fault(const std::string &state) {
     return state.substr(0, 4) == "XX00" ? state != sqlstate::internal_error : state == sqlstate::feature_not_supported;
 }
 
-/// Reads snapshots and reports what is wrong with them.
+/// Reads snapshots and reports their faults.
 class Verification {
 public:
     explicit Verification(ResultSet &faults) : faults_(faults) {}
@@ -40,7 +40,7 @@ public:
     }
 
 private:
-    /// Run one step; what it finds damaged becomes a row of the result.
+    /// Run one step; a fault becomes a row of the result.
     void reporting(const std::function<void()> &step) {
         std::optional<UndoneError> error = attempt(step);
         if (!error)
@@ -73,10 +73,10 @@ private:
             });
         reporting([&] {
             if (rows != table.rows || bytes != table.bytes)
-                throw Error(sqlstate::data_corrupted, "there are " + std::to_string(rows) + " rows and " +
-                                                          std::to_string(bytes) + " bytes where the manifest says " +
-                                                          std::to_string(table.rows) + " and " +
-                                                          std::to_string(table.bytes));
+                throw Error(sqlstate::data_corrupted, "found " + std::to_string(rows) + " rows and " +
+                                                          std::to_string(bytes) + " bytes, but the manifest records " +
+                                                          std::to_string(table.rows) + " rows and " +
+                                                          std::to_string(table.bytes) + " bytes");
         });
     }
 
