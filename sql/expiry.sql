@@ -160,7 +160,7 @@ SELECT * FROM left_over();
 SELECT label FROM snapback.snapshot WHERE community = 'a' ORDER BY captured_at DESC LIMIT 2;
 SELECT * FROM snapback.verify();
 SELECT s.label, r ->> 'body' AS body FROM snapback.snapshot s CROSS JOIN snapback.snapshot_rows(s.id, 'page') r WHERE s.label IN ('new', 'meanwhile') AND r ->> 'id' = '2' ORDER BY s.label;
-SELECT snapback.strike_rows('a', 'page', '[{"id": 2}]');
+SELECT snapback.erase_rows('a', 'page', '[{"id": 2}]');
 SELECT * FROM snapback.verify();
 
 -- What a call that fails has left is swept by the next one, whichever it is, also where the community has no snapshot any more.
@@ -200,7 +200,7 @@ BEGIN;
 SELECT snapshots > 0 AS erased, chunks > 0 AS swept FROM snapback.forget('a');
 SELECT * FROM left_over();
 ROLLBACK;
-SELECT snapback.strike_rows('a', 'page', '[{"id": 2}]');
+SELECT snapback.erase_rows('a', 'page', '[{"id": 2}]');
 SELECT * FROM left_over();
 -- Chunks of a community that has no snapshot are found without any note of it.
 INSERT INTO snapback.chunk SELECT c, sha256(c::bytea), 'x' FROM unnest(ARRAY['', '0', 'aa', 'zz', 'é']) c;
@@ -215,7 +215,7 @@ DROP TRIGGER note_sweep ON snapback.chunk;
 SELECT leave('a', 3);
 SET default_transaction_isolation = 'repeatable read';
 CALL snapback.expire_all();
-SELECT statement, fails(statement) FROM unnest(ARRAY['SELECT snapback.expire()', 'SELECT snapback.forget(''a'')', 'SELECT snapback.strike_rows(''a'', ''page'', ''[]'')']) statement;
+SELECT statement, fails(statement) FROM unnest(ARRAY['SELECT snapback.expire()', 'SELECT snapback.forget(''a'')', 'SELECT snapback.erase_rows(''a'', ''page'', ''[]'')']) statement;
 RESET default_transaction_isolation;
 SELECT * FROM left_over();
 -- It may not be called where it cannot commit.

@@ -123,8 +123,8 @@ BEGIN
     ELSIF class.relrowsecurity AND class.relforcerowsecurity
           AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.oid = class.relowner) THEN
         state := '55000';
-        problem := format('row-level security of %s also applies to its owner and would hide rows from a snapshot', relation);
-        hint := format('Run ALTER TABLE %s NO FORCE ROW LEVEL SECURITY or ALTER ROLE %I BYPASSRLS.', relation,
+        problem := format('row security of %s applies to its owner and would hide rows from snapshots', relation);
+        hint := format('Run ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, or ALTER ROLE %I BYPASSRLS.', relation,
                        pg_get_userbyid(class.relowner));
     ELSIF snapback_internal.key_columns(relation) IS NULL THEN
         state := 'SB022';
@@ -134,8 +134,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback_internal.table_refusal(regclass) IS
     'Return why a relation cannot be protected: SQLSTATE, problem and hint; NULL if it can. 42P01 no such relation; 42809 not a table of the '
-    'application; 0A000 temporary, unlogged or foreign table, large objects or a temporal foreign key; 55000 row-level security applies to its '
-    'owner; SB022 no key';
+    'application; 0A000 temporary, unlogged or foreign table, large objects or a temporal foreign key; 55000 row security applies to its owner; '
+    'SB022 no key';
 
 CREATE FUNCTION snapback_internal.column_refusal(relation regclass, columns name[], path_columns name[],
                                         OUT state text, OUT problem text, OUT hint text)

@@ -116,8 +116,7 @@ void RowDecoder::follow_labels(const LabelledColumn &column, std::int64_t seen) 
         return;
     if (column.form == LabelForm::nested && field.labels.would_mislead(column.labels))
         refuse(Error(sqlstate::schema_changed, "column \"" + field.name + "\" of " + table_ +
-                                                   " contains nested enum labels whose old names were reused after a "
-                                                   "rename")
+                                                   " contains nested enum labels whose old names were reused")
                    .with_hint("Restore other options."));
     stores_alike_ = false;
 }

@@ -38,8 +38,8 @@ SELECT pg_temp.refused($$ '{*}', NULL, '1', 'Ann' $$, 'SB002', 'account "Ann" is
 SELECT pg_temp.refused($$ '{*}', NULL, '4', 'dan' $$, 'SB003', 'restores are not enabled for community "4"', 'on a plan without restores');
 SELECT pg_temp.refused($$ '{*}', NULL, '3', 'cat' $$, 'SB008', 'community "3" has no snapshot', 'without a snapshot');
 SELECT pg_temp.refused(format($$ '{*}', %L, '1', 'ann' $$, :'two'), 'SB008', format('community "1" has no snapshot %s', :'two'), 'from another''s snapshot');
-SELECT pg_temp.refused($$ '{odd.none}', NULL, '1', 'ann' $$, 'SB001', 'there is no option "odd.none"', 'for an unknown option');
-SELECT pg_temp.refused($$ '{}', NULL, '1', 'ann' $$, 'SB001', 'no option is named', 'for no option');
+SELECT pg_temp.refused($$ '{odd.none}', NULL, '1', 'ann' $$, 'SB001', 'option or category does not exist: "odd.none"', 'for an unknown option');
+SELECT pg_temp.refused($$ '{}', NULL, '1', 'ann' $$, 'SB001', 'no option is specified', 'for no option');
 UPDATE "Odd Schema"."Tenants" SET mailbox = 'ann@example.org, eve@example.org' WHERE "Key" = 1;
 SELECT pg_temp.refused($$ '{*}', NULL, '1', 'ann' $$, '55000', 'the owner of community "1" has no usable mail address', 'to two mailboxes');
 UPDATE "Odd Schema"."Tenants" SET mailbox = NULL WHERE "Key" = 1;

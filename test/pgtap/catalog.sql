@@ -151,13 +151,13 @@ SELECT is_empty('SELECT snapback.suggest()', 'nothing is left to suggest');
 
 CREATE TABLE "Odd Schema"."Left ""Out""" (id int PRIMARY KEY, tenant int NOT NULL REFERENCES "Odd Schema"."Tenants");
 CREATE TABLE "Odd Schema".keyless (tenant int NOT NULL REFERENCES "Odd Schema"."Tenants");
-SELECT results_eq('SELECT snapback.suggest()', ARRAY['-- name an option in place of <option>, or have the calls printed for one: SELECT snapback.suggest(''odd.weird'')',
-    '-- "Odd Schema".keyless cannot be protected: "Odd Schema".keyless has no key that names a row',
+SELECT results_eq('SELECT snapback.suggest()', ARRAY['-- replace <option>, or print the calls for one option: SELECT snapback.suggest(''odd.weird'')',
+    '-- "Odd Schema".keyless cannot be protected: "Odd Schema".keyless has no key that identifies its rows',
     'SELECT snapback.protect(''"Odd Schema"."Left ""Out"""'', ''<option>'', community_column := ''tenant'');'], 'what nobody protects is seen, with the call that does');
-SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".keyless', 'odd.weird') $$, 'SB022', '"Odd Schema".keyless has no key that names a row', 'a table without a key is refused');
+SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".keyless', 'odd.weird') $$, 'SB022', '"Odd Schema".keyless has no key that identifies its rows', 'a table without a key is refused');
 SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema"."Left ""Out"""', 'odd.none') $$, 'SB001', NULL, 'an option that there is not is refused');
-SELECT throws_ok($$ SELECT snapback.protect(NULL, 'odd.weird') $$, '42P01', 'there is no relation NULL', 'so is no table');
-SELECT throws_ok($$ SELECT snapback.protect('pg_catalog.pg_class', 'odd.weird') $$, '42809', 'pg_class is a table of the system', 'and one of the system');
+SELECT throws_ok($$ SELECT snapback.protect(NULL, 'odd.weird') $$, '42P01', 'relation NULL does not exist', 'so is no table');
+SELECT throws_ok($$ SELECT snapback.protect('pg_catalog.pg_class', 'odd.weird') $$, '42809', 'pg_class is a system table', 'and one of the system');
 SELECT throws_ok($$ SELECT snapback.protect('snapback.chunk', 'odd.weird') $$, '42809', 'snapback.chunk is a table of pg_snapback', 'and one of ours');
 SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema"."The ""Directory"""', 'odd.weird') $$, '42809', '"Odd Schema"."The ""Directory""" is a view', 'and a view');
 SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".plain', 'odd.weird', columns => '{id}') $$, '42P10', 'column "id" is part of the key of "Odd Schema".plain', 'a column of the key cannot be restored alone');
@@ -165,14 +165,14 @@ SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".plain', 'odd.weird', c
 SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".plain', 'odd.weird', filter => 'rank') $$, '42804', NULL, 'a filter is a condition');
 SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".plain', 'odd.weird', filter => 'random() < 0.5') $$, '0A000', NULL, 'and does not change its mind');
 SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".plain', 'odd.weird', filter => 'true) OR (SELECT true') $$, NULL, NULL, 'nor does it end before its end');
-SELECT throws_ok($$ SELECT snapback.unprotect('"Odd Schema"."Weird ""Table"""') $$, '2BP01', '"Odd Schema"."Weird ""Table""" cannot be taken out because the paths of other tables lead through it',
+SELECT throws_ok($$ SELECT snapback.unprotect('"Odd Schema"."Weird ""Table"""') $$, '2BP01', 'cannot unprotect "Odd Schema"."Weird ""Table""" because the paths of other tables lead through it',
                  'a table that others'' paths lead through stays');
 SELECT throws_ok($$ SELECT snapback.unprotect('"Odd Schema"."Left ""Out"""') $$, '42704', '"Odd Schema"."Left ""Out""" is not protected', 'what is not protected cannot be taken out');
-SELECT throws_ok($$ SELECT snapback.remove_option('odd.weird') $$, '2BP01', 'option "odd.weird" cannot be removed because tables stand under it', 'an option with tables stays');
-SELECT throws_ok($$ SELECT snapback.remove_category('none') $$, '42704', 'there is no category "none"', 'a category that there is not cannot be removed');
-SELECT throws_ok($$ SELECT snapback.add_category('Odd Name', '', '') $$, '22023', '"Odd Name" is no name for a category', 'names of categories are plain');
-SELECT throws_ok($$ SELECT snapback.add_option('odd.Weird', '', '') $$, '22023', '"odd.Weird" is no name for an option', 'and those of options');
-SELECT throws_ok($$ SELECT snapback.add_option('none.x', '', '') $$, '42704', 'there is no category "none" for the option "none.x"', 'an option needs its category');
+SELECT throws_ok($$ SELECT snapback.remove_option('odd.weird') $$, '2BP01', 'cannot remove option "odd.weird" because it covers tables', 'an option with tables stays');
+SELECT throws_ok($$ SELECT snapback.remove_category('none') $$, '42704', 'category "none" does not exist', 'a category that there is not cannot be removed');
+SELECT throws_ok($$ SELECT snapback.add_category('Odd Name', '', '') $$, '22023', 'invalid category name "Odd Name"', 'names of categories are plain');
+SELECT throws_ok($$ SELECT snapback.add_option('odd.Weird', '', '') $$, '22023', 'invalid option name "odd.Weird"', 'and those of options');
+SELECT throws_ok($$ SELECT snapback.add_option('none.x', '', '') $$, '42704', 'category "none" of option "none.x" does not exist', 'an option needs its category');
 SELECT throws_ok($$ SELECT snapback.set_directory('"Odd Schema".plain') $$, '42703', 'the directory "Odd Schema".plain has no column "community"', 'a directory has its columns');
 SELECT lives_ok($$ SELECT snapback.protect('"Odd Schema"."Left ""Out"""', 'odd.weird') $$, 'a table may join an option');
 SELECT lives_ok($$ SELECT snapback.unprotect('"Odd Schema"."Left ""Out"""') $$, 'and leave it');
@@ -182,8 +182,8 @@ SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = '"Odd Schema"."Left "
 
 SELECT is(snapback_internal.expand_options('{*}'), '{odd.weird,odd.children,even.plain,even.colors}', '* is all, in the order of registration');
 SELECT is(snapback_internal.expand_options('{even,odd.weird,even.plain}'), '{odd.weird,even.plain,even.colors}', 'whatever is named several times is meant once');
-SELECT throws_ok($$ SELECT snapback_internal.expand_options('{odd,NULL,x}') $$, 'SB001', 'there is no option "NULL", "x"', 'what there is not is named');
-SELECT throws_ok($$ SELECT snapback_internal.expand_options('{}') $$, 'SB001', 'no option is named', 'nothing is nothing');
-SELECT throws_ok($$ SELECT snapback_internal.expand_options(NULL) $$, 'SB001', 'no option is named', 'and so is NULL');
+SELECT throws_ok($$ SELECT snapback_internal.expand_options('{odd,NULL,x}') $$, 'SB001', 'option or category does not exist: "NULL", "x"', 'what there is not is named');
+SELECT throws_ok($$ SELECT snapback_internal.expand_options('{}') $$, 'SB001', 'no option is specified', 'nothing is nothing');
+SELECT throws_ok($$ SELECT snapback_internal.expand_options(NULL) $$, 'SB001', 'no option is specified', 'and so is NULL');
 
 SELECT * FROM finish();

@@ -87,9 +87,9 @@ BEGIN
     RETURN NEXT throws_ok(statement, state, message, name);
     RETURN NEXT ok(was = ARRAY(SELECT t || r FROM generate_series(1, 4) t, public.rows_of(t) r ORDER BY 1) AND runs = (SELECT count(*) FROM snapback.restore_run), 'and nothing has changed');
 END $$;
-SELECT pg_temp.refused(format($$ SELECT snapback.restore('{odd.none}', %L, '1') $$, :'one'), 'SB001', 'there is no option "odd.none"', 'an unknown option');
-SELECT pg_temp.refused(format($$ SELECT snapback.restore('{}', %L, '1') $$, :'one'), 'SB001', 'no option is named', 'no option');
-SELECT pg_temp.refused(format($$ SELECT snapback.restore(NULL, %L, '1') $$, :'one'), 'SB001', 'no option is named', 'NULL for options');
+SELECT pg_temp.refused(format($$ SELECT snapback.restore('{odd.none}', %L, '1') $$, :'one'), 'SB001', 'option or category does not exist: "odd.none"', 'an unknown option');
+SELECT pg_temp.refused(format($$ SELECT snapback.restore('{}', %L, '1') $$, :'one'), 'SB001', 'no option is specified', 'no option');
+SELECT pg_temp.refused(format($$ SELECT snapback.restore(NULL, %L, '1') $$, :'one'), 'SB001', 'no option is specified', 'NULL for options');
 SELECT pg_temp.refused(format($$ SELECT snapback.restore('{*}', %L, '99') $$, :'one'), 'SB007', 'there is no community "99"', 'an unknown community');
 SELECT pg_temp.refused(format($$ SELECT snapback.restore('{*}', %L, NULL) $$, :'one'), 'SB007', NULL, 'NULL for a community');
 SELECT pg_temp.refused(format($$ SELECT snapback.restore('{*}', %L, '2') $$, :'one'), 'SB008', format('community "2" has no snapshot %s', :'one'), 'another community''s snapshot');

@@ -27,10 +27,10 @@ REVOKE USAGE ON SCHEMA snapback_internal FROM pgtap_schedule_nobody;
 
 SELECT is(snapback_internal.cron_job('capture'), 'snapback capture ' || current_database(), 'a job is named by task and database');
 SELECT is(snapback_internal.cron_database()::text, current_setting('cron.database_name'), 'jobs are kept where pg_cron says');
-SELECT throws_ok('SELECT snapback.schedule(NULL)', '22023', 'the time of the capture is missing', 'a capture needs a time');
+SELECT throws_ok('SELECT snapback.schedule(NULL)', '22023', 'capture_at must not be null', 'a capture needs a time');
 SELECT is(snapback_internal.run_in_cron_database('DROP EXTENSION IF EXISTS pg_cron'), NULL, '(pg_cron is taken out)');
 SELECT is(snapback_internal.has_cron(), false, 'without pg_cron');
-SELECT throws_ok('SELECT snapback.schedule()', '55000', format('pg_cron has not been created in its database "%s"', current_setting('cron.database_name')), 'nothing can be scheduled');
+SELECT throws_ok('SELECT snapback.schedule()', '55000', format('extension pg_cron does not exist in its database "%s"', current_setting('cron.database_name')), 'nothing can be scheduled');
 SELECT is(snapback.unschedule(), 0, 'and nothing is to be taken back');
 SELECT is(snapback_internal.run_in_cron_database('CREATE EXTENSION pg_cron'), NULL, '(pg_cron is put in)');
 SELECT is(snapback_internal.has_cron(), true, 'with pg_cron');
@@ -90,18 +90,18 @@ UPDATE snapback.mail SET attempts = 0, last_error = NULL, next_try_at = now() - 
 DELETE FROM snapback.mail WHERE state = 'failed';
 SELECT is(pg_temp.concerns(), '{}', 'a mail that is due may wait for a while');
 UPDATE snapback.mail SET next_try_at = now() - interval '6 minutes' WHERE state = 'queued';
-SELECT is((SELECT array_agg(DISTINCT concern || ' ' || regexp_replace(problem, 'at .* and', 'at … and') || ' ' || left(hint, 35)) FROM snapback.health()),
-    '{"mail was due at … and has not been tried run SELECT snapback.process_queue()"}', 'but not for long');
+SELECT is((SELECT array_agg(DISTINCT concern || ' ' || regexp_replace(problem, 'at .* but', 'at … but') || ' ' || left(hint, 35)) FROM snapback.health()),
+    '{"mail was due at … but has not been attempted run SELECT snapback.process_queue()"}', 'but not for long');
 UPDATE snapback.mail SET next_try_at = now() + interval '1 hour' WHERE state = 'queued';
 SELECT is((SELECT count(*) FROM snapback.health() WHERE concern = 'mail'), 2::bigint, 'nor for an hour, as when the clock was set back');
 UPDATE snapback.mail SET state = 'sending', next_try_at = NULL, claimed_at = now() - interval '16 minutes' WHERE state = 'queued';
-SELECT is((SELECT array_agg(DISTINCT split_part(problem, ' since', 1)) FROM snapback.health()), '{"has been on its way"}', 'one that is never done being sent is named');
+SELECT is((SELECT array_agg(DISTINCT split_part(problem, ' since', 1)) FROM snapback.health()), '{"has been in state sending"}', 'one that is never done being sent is named');
 DELETE FROM snapback.mail;
 INSERT INTO snapback.restore_run (community, snapshot, options, state, requested_at, started_at) VALUES
     ('1', :'one', '{odd.weird}', 'queued', now() - interval '6 minutes', NULL), ('1', :'one', '{odd.weird}', 'queued', now() - interval '4 minutes', NULL),
     ('2', :'one', '{odd.weird}', 'running', now() - interval '7 minutes', now() - interval '6 minutes'), ('2', :'one', '{odd.weird}', 'running', now() - interval '7 minutes', now() - interval '4 minutes');
 SELECT is((SELECT array_agg(concern || ' ' || split_part(problem, ' since', 1) ORDER BY problem) FROM snapback.health()),
-    '{restore has waited for a worker,"restore its worker has ended, and nobody has noted that"}', 'so are restores that nobody works on');
+    '{restore has been waiting for a worker,"restore its worker exited without recording a result"}', 'so are restores that nobody works on');
 DELETE FROM snapback.restore_run;
 CREATE ROLE regress_snapback_powerless;
 CREATE ROLE regress_snapback_powerful SUPERUSER;
@@ -112,9 +112,9 @@ SELECT format('ALTER DATABASE %I SET role = regress_snapback_powerless', current
 ALTER ROLE regress_snapback_powerless SET role = regress_snapback_powerless;
 ALTER ROLE ALL SET role = none;
 SELECT results_eq($$ SELECT concern, subject, problem, hint FROM snapback.health() ORDER BY subject, problem $$,
-    format($$ VALUES ('settings', 'database %1$s', 'default_transaction_read_only = yes keeps the scheduled jobs from their work', 'run ALTER ROLE ALL IN DATABASE %1$I RESET default_transaction_read_only'),
-                     ('settings', 'database %1$s', 'role = regress_snapback_powerless keeps the scheduled jobs from their work', 'run ALTER ROLE ALL IN DATABASE %1$I RESET role'),
-                     ('settings', 'database %1$s, role regress_snapback_powerful', 'role = regress_snapback_powerless keeps the scheduled jobs from their work', 'run ALTER ROLE regress_snapback_powerful IN DATABASE %1$I RESET role') $$, current_database()),
+    format($$ VALUES ('settings', 'database %1$s', 'default_transaction_read_only = yes prevents the scheduled jobs from working', 'run ALTER ROLE ALL IN DATABASE %1$I RESET default_transaction_read_only'),
+                     ('settings', 'database %1$s', 'role = regress_snapback_powerless prevents the scheduled jobs from working', 'run ALTER ROLE ALL IN DATABASE %1$I RESET role'),
+                     ('settings', 'database %1$s, role regress_snapback_powerful', 'role = regress_snapback_powerless prevents the scheduled jobs from working', 'run ALTER ROLE regress_snapback_powerful IN DATABASE %1$I RESET role') $$, current_database()),
     'settings with which no scheduled job works are named');
 ALTER ROLE ALL SET role = regress_snapback_powerless;
 SELECT is((SELECT subject || ': ' || hint FROM snapback.health() WHERE subject = 'all roles'), 'all roles: run ALTER ROLE ALL RESET role', 'those of the whole server too');
@@ -143,14 +143,14 @@ WITH r AS (INSERT INTO snapback.request (community, snapshot, options, requested
 INSERT INTO snapback.mail (kind, request, state, next_try_at, last_error) SELECT 'approval', r.id, 'failed', NULL, '550 no ann@home here' FROM r;
 SELECT is(pg_temp.watched(), 'capture | capture failed at ...: denied | Grant it. (SQLSTATE 42501)
 capture | capture failed at ...: SQLSTATE 22P02 | see the table snapback.capture_failure
-mail | could not be sent: see the table snapback.mail | see the settings snapback.smtp_*
-restore | failed: SQLSTATE 23505 | the owner may approve again while the request lives
-restore | failed: SQLSTATE P0001 | the owner may approve again while the request lives
-restore | failed: lock timeout | the owner may approve again while the request lives', 'and of what is wrong, without a word that may be a row''s or a mail address');
+mail | could not be sent: see the table snapback.mail | check the settings snapback.smtp_*
+restore | failed: SQLSTATE 23505 | the owner may approve again until the request expires
+restore | failed: SQLSTATE P0001 | the owner may approve again until the request expires
+restore | failed: lock timeout | the owner may approve again until the request expires', 'and of what is wrong, without a word that may be a row''s or a mail address');
 SELECT is((SELECT count(*) FROM snapback.health() WHERE problem || hint LIKE '%ann@home%'), 4::bigint, 'a superuser is told all of it');
 CREATE VIEW "Odd Schema".half AS SELECT community, name, owner, owner_email, ('ann@home' || name)::boolean AS restores_enabled FROM "Odd Schema"."The ""Directory""";
 UPDATE snapback.directory SET relation = '"Odd Schema".half';
-SELECT matches(pg_temp.watched(), '^(?!.*ann@home).*directory \| it cannot be read: SQLSTATE 22P02', 'nor is anything quoted that the directory was to hold');
+SELECT matches(pg_temp.watched(), '^(?!.*ann@home).*directory \| the directory cannot be read: SQLSTATE 22P02', 'nor is anything quoted that the directory was to hold');
 SELECT matches((SELECT problem FROM snapback.health() WHERE concern = 'directory'), 'ann@home', 'but to a superuser');
 UPDATE snapback.directory SET relation = '"Odd Schema"."The ""Directory"""';
 DELETE FROM snapback.mail;

@@ -7,8 +7,8 @@ SELECT plan(90);
 
 SELECT throws_ok($$ SELECT snapback.capture('99') $$, 'SB007', 'community ''99'' is not in the directory', 'an unknown community cannot be captured');
 SELECT throws_ok($$ SELECT snapback.capture(NULL) $$, 'SB007', 'community NULL is not in the directory', 'nor none');
-SELECT throws_ok($$ CALL snapback.capture_all(0) $$, '22023', 'batch must be at least 1 community', 'batches hold a community at least');
-SELECT throws_ok($$ CALL snapback.capture_all(NULL) $$, '22023', 'batch must be at least 1 community', 'and not none');
+SELECT throws_ok($$ CALL snapback.capture_all(0) $$, '22023', 'batch must be at least 1', 'batches hold a community at least');
+SELECT throws_ok($$ CALL snapback.capture_all(NULL) $$, '22023', 'batch must be at least 1', 'and not none');
 SELECT snapback.capture('1', 'the "first"') AS one, snapback.capture('3') AS empty \gset
 SELECT results_eq(format($$ SELECT community, kind, label, status, rows, restores FROM snapback.snapshots WHERE id = %L $$, :'one'),
                   $$ VALUES ('1', 'manual', 'the "first"', 'complete', 35::bigint, 0::bigint) $$, 'a capture makes a snapshot of all rows of a community');
@@ -134,7 +134,7 @@ SELECT is((SELECT status FROM snapback.snapshots WHERE id = :'changed'), 'comple
 
 SELECT throws_ok($$ SELECT snapback.erase_rows('1', '"Odd Schema".plain', NULL) $$, '22004', NULL, 'erase_rows() needs keys');
 SELECT throws_ok($$ SELECT snapback.erase_rows('1', '"Odd Schema".plain', '{}') $$, '22023', 'keys must be a jsonb array', 'in an array');
-SELECT throws_ok($$ SELECT snapback.forget(NULL) $$, '22004', 'name the community to forget', 'forget() needs a community');
+SELECT throws_ok($$ SELECT snapback.forget(NULL) $$, '22004', 'community must not be null', 'forget() needs a community');
 SELECT results_eq($$ SELECT * FROM snapback.forget('99') $$, 'VALUES (0::bigint, 0::bigint)', 'of an unknown one there is nothing to forget');
 INSERT INTO snapback.capture_failure (community, sqlstate, message) VALUES ('1', 'XX000', 'x'), ('2', 'XX000', 'x');
 SELECT results_eq($$ SELECT * FROM snapback.forget('1') $$, 'VALUES (1::bigint, 3::bigint)', 'forget() takes all snapshots and chunks of a community');

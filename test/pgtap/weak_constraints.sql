@@ -46,7 +46,7 @@ SELECT results_eq($$ SELECT inserts, obstacles FROM snapback.preview_restore('{x
 -- ---- a key over periods names no row, and a foreign key to it no parent
 
 CREATE TABLE lease (room int4range, during daterange, cid text NOT NULL REFERENCES community, PRIMARY KEY (room, during WITHOUT OVERLAPS));
-SELECT throws_ok($$ SELECT snapback.protect('app.lease', 'x.children') $$, 'SB022', 'app.lease has no key that names a row', 'a table needs another key beside it');
+SELECT throws_ok($$ SELECT snapback.protect('app.lease', 'x.children') $$, 'SB022', 'app.lease has no key that identifies its rows', 'a table needs another key beside it');
 ALTER TABLE lease DROP CONSTRAINT lease_pkey, ADD id int PRIMARY KEY, ADD CONSTRAINT lease_alone UNIQUE (room, during WITHOUT OVERLAPS);
 SELECT lives_ok($$ SELECT snapback.protect('app.lease', 'x.children') $$, 'and is protected by that');
 INSERT INTO lease VALUES ('[1,1]', '[2024-01-01,2024-07-01)', 'a', 1), ('[1,1]', '[2024-07-01,2025-01-01)', 'a', 2), ('[2,2]', '[2024-01-01,2025-01-01)', 'b', 3);
@@ -64,11 +64,11 @@ SELECT throws_ok($$ SELECT snapback.restore('{x.children}', NULL, 'a') $$, '23P0
 CREATE TABLE guest (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, room int4range, during daterange);
 SELECT snapback.protect('app.guest', 'x.parents') AS _ \gset
 ALTER TABLE guest ADD CONSTRAINT guest_lease FOREIGN KEY (room, PERIOD during) REFERENCES lease (room, PERIOD during);
-SELECT throws_ok(format($$ SELECT snapback.protect('app.%s', 'x.children') $$, t), '0A000', 'foreign key guest_lease of app.guest refers to periods', t || ' cannot be protected with it')
+SELECT throws_ok(format($$ SELECT snapback.protect('app.%s', 'x.children') $$, t), '0A000', 'foreign key guest_lease of app.guest is temporal', t || ' cannot be protected with it')
 FROM unnest('{guest,lease}'::text[]) t;
 SELECT results_eq($$ SELECT relation, problem FROM snapback.protection WHERE problem IS NOT NULL AND relid IN ('app.guest'::regclass, 'app.lease'::regclass) ORDER BY 1 $$,
-    $$ SELECT r, 'foreign key guest_lease of app.guest refers to periods' FROM unnest('{app.lease,app.guest}'::text[]) r ORDER BY 1 $$, 'those that were are told of');
-SELECT throws_ok($$ SELECT * FROM snapback.preview_restore('{x.children}', NULL, 'a') $$, '0A000', 'foreign key guest_lease of app.guest refers to periods', 'and are not restored');
+    $$ SELECT r, 'foreign key guest_lease of app.guest is temporal' FROM unnest('{app.lease,app.guest}'::text[]) r ORDER BY 1 $$, 'those that were are told of');
+SELECT throws_ok($$ SELECT * FROM snapback.preview_restore('{x.children}', NULL, 'a') $$, '0A000', 'foreign key guest_lease of app.guest is temporal', 'and are not restored');
 SELECT throws_ok($$ SELECT snapback.protect('app.guest', 'x.children', via => 'guest_lease') $$, '0A000', NULL, 'nor is it a path');
 
 -- ---- NOT NULL that old rows may break
@@ -82,7 +82,7 @@ ALTER TABLE stale VALIDATE CONSTRAINT named;
 SELECT ok(NOT snapback_internal.takes_null('app.stale', 'cid'), 'until it is validated');
 CREATE TABLE numbered (n int UNIQUE, cid text NOT NULL REFERENCES community);
 ALTER TABLE numbered ADD CONSTRAINT has_number NOT NULL n NOT VALID;
-SELECT throws_ok($$ SELECT snapback.protect('app.numbered', 'x.children') $$, 'SB022', 'app.numbered has no key that names a row', 'nor does it make a unique value a key');
+SELECT throws_ok($$ SELECT snapback.protect('app.numbered', 'x.children') $$, 'SB022', 'app.numbered has no key that identifies its rows', 'nor does it make a unique value a key');
 ALTER TABLE numbered VALIDATE CONSTRAINT has_number;
 SELECT lives_ok($$ SELECT snapback.protect('app.numbered', 'x.children') $$, 'until then');
 

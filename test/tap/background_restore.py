@@ -348,9 +348,9 @@ def test_hostile_defaults():
                       default_transaction_read_only="off", default_transaction_deferrable="off", statement_timeout="0", lock_timeout="0", exit_on_error="off", search_path="pg_catalog",
                       client_encoding="utf8", session_replication_role="origin", **({"transaction_timeout": "0"} if "transaction_timeout" in hostile else {}))
     equal(sql(backend, "SELECT array_agg(concern || ' ' || subject || ': ' || problem ORDER BY problem, subject) FROM snapback.health() WHERE concern = 'settings'"),
-          [f"settings database {DATABASE}: default_transaction_read_only = on keeps the scheduled jobs from their work",
-           f"settings database {DATABASE}: role = powerless keeps the scheduled jobs from their work",
-           "settings role postgres: role = powerless keeps the scheduled jobs from their work"], "health() says that scheduled jobs do not work so")
+          [f"settings database {DATABASE}: default_transaction_read_only = on prevents the scheduled jobs from working",
+           f"settings database {DATABASE}: role = powerless prevents the scheduled jobs from working",
+           "settings role postgres: role = powerless prevents the scheduled jobs from working"], "health() says that scheduled jobs do not work so")
     asked = sql(backend, "SELECT request::text FROM snapback.request_restore('{customization.pages}')")
     token = eventually(lambda: mails_about(database, server.mails, asked))[0].token()
     restore = sql(backend, "SELECT restore::text FROM snapback.approve_restore(%s, NULL, true)", token)

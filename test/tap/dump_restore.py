@@ -38,7 +38,7 @@ def check_other_encoding():
         refused = None
     except psycopg2.Error as error:
         refused = error.pgcode, str(error).splitlines()[0]
-    equal(refused, ("0A000", "the snapshot was taken in a database of encoding LATIN1"), "unicode: a snapshot of another encoding is refused")
+    equal(refused, ("0A000", "the snapshot was captured in a database with encoding LATIN1"), "unicode: a snapshot of another encoding is refused")
     equal(sql(unicode, "SELECT body FROM page"), "damaged", "unicode: and nothing is changed")
 
 

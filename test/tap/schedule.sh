@@ -46,7 +46,7 @@ traced_extension() {
 server_start || exit
 make_database app
 is "$(sql app 'SELECT snapback.schedule()')" \
-    $'ERROR:  55000: pg_cron has not been created in its database "postgres"\nHINT:  Connect to database "postgres" and run: CREATE EXTENSION pg_cron' \
+    $'ERROR:  55000: extension pg_cron does not exist in its database "postgres"\nHINT:  Connect to database "postgres" and run CREATE EXTENSION pg_cron.' \
     'without the extension pg_cron, the error says where to create it'
 is "$(sql app 'SELECT snapback.unschedule()')" 0 'without the extension pg_cron, nothing is there to take back'
 
@@ -59,7 +59,7 @@ is "$(sql app "SELECT count(*) FROM snapback.schedule('30 2 * * 1')")" 3 'schedu
 is "$(jobs_in_cron app)" "$(jobs_of app '30 2 * * 1' postgres)" 'scheduling again changes the jobs and adds none'
 is "$(sql app "SELECT snapback.schedule('every night')" | head -n 1)" 'ERROR:  22023: invalid schedule: every night' \
     'a wrong schedule is an error'
-is "$(sql app 'SELECT snapback.schedule(NULL)' | head -n 1)" 'ERROR:  22023: the time of the capture is missing' \
+is "$(sql app 'SELECT snapback.schedule(NULL)' | head -n 1)" 'ERROR:  22023: capture_at must not be null' \
     'a missing schedule is an error'
 is "$(jobs_in_cron app)" "$(jobs_of app '30 2 * * 1' postgres)" 'a wrong schedule leaves the jobs as they were'
 
@@ -98,7 +98,7 @@ scheduled=$SECONDS
 
 # While the minute passes: servers without pg_cron, and without a free worker.
 missing='ERROR:  55000: pg_cron is not loaded
-HINT:  Install pg_cron (Debian: postgresql-'$(sql postgres "SELECT current_setting('server_version_num')::integer / 10000")'-cron), add pg_cron to shared_preload_libraries, restart the server and run CREATE EXTENSION pg_cron in the database that cron.database_name names.'
+HINT:  Install pg_cron (Debian: postgresql-'$(sql postgres "SELECT current_setting('server_version_num')::integer / 10000")'-cron), add pg_cron to shared_preload_libraries, restart the server and run CREATE EXTENSION pg_cron in the database of cron.database_name.'
 without_cron() {
     scripts/server -c "shared_preload_libraries = ''" -c 'max_worker_processes = 1' \
         psql -XAtq -v VERBOSITY=verbose -c 'CREATE EXTENSION pg_snapback' -c "$1" 2>&1 | grep -E '^(ERROR|HINT)'
@@ -110,7 +110,7 @@ is "$(without_cron "SELECT snapback_internal.run_in_database('template1', 'SELEC
     'where no worker is free, the error says so'
 is "$(CRON_DATABASE=gone scripts/server psql -XAtq -v VERBOSITY=verbose -c 'CREATE EXTENSION pg_snapback' \
     -c 'SELECT snapback.schedule()' 2>&1 | grep ^ERROR)" \
-    "ERROR:  55000: pg_cron's database \"gone\" does not exist or refuses connections" 'a wrong cron.database_name is named'
+    "ERROR:  55000: database \"gone\" of pg_cron does not exist or does not accept connections" 'a wrong cron.database_name is named'
 
 # Wait until a database's capture has run; on a busy machine that may take minutes.
 fired() {
@@ -131,7 +131,7 @@ failed_night() {
     done
     sql postgres "SELECT DISTINCT status, split_part(return_message, E'\n', 1) FROM cron.job_run_details WHERE database = 'failing' AND command LIKE 'CALL%' AND end_time IS NOT NULL"
 }
-is "$(failed_night)" 'failed|ERROR: none of 1 communities was captured' 'a night in which every community failed has failed for pg_cron too'
+is "$(failed_night)" 'failed|ERROR: could not capture any of 1 communities' 'a night in which every community failed has failed for pg_cron too'
 is "$(sql failing 'SELECT count(*) > 0 FROM snapback.capture_failure')" t 'and what failed is on record'
 is "$(sql failing 'SELECT snapback.unschedule()')" 3 '(its jobs are taken back)'
 is "$(sql app 'SELECT snapback.unschedule()') $(sql postgres 'SELECT snapback.unschedule()')" '3 3' 'all jobs are taken back'
