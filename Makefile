@@ -3,8 +3,7 @@ EXTENSION    = pg_snapback
 EXTVERSION   = 0.1.0
 MODULE_big   = pg_snapback
 
-FOLDERS      = core postgres settings catalog snapshot guard approval restore schedule
-SOURCES      = $(wildcard src/*.cpp) $(foreach folder,$(FOLDERS),$(wildcard src/$(folder)/*.cpp))
+SOURCES      = $(wildcard src/*.cpp src/*/*.cpp src/*/*/*.cpp)
 OBJS         = $(SOURCES:.cpp=.o)
 
 # The install script is the SQL of all modules, concatenated in order of dependency.
@@ -36,8 +35,11 @@ override CPPFLAGS := -isystem $(shell $(PG_CONFIG) --includedir-server) $(CPPFLA
 $(EXTENSION)--$(EXTVERSION).sql: src/install_order $(SQL_PARTS)
 	{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; cat $(SQL_PARTS); } > $@
 
-# The core is compiled without PostgreSQL's include path.
+# The core and the text of mails are compiled without PostgreSQL's include path.
 src/core/%.o: src/core/%.cpp
+	$(CXX) $(filter-out -Wmissing-prototypes,$(CXXFLAGS)) -Isrc -MMD -MP -c -o $@ $<
+
+src/mail/text/%.o: src/mail/text/%.cpp
 	$(CXX) $(filter-out -Wmissing-prototypes,$(CXXFLAGS)) -Isrc -MMD -MP -c -o $@ $<
 
 # The compiler writes header dependencies beside each object file, because PGXS does not track them.

@@ -77,7 +77,7 @@ SQL
 # Have the worker restore, as it does what was approved with background => true, and wait for it.
 background() {
     ask >"$work/restored" <<SQL
-SELECT snapback_internal.begin_restore('1', '$snapshot', '{forum.all}', NULL, NULL, 'queued') AS run, snapback_internal.start_worker('restore');
+SELECT snapback_internal.record_restore('1', '$snapshot', '{forum.all}', NULL, NULL, 'queued') AS run, snapback_internal.start_worker('restore');
 DO \$\$ BEGIN
     WHILE EXISTS (SELECT FROM snapback.restores WHERE state IN ('queued', 'running')) LOOP PERFORM pg_sleep(0.1); END LOOP;
     ASSERT NOT EXISTS (SELECT FROM snapback.restores WHERE state <> 'restored');

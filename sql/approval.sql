@@ -72,7 +72,7 @@ SELECT public.error_of('SELECT snapback.restore(''{customization.pages}'', NULL,
 SELECT public.error_of('SELECT snapback_internal.announce(''request_restored'', ''42'', NULL, NULL, ''restored'')');
 SELECT public.error_of('SELECT * FROM snapback.process_queue()');
 SELECT public.error_of('SELECT * FROM snapback.token');
-SELECT public.error_of('SELECT snapback_internal.perform_restore(gen_random_uuid())');
+SELECT public.error_of('SELECT snapback_internal.execute_restore(gen_random_uuid())');
 RESET SESSION AUTHORIZATION;
 SET snapback.community = '42';
 SET snapback.account = 'ada';

@@ -32,7 +32,7 @@ DECLARE
 BEGIN
     UPDATE snapback.restore_run SET state = 'running', started_at = clock_timestamp() WHERE id = run;
     BEGIN
-        PERFORM snapback_internal.carry_out(run);
+        PERFORM snapback_internal.execute_requested_restore(run);
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
         PERFORM snapback_internal.note_restore_failure(run, 'failed', state, message);

@@ -76,7 +76,7 @@ SELECT subject, problem FROM snapback.health() WHERE concern = 'capture';
 SELECT * FROM told();
 -- Nor does the way behind these checks lead there.
 INSERT INTO snapback.restore_run (community, snapshot, options) SELECT 'a', id, '{x.one}' FROM snapback.snapshot WHERE community = 'a' AND kind = 'scheduled' RETURNING id AS run \gset
-SELECT fails(format('SELECT snapback_internal.perform_restore(%L)', :'run'));
+SELECT fails(format('SELECT snapback_internal.execute_restore(%L)', :'run'));
 DELETE FROM snapback.restore_run WHERE id = :'run';
 -- Nor do a backend's views show it who asked for what, and what failed with which values; nor a community that is not there.
 CREATE ROLE regress_former_backend;

@@ -148,7 +148,7 @@ SELECT * FROM snapback.restore('{*}', '00000000-0000-0000-0000-00000000000f', '0
 SELECT * FROM snapback.restore('{*}', NULL, 'nobody');
 SELECT snapback.capture('nobody');
 SELECT snapback.capture(NULL);
-SELECT snapback_internal.perform_restore('00000000-0000-0000-0000-00000000000f');
+SELECT snapback_internal.execute_restore('00000000-0000-0000-0000-00000000000f');
 CALL snapback.capture_all(0);
 SELECT snapback_internal.remove_guard('"Guild ""Hall".chair');
 SELECT * FROM snapback.restore('{hall.rooms}', NULL, '00000000-0000-0000-0000-000000000001');

@@ -97,7 +97,7 @@ SELECT switches FROM snapback.restores WHERE restore = last();
 SELECT fails($$SELECT snapback.undo_restore('00000000-0000-0000-0000-000000000000')$$);
 SELECT fails($$SELECT snapback.undo_restore(NULL)$$);
 BEGIN;
-SELECT snapback_internal.begin_restore('a', (SELECT id FROM snapback.snapshot WHERE label = 'all is well'), '{x.one}', NULL, NULL, 'running') AS running \gset
+SELECT snapback_internal.record_restore('a', (SELECT id FROM snapback.snapshot WHERE label = 'all is well'), '{x.one}', NULL, NULL, 'running') AS running \gset
 SELECT fails(format('SELECT snapback.undo_restore(%L)', :'running'));
 SELECT snapback_internal.note_restore_failure(:'running', 'failed', 'XX000', 'as a test');
 SELECT fails(format('SELECT snapback.undo_restore(%L)', :'running'));

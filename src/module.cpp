@@ -4,10 +4,10 @@
 #include "guard/community_lock.hpp"
 #include "guard/guarded_path.hpp"
 #include "guard/restore_epoch.hpp"
-#include "postgres/boundary.hpp"
-#include "postgres/deferred_checks.hpp"
-#include "postgres/oldest_snapshot.hpp"
-#include "postgres/running_at_commit.hpp"
+#include "postgres/error/boundary.hpp"
+#include "postgres/exec/deferred_checks.hpp"
+#include "postgres/exec/oldest_snapshot.hpp"
+#include "postgres/exec/running_at_commit.hpp"
 #include "settings/settings.hpp"
 
 extern "C" {

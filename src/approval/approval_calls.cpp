@@ -1,9 +1,9 @@
 // What requests and approvals need that SQL cannot do: locks of our own class, workers at commit, hidden statements.
 #include "approval/workers.hpp"
-#include "postgres/arguments.hpp"
-#include "postgres/heavy_lock.hpp"
-#include "postgres/statement_text.hpp"
-#include "postgres/utf8.hpp"
+#include "postgres/lock/heavy_lock.hpp"
+#include "postgres/spi/arguments.hpp"
+#include "postgres/spi/statement_text.hpp"
+#include "postgres/spi/utf8.hpp"
 
 using namespace snapback;
 

@@ -85,30 +85,6 @@ END $$;
 COMMENT ON FUNCTION snapback_internal.refusal(snapback.request, text) IS
     'Why a request cannot be approved as things stand now, in words for the owner; null where it can';
 
-CREATE FUNCTION snapback_internal.restored_tables(restore uuid)
-RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, parents bigint, nulled bigint,
-               cascaded bigint, skipped bigint)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT t.relation, t.inserted, t.updated, t.deleted, t.kept, t.parents, t.nulled, t.cascaded, t.skipped
-    FROM snapback.restore_table t WHERE t.restore = restored_tables.restore ORDER BY t.relation COLLATE "C";
-END;
-COMMENT ON FUNCTION snapback_internal.restored_tables(uuid) IS 'What a restore changed, table by table; the columns are those of snapback.restore_table';
-
-CREATE FUNCTION snapback_internal.begin_restore(community text, snapshot uuid, options text[], switches jsonb, request uuid, state text) RETURNS uuid
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    restore uuid;
-BEGIN
-    INSERT INTO snapback.restore_run AS r (community, identity, snapshot, options, switches, request, state, started_at)
-    VALUES (community, (SELECT e.identity FROM snapback_internal.directory_entry(begin_restore.community) e), snapshot, options, switches, request, state, CASE WHEN state = 'running' THEN clock_timestamp() END)
-    RETURNING r.id INTO restore;
-    PERFORM snapback_internal.announce('restore_' || state, community, request, restore, state,
-        jsonb_build_object('snapshot', snapshot, 'options', options, 'switches', switches));
-    RETURN restore;
-END $$;
-COMMENT ON FUNCTION snapback_internal.begin_restore(text, uuid, text[], jsonb, uuid, text) IS 'Enter a restore that is queued for a worker or running in this transaction';
-
 CREATE FUNCTION snapback_internal.check_coverage(request uuid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -127,21 +103,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION snapback_internal.check_coverage(uuid) IS 'SB011 where other tables, columns or rows stand behind a request''s options than when it was made';
 
-CREATE FUNCTION snapback_internal.carry_out(restore uuid) RETURNS void
+CREATE FUNCTION snapback_internal.execute_requested_restore(restore uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     run snapback.restore_run;
 BEGIN
     -- The lock tells the queue run that somebody is at work, whatever becomes of other locks meanwhile.
-    SELECT r.* INTO run FROM snapback.restore_run r WHERE r.id = carry_out.restore FOR NO KEY UPDATE;
+    SELECT r.* INTO run FROM snapback.restore_run r WHERE r.id = execute_requested_restore.restore FOR NO KEY UPDATE;
     PERFORM snapback_internal.check_coverage(run.request);
-    PERFORM snapback_internal.perform_restore(restore);
+    PERFORM snapback_internal.execute_restore(restore);
     IF run.request IS NOT NULL THEN
         UPDATE snapback.request r SET state = 'restored' WHERE r.id = run.request;
         PERFORM snapback_internal.queue_mail('result', run.request, restore);
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback_internal.carry_out(uuid) IS 'Restore, and end the request that asked for it; all of it or, by an error, nothing';
+COMMENT ON FUNCTION snapback_internal.execute_requested_restore(uuid) IS 'Restore, and end the request that asked for it; all of it or, by an error, nothing';
 
 CREATE FUNCTION snapback_internal.planned_now(snapshot uuid, options text[], switches jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -189,7 +165,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     code text;
 BEGIN
-    restore := snapback_internal.begin_restore(request.community, request.snapshot, request.options, request.switches, request.id,
+    restore := snapback_internal.record_restore(request.community, request.snapshot, request.options, request.switches, request.id,
                                       CASE WHEN background THEN 'queued' ELSE 'running' END);
     IF background THEN
         UPDATE snapback.request r SET state = 'restoring' WHERE r.id = request.id;
@@ -198,7 +174,7 @@ BEGIN
         RETURN;
     END IF;
     BEGIN
-        PERFORM snapback_internal.carry_out(restore);
+        PERFORM snapback_internal.execute_requested_restore(restore);
         status := 'restored';
         SELECT coalesce(jsonb_agg(t), '[]') INTO tables FROM snapback_internal.restored_tables(restore) t;
     EXCEPTION WHEN OTHERS THEN

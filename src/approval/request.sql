@@ -37,20 +37,6 @@ CREATE INDEX ON snapback.token (request);
 COMMENT ON TABLE snapback.token IS
     'SHA-256 of each secret that was mailed for a request, one per try to send; the secret itself is kept nowhere. They go when the request ends';
 
-CREATE TABLE snapback.audit (
-    at        timestamptz NOT NULL DEFAULT clock_timestamp(),
-    event     text        NOT NULL,
-    community text        NOT NULL,
-    request   uuid,
-    restore   uuid,
-    role      text        NOT NULL DEFAULT session_user,
-    account   text,
-    detail    jsonb,
-    id        uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()
-);
-CREATE INDEX ON snapback.audit (community, at);
-COMMENT ON TABLE snapback.audit IS 'Every step of every request and restore: when, what, by which database role and which account';
-
 -- A restore asked for by a request leads back to it.
 ALTER TABLE snapback.restore_run ADD FOREIGN KEY (request) REFERENCES snapback.request ON DELETE SET NULL;
 CREATE INDEX ON snapback.restore_run (request);
@@ -59,38 +45,6 @@ CREATE FUNCTION snapback_internal.valid_address(address text) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_valid_address';
 COMMENT ON FUNCTION snapback_internal.valid_address(text) IS
     'Whether mail can be sent to this address: local@domain in ASCII, no quotes, spaces, comments or control characters, within SMTP''s lengths';
-
-CREATE FUNCTION snapback_internal.hide_statement() RETURNS void
-LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_hide_statement';
-COMMENT ON FUNCTION snapback_internal.hide_statement() IS
-    'Replace the text of the running statement, which may hold a secret, in pg_stat_activity and in the log lines of errors';
-
-CREATE FUNCTION snapback_internal.unusable_mail_setting() RETURNS text
-LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_unusable_mail_setting';
-COMMENT ON FUNCTION snapback_internal.unusable_mail_setting() IS 'What is wrong with the first setting that keeps mail from being sent; null where all is well';
-
-CREATE FUNCTION snapback_internal.hours_of(span interval) RETURNS interval
-LANGUAGE sql IMMUTABLE
-RETURN make_interval(secs => extract(epoch FROM span)::double precision);
-COMMENT ON FUNCTION snapback_internal.hours_of(interval) IS
-    'The same span without days, which may have 23 or 25 hours: settings are in seconds, whatever unit they are shown in';
-
-CREATE FUNCTION snapback_internal.approval_settings(OUT community text, OUT account text, OUT retention interval,
-    OUT request_ttl interval, OUT requests_per_hour integer, OUT require_community_name boolean, OUT unusable text, OUT audit_retention interval)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    -- First, since a call of the library loads it, and with it the settings.
-    unusable := snapback_internal.unusable_mail_setting();
-    community := current_setting('snapback.community');
-    account := current_setting('snapback.account');
-    retention := snapback_internal.retention();
-    request_ttl := snapback_internal.hours_of(current_setting('snapback.request_ttl')::interval);
-    requests_per_hour := current_setting('snapback.requests_per_hour')::integer;
-    require_community_name := current_setting('snapback.require_community_name')::boolean;
-    audit_retention := snapback_internal.hours_of(current_setting('snapback.audit_retention')::interval);
-END $$;
-COMMENT ON FUNCTION snapback_internal.approval_settings() IS
-    'The settings that requests and approvals go by; unusable: what keeps mail from being sent, else null';
 
 CREATE FUNCTION snapback_internal.lock_requests(community text) RETURNS void
 LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_lock_requests';
@@ -101,37 +55,6 @@ CREATE FUNCTION snapback_internal.start_worker(work text) RETURNS void
 LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_start_worker';
 COMMENT ON FUNCTION snapback_internal.start_worker(text) IS
     'Start a background worker once this transaction commits; work: mail or restore. Where no worker slot is free, the queue run starts it later';
-
-CREATE FUNCTION snapback_internal.is_text(value text) RETURNS boolean
-LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_is_text';
-COMMENT ON FUNCTION snapback_internal.is_text(text) IS
-    'Whether all bytes of a value mean characters, so that it can be converted to UTF-8. In a SQL_ASCII database any byte can be stored. Internal.';
-
-CREATE FUNCTION snapback_internal.announce(event text, community text, request uuid, restore uuid, state text, detail jsonb DEFAULT NULL)
-RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    now      timestamptz := clock_timestamp();
-    payload  jsonb := jsonb_build_object('event', event, 'community', community, 'request', request, 'restore', restore,
-                                         'state', state, 'at', now);
-BEGIN
-    INSERT INTO snapback.audit (at, event, community, request, restore, account, detail)
-    SELECT now, announce.event, announce.community, announce.request, announce.restore, nullif(s.account, ''), announce.detail
-    FROM snapback_internal.approval_settings() s;
-    -- A notification holds less than 8000 bytes, and a listener is disconnected by one that is no text in its encoding;
-    -- the identifiers are enough to look up what had to be left out.
-    PERFORM pg_notify('snapback', CASE WHEN octet_length(payload::text) < 7900 AND snapback_internal.is_text(announce.community) IS NOT FALSE THEN payload ELSE payload - 'community' END::text);
-END $$;
-COMMENT ON FUNCTION snapback_internal.announce(text, text, uuid, uuid, text, jsonb) IS
-    'Record a change of state in snapback.audit and tell listeners on channel snapback of it, as JSON: event, community (unless too long, or no text), request, restore, state, at';
-
-CREATE FUNCTION snapback_internal.record_step(event text, community text, request uuid, restore uuid, detail jsonb)
-RETURNS void LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-    INSERT INTO snapback.audit (event, community, request, restore, account, detail)
-    SELECT record_step.event, record_step.community, record_step.request, record_step.restore, nullif(s.account, ''), record_step.detail
-    FROM snapback_internal.approval_settings() s;
-END;
-COMMENT ON FUNCTION snapback_internal.record_step(text, text, uuid, uuid, jsonb) IS 'Record a step that changes no state in snapback.audit';
 
 CREATE FUNCTION snapback_internal.options_coverage(options text[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -199,27 +122,6 @@ CREATE TRIGGER note_end BEFORE UPDATE ON snapback.request
     FOR EACH ROW WHEN (NEW.state NOT IN ('pending', 'restoring') AND OLD.ended_at IS NULL) EXECUTE FUNCTION snapback_internal.note_request_end();
 CREATE TRIGGER follow_change AFTER UPDATE ON snapback.request
     FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION snapback_internal.follow_request_change();
-
-CREATE FUNCTION snapback_internal.check_restore_change() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF (OLD.state, NEW.state) NOT IN (('queued', 'running'),
-            ('running', 'restored'), ('running', 'failed'), ('running', 'interrupted')) THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('restore %s is %s and cannot become %s', OLD.id, OLD.state, NEW.state);
-    END IF;
-    RETURN NEW;
-END $$;
-COMMENT ON FUNCTION snapback_internal.check_restore_change() IS 'Trigger: let a restore change its state along the allowed ways only';
-
-CREATE FUNCTION snapback_internal.follow_restore_change() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM snapback_internal.announce('restore_' || NEW.state, NEW.community, NEW.request, NEW.id, NEW.state,
-        CASE WHEN NEW.message IS NOT NULL THEN jsonb_build_object('sqlstate', NEW.sqlstate, 'message', NEW.message) END);
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION snapback_internal.follow_restore_change() IS 'Trigger: tell of a restore''s new state';
 
 CREATE TRIGGER check_change BEFORE UPDATE ON snapback.restore_run
     FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION snapback_internal.check_restore_change();

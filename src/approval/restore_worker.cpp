@@ -2,8 +2,8 @@
 #include <optional>
 
 #include "approval/workers.hpp"
-#include "postgres/query.hpp"
-#include "postgres/session_lock.hpp"
+#include "postgres/lock/session_lock.hpp"
+#include "postgres/spi/query.hpp"
 
 namespace snapback {
 
@@ -28,11 +28,11 @@ std::optional<std::string> claim_restore() {
     return restore;
 }
 
-void carry_out(const std::string &restore) {
+void execute(const std::string &restore) {
     WorkerTransaction transaction;
     {
         Query query;
-        query.run("SELECT snapback_internal.carry_out($1)", {Value::uuid(restore)});
+        query.run("SELECT snapback_internal.execute_requested_restore($1)", {Value::uuid(restore)});
     }
     transaction.commit();
 }
@@ -49,15 +49,15 @@ void note_failure(const std::string &restore, std::string_view sqlstate, std::st
 }
 
 /// Carry out one restore.
-void work_on(const std::string &restore) {
-    if (std::optional<UndoneError> error = attempt_transactions([&] { carry_out(restore); }))
+void run_restore(const std::string &restore) {
+    if (std::optional<UndoneError> error = attempt_transactions([&] { execute(restore); }))
         note_failure(restore, error->sqlstate, error->message);
     release_session_lock(LockSpace::restore_at_work, lock_key(restore));
 }
 
-void work_on_queue() {
+void run_queue() {
     while (std::optional<std::string> restore = claim_restore()) {
-        work_on(*restore);
+        run_restore(*restore);
         serve_interrupts();
         if (database_is_wanted())
             return hand_over_to(restore_worker);
@@ -71,6 +71,6 @@ extern "C" {
 PGDLLEXPORT void snapback_restore_worker_main(Datum database);
 
 void snapback_restore_worker_main(Datum database) {
-    snapback::entry([&] { snapback::run_worker(database, snapback::work_on_queue); });
+    snapback::entry([&] { snapback::run_worker(database, snapback::run_queue); });
 }
 }

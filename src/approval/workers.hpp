@@ -1,5 +1,5 @@
 #pragma once
-#include "postgres/worker.hpp"
+#include "postgres/worker/worker.hpp"
 
 namespace snapback {
 

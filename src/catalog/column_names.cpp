@@ -1,7 +1,7 @@
 #include "catalog/column_names.hpp"
 
 #include "catalog/enum_columns.hpp"
-#include "postgres/query.hpp"
+#include "postgres/spi/query.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"

@@ -1,5 +1,5 @@
 #pragma once
-#include "postgres/boundary.hpp"
+#include "postgres/error/boundary.hpp"
 
 namespace snapback {
 

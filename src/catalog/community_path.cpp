@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "catalog/directory.hpp"
-#include "postgres/inheritance.hpp"
-#include "postgres/result_set.hpp"
-#include "postgres/table_scan.hpp"
+#include "postgres/catalog/inheritance.hpp"
+#include "postgres/exec/table_scan.hpp"
+#include "postgres/spi/result_set.hpp"
 
 namespace snapback {
 

@@ -2,8 +2,8 @@
 
 #include <unordered_map>
 
-#include "postgres/as_owner.hpp"
-#include "postgres/result_set.hpp"
+#include "postgres/exec/as_owner.hpp"
+#include "postgres/spi/result_set.hpp"
 
 namespace snapback {
 

@@ -2,8 +2,8 @@
 // The directory: a view or table of the DBA with one row per community. Queries read it as its owner.
 #include <map>
 
-#include "postgres/query.hpp"
-#include "postgres/view_column.hpp"
+#include "postgres/catalog/view_column.hpp"
+#include "postgres/spi/query.hpp"
 
 namespace snapback {
 

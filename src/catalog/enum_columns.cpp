@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "postgres/result_set.hpp"
+#include "postgres/spi/result_set.hpp"
 
 extern "C" {
 #include "access/transam.h"

@@ -4,11 +4,11 @@
 #include <set>
 
 #include "catalog/own_schema.hpp"
-#include "postgres/as_owner.hpp"
-#include "postgres/domains.hpp"
-#include "postgres/heavy_lock.hpp"
-#include "postgres/result_set.hpp"
-#include "postgres/self_contained.hpp"
+#include "postgres/catalog/domains.hpp"
+#include "postgres/catalog/self_contained.hpp"
+#include "postgres/exec/as_owner.hpp"
+#include "postgres/lock/heavy_lock.hpp"
+#include "postgres/spi/result_set.hpp"
 
 namespace snapback {
 

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "postgres/query.hpp"
+#include "postgres/spi/query.hpp"
 
 namespace snapback {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "postgres/arguments.hpp"
-#include "postgres/foreign_key_kind.hpp"
-#include "postgres/result_set.hpp"
+#include "postgres/catalog/foreign_key_kind.hpp"
+#include "postgres/spi/arguments.hpp"
+#include "postgres/spi/result_set.hpp"
 
 extern "C" {
 #include "access/genam.h"

@@ -3,7 +3,7 @@
 // during any statement.
 #include <span>
 
-#include "postgres/query.hpp"
+#include "postgres/spi/query.hpp"
 
 namespace snapback {
 

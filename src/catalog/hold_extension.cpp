@@ -1,5 +1,5 @@
-#include "postgres/boundary.hpp"
-#include "postgres/extension_lock.hpp"
+#include "postgres/error/boundary.hpp"
+#include "postgres/lock/extension_lock.hpp"
 
 using namespace snapback;
 

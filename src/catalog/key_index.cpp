@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "postgres/mandatory_column.hpp"
+#include "postgres/catalog/mandatory_column.hpp"
 
 extern "C" {
 #include "access/genam.h"

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "postgres/arguments.hpp"
-#include "postgres/mandatory_column.hpp"
-#include "postgres/result_set.hpp"
+#include "postgres/catalog/mandatory_column.hpp"
+#include "postgres/spi/arguments.hpp"
+#include "postgres/spi/result_set.hpp"
 
 extern "C" {
 #include "access/genam.h"

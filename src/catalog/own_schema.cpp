@@ -1,6 +1,6 @@
 #include "catalog/own_schema.hpp"
 
-#include "postgres/setting_scope.hpp"
+#include "postgres/exec/setting_scope.hpp"
 
 namespace snapback {
 

@@ -4,7 +4,7 @@
 #include <functional>
 #include <optional>
 
-#include "postgres/query.hpp"
+#include "postgres/spi/query.hpp"
 
 namespace snapback {
 

@@ -1,7 +1,7 @@
 // Registration steps that SQL cannot do: lock a relation of any kind, and check a filter.
-#include "postgres/as_owner.hpp"
-#include "postgres/row_filter.hpp"
-#include "postgres/value.hpp"
+#include "postgres/exec/as_owner.hpp"
+#include "postgres/spi/row_filter.hpp"
+#include "postgres/spi/value.hpp"
 
 using namespace snapback;
 

@@ -4,7 +4,7 @@
 
 #include "catalog/enum_columns.hpp"
 #include "catalog/key_index.hpp"
-#include "postgres/setting_scope.hpp"
+#include "postgres/exec/setting_scope.hpp"
 
 extern "C" {
 #include "catalog/pg_class.h"

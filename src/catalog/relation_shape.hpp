@@ -5,7 +5,7 @@
 #include "catalog/enum_columns.hpp"
 #include "core/renames.hpp"
 #include "core/shape.hpp"
-#include "postgres/query.hpp"
+#include "postgres/spi/query.hpp"
 
 namespace snapback {
 

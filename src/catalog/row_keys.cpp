@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "postgres/free_prefix.hpp"
+#include "postgres/spi/free_prefix.hpp"
 
 namespace snapback {
 

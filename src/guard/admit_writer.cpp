@@ -2,7 +2,7 @@
 
 #include "guard/community_lock.hpp"
 #include "guard/restore_epoch.hpp"
-#include "postgres/invalidation.hpp"
+#include "postgres/exec/invalidation.hpp"
 
 namespace snapback {
 

@@ -2,8 +2,8 @@
 
 #include "guard/admit_writer.hpp"
 #include "guard/row_community.hpp"
-#include "postgres/invalidation.hpp"
-#include "postgres/snapshot_scope.hpp"
+#include "postgres/exec/invalidation.hpp"
+#include "postgres/exec/snapshot_scope.hpp"
 
 extern "C" {
 #include "utils/datum.h"

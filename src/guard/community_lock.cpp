@@ -4,10 +4,10 @@
 #include <climits>
 #include <set>
 
-#include "postgres/arguments.hpp"
-#include "postgres/heavy_lock.hpp"
-#include "postgres/invalidation.hpp"
-#include "postgres/query.hpp"
+#include "postgres/exec/invalidation.hpp"
+#include "postgres/lock/heavy_lock.hpp"
+#include "postgres/spi/arguments.hpp"
+#include "postgres/spi/query.hpp"
 #include "settings/settings.hpp"
 
 namespace snapback {

@@ -1,8 +1,8 @@
 #include "guard/community_name.hpp"
 
 #include "core/recent.hpp"
-#include "postgres/as_owner.hpp"
-#include "postgres/heavy_lock.hpp"
+#include "postgres/exec/as_owner.hpp"
+#include "postgres/lock/heavy_lock.hpp"
 
 namespace snapback {
 

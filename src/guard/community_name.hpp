@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string>
 
-#include "postgres/text_cast.hpp"
+#include "postgres/spi/text_cast.hpp"
 
 namespace snapback {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "postgres/inheritance.hpp"
+#include "postgres/catalog/inheritance.hpp"
 
 extern "C" {
 #include "catalog/pg_trigger.h"

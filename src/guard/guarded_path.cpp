@@ -4,9 +4,9 @@
 #include <unordered_map>
 
 #include "guard/path_builder.hpp"
-#include "postgres/heavy_lock.hpp"
-#include "postgres/invalidation.hpp"
-#include "postgres/table_scan.hpp"
+#include "postgres/exec/invalidation.hpp"
+#include "postgres/exec/table_scan.hpp"
+#include "postgres/lock/heavy_lock.hpp"
 
 extern "C" {
 #include "commands/trigger.h"

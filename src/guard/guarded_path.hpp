@@ -6,8 +6,8 @@
 
 #include "guard/community_lock.hpp"
 #include "guard/community_name.hpp"
-#include "postgres/key_lookup.hpp"
-#include "postgres/saved_plan.hpp"
+#include "postgres/exec/key_lookup.hpp"
+#include "postgres/spi/saved_plan.hpp"
 
 namespace snapback {
 

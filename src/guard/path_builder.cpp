@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "catalog/community_path.hpp"
-#include "postgres/as_owner.hpp"
-#include "postgres/inheritance.hpp"
-#include "postgres/table_scan.hpp"
+#include "postgres/catalog/inheritance.hpp"
+#include "postgres/exec/as_owner.hpp"
+#include "postgres/exec/table_scan.hpp"
 
 namespace snapback {
 

@@ -3,14 +3,14 @@
 #include <unordered_map>
 
 #include "guard/community_lock.hpp"
-#include "postgres/arguments.hpp"
-#include "postgres/earlier_reads.hpp"
-#include "postgres/heavy_lock.hpp"
-#include "postgres/invalidation.hpp"
-#include "postgres/oldest_snapshot.hpp"
-#include "postgres/query.hpp"
-#include "postgres/running_at_commit.hpp"
-#include "postgres/table_scan.hpp"
+#include "postgres/exec/earlier_reads.hpp"
+#include "postgres/exec/invalidation.hpp"
+#include "postgres/exec/oldest_snapshot.hpp"
+#include "postgres/exec/running_at_commit.hpp"
+#include "postgres/exec/table_scan.hpp"
+#include "postgres/lock/heavy_lock.hpp"
+#include "postgres/spi/arguments.hpp"
+#include "postgres/spi/query.hpp"
 
 extern "C" {
 #include "access/transam.h"

@@ -59,9 +59,54 @@ COMMENT ON TABLE snapback.restore_row IS
     'snapshot it made before takes them back as well';
 CREATE INDEX ON snapback.restore_run (before_snapshot);
 
-CREATE FUNCTION snapback_internal.perform_restore(restore uuid) RETURNS void
+CREATE FUNCTION snapback_internal.execute_restore(restore uuid) RETURNS void
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'snapback_perform_restore';
-COMMENT ON FUNCTION snapback_internal.perform_restore(uuid) IS
+    AS 'MODULE_PATHNAME', 'snapback_execute_restore';
+COMMENT ON FUNCTION snapback_internal.execute_restore(uuid) IS
     'Carry out the restore of this row of snapback.restore_run: lock the community, keep a before_restore snapshot, plan, write, check. '
     'All in the calling transaction; any failure is an error and changes nothing. Internal: call restore() or approve_restore().';
+
+CREATE FUNCTION snapback_internal.check_restore_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF (OLD.state, NEW.state) NOT IN (('queued', 'running'),
+            ('running', 'restored'), ('running', 'failed'), ('running', 'interrupted')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('restore %s is %s and cannot become %s', OLD.id, OLD.state, NEW.state);
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION snapback_internal.check_restore_change() IS 'Trigger: let a restore change its state along the allowed ways only';
+
+CREATE FUNCTION snapback_internal.follow_restore_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM snapback_internal.announce('restore_' || NEW.state, NEW.community, NEW.request, NEW.id, NEW.state,
+        CASE WHEN NEW.message IS NOT NULL THEN jsonb_build_object('sqlstate', NEW.sqlstate, 'message', NEW.message) END);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION snapback_internal.follow_restore_change() IS 'Trigger: tell of a restore''s new state';
+
+CREATE FUNCTION snapback_internal.restored_tables(restore uuid)
+RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, parents bigint, nulled bigint,
+               cascaded bigint, skipped bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT t.relation, t.inserted, t.updated, t.deleted, t.kept, t.parents, t.nulled, t.cascaded, t.skipped
+    FROM snapback.restore_table t WHERE t.restore = restored_tables.restore ORDER BY t.relation COLLATE "C";
+END;
+COMMENT ON FUNCTION snapback_internal.restored_tables(uuid) IS 'What a restore changed, table by table; the columns are those of snapback.restore_table';
+
+CREATE FUNCTION snapback_internal.record_restore(community text, snapshot uuid, options text[], switches jsonb, request uuid, state text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    restore uuid;
+BEGIN
+    INSERT INTO snapback.restore_run AS r (community, identity, snapshot, options, switches, request, state, started_at)
+    VALUES (community, (SELECT e.identity FROM snapback_internal.directory_entry(record_restore.community) e), snapshot, options, switches, request, state, CASE WHEN state = 'running' THEN clock_timestamp() END)
+    RETURNING r.id INTO restore;
+    PERFORM snapback_internal.announce('restore_' || state, community, request, restore, state,
+        jsonb_build_object('snapshot', snapshot, 'options', options, 'switches', switches));
+    RETURN restore;
+END $$;
+COMMENT ON FUNCTION snapback_internal.record_restore(text, uuid, text[], jsonb, uuid, text) IS 'Enter a restore that is queued for a worker or running in this transaction';

@@ -1,6 +1,6 @@
 #include "settings/settings.hpp"
 
-#include "postgres/boundary.hpp"
+#include "postgres/error/boundary.hpp"
 
 namespace snapback {
 

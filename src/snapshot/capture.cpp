@@ -6,8 +6,8 @@
 #include "catalog/column_names.hpp"
 #include "catalog/directory.hpp"
 #include "core/chunk.hpp"
-#include "postgres/snapshot_scope.hpp"
-#include "postgres/spill_file.hpp"
+#include "postgres/exec/snapshot_scope.hpp"
+#include "postgres/spi/spill_file.hpp"
 #include "settings/settings.hpp"
 #include "snapshot/live_rows.hpp"
 

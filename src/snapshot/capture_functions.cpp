@@ -1,5 +1,5 @@
 // SQL functions for captures.
-#include "postgres/arguments.hpp"
+#include "postgres/spi/arguments.hpp"
 #include "snapshot/capture.hpp"
 
 extern "C" {

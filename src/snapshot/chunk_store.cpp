@@ -1,7 +1,7 @@
 #include "snapshot/chunk_store.hpp"
 
-#include "postgres/advisory_lock.hpp"
-#include "postgres/snapshot_scope.hpp"
+#include "postgres/exec/snapshot_scope.hpp"
+#include "postgres/lock/advisory_lock.hpp"
 
 namespace snapback {
 

@@ -2,7 +2,7 @@
 #include <functional>
 
 #include "core/chunk_packer.hpp"
-#include "postgres/query.hpp"
+#include "postgres/spi/query.hpp"
 
 namespace snapback {
 

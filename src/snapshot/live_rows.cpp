@@ -2,9 +2,9 @@
 
 #include <unordered_map>
 
-#include "postgres/as_owner.hpp"
-#include "postgres/inheritance.hpp"
-#include "postgres/row_security.hpp"
+#include "postgres/catalog/inheritance.hpp"
+#include "postgres/catalog/row_security.hpp"
+#include "postgres/exec/as_owner.hpp"
 #include "snapshot/row_encoder.hpp"
 
 extern "C" {

@@ -5,7 +5,7 @@
 
 #include "catalog/community_path.hpp"
 #include "catalog/relation_shape.hpp"
-#include "postgres/tuple_store.hpp"
+#include "postgres/spi/tuple_store.hpp"
 
 namespace snapback {
 

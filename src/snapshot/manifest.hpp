@@ -3,7 +3,7 @@
 
 #include "core/digest.hpp"
 #include "core/shape.hpp"
-#include "postgres/query.hpp"
+#include "postgres/spi/query.hpp"
 
 namespace snapback {
 

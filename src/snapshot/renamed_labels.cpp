@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "postgres/array_text.hpp"
+#include "postgres/spi/array_text.hpp"
 
 namespace snapback {
 

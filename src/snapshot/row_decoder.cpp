@@ -4,9 +4,9 @@
 
 #include "core/bytes.hpp"
 #include "core/chunk.hpp"
-#include "postgres/as_owner.hpp"
-#include "postgres/type_name.hpp"
-#include "postgres/varlena.hpp"
+#include "postgres/catalog/type_name.hpp"
+#include "postgres/exec/as_owner.hpp"
+#include "postgres/spi/varlena.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"

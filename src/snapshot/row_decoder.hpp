@@ -2,8 +2,8 @@
 #include <memory>
 
 #include "catalog/relation_shape.hpp"
-#include "postgres/tuple_store.hpp"
-#include "postgres/unchecked_input.hpp"
+#include "postgres/spi/tuple_store.hpp"
+#include "postgres/spi/unchecked_input.hpp"
 #include "snapshot/renamed_labels.hpp"
 
 namespace snapback {

@@ -1,7 +1,7 @@
 // Verification: reads all data of a snapshot and verifies its hashes.
 #include "core/chunk.hpp"
-#include "postgres/arguments.hpp"
-#include "postgres/result_set.hpp"
+#include "postgres/spi/arguments.hpp"
+#include "postgres/spi/result_set.hpp"
 #include "snapshot/chunk_store.hpp"
 #include "snapshot/manifest.hpp"
 

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "postgres/boundary.hpp"
+#include "postgres/error/boundary.hpp"
 
 using namespace snapback;
 

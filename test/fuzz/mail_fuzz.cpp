@@ -4,7 +4,7 @@
 
 #include "core/error.hpp"
 #include "core/mail_address.hpp"
-#include "core/mail_message.hpp"
+#include "mail/text/mail_message.hpp"
 
 using namespace snapback;
 

@@ -176,7 +176,7 @@ SELECT throws_ok('SELECT snapback_internal.queue_mail(NULL, NULL, NULL)', '23502
 
 -- ---- a backend: everything that it may, and nothing that it may not
 
-SELECT is_empty($$ SELECT name FROM grantable WHERE name IN ('restore', 'capture', 'capture_all', 'capture_batch', 'expire', 'forget', 'erase_rows', 'perform_restore', 'begin_restore', 'carry_out', 'announce',
+SELECT is_empty($$ SELECT name FROM grantable WHERE name IN ('restore', 'capture', 'capture_all', 'capture_batch', 'expire', 'forget', 'erase_rows', 'execute_restore', 'record_restore', 'execute_requested_restore', 'announce',
     'queue_mail', 'claim_mail', 'note_mail_sent', 'process_queue', 'run_in_database', 'schedule', 'unschedule', 'grant_backend', 'revoke_backend', 'set_directory', 'protect', 'unprotect', 'snapshot_rows', 'mail_facts') $$,
     'what sets up, destroys or tells too much is not a backend''s');
 SELECT is_empty('SELECT g.name FROM grantable g JOIN pg_proc p ON p.oid = g.oid WHERE NOT p.prosecdef', 'what is runs with the extension''s rights, for it has none of its own');

@@ -97,8 +97,8 @@ SELECT pg_temp.refused($$ SELECT snapback.restore('{*}', '00000000-0000-0000-000
 SELECT pg_temp.refused($$ SELECT snapback.restore('{*}', NULL, '4') $$, 'SB008', 'community "4" has no snapshot', 'a community that has none');
 SELECT pg_temp.refused(format($$ SELECT snapback.restore('{*}', %L, '1', '[]') $$, :'one'), '22023', 'switches must be a jsonb object, not []', 'switches that are none');
 SELECT pg_temp.refused(format($$ SELECT snapback.restore('{*}', %L, '1', '{"force": true}') $$, :'one'), '22023', 'there is no switch "force"', 'a switch that there is not');
-SELECT pg_temp.refused($$ SELECT snapback_internal.perform_restore('00000000-0000-0000-0000-000000000000') $$, '42704', 'there is no restore 00000000-0000-0000-0000-000000000000 to carry out', 'a restore that nobody entered');
-SELECT pg_temp.refused(format($$ SELECT snapback_internal.perform_restore(%L) $$, (SELECT restore FROM snapback.restores LIMIT 1)), '42704', NULL, 'a restore that is done');
+SELECT pg_temp.refused($$ SELECT snapback_internal.execute_restore('00000000-0000-0000-0000-000000000000') $$, '42704', 'there is no restore 00000000-0000-0000-0000-000000000000 to carry out', 'a restore that nobody entered');
+SELECT pg_temp.refused(format($$ SELECT snapback_internal.execute_restore(%L) $$, (SELECT restore FROM snapback.restores LIMIT 1)), '42704', NULL, 'a restore that is done');
 SELECT pg_temp.refused($$ SELECT * FROM snapback.preview_restore('{*}', NULL, '4') $$, 'SB008', NULL, 'the preview says the same');
 SELECT pg_temp.refused($$ SELECT * FROM snapback.diff_rows(NULL, 'odd.none', '1') $$, 'SB001', NULL, 'row by row too');
 

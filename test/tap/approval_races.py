@@ -18,7 +18,7 @@ server = ScriptedServer()
 SETTINGS = {"snapback__mail_from": "restores@cms.example", "snapback__approve_url": "https://cms.example/approve?t={token}",
             "snapback__smtp_require_tls": "off", "snapback__smtp_timeout": "10min", "snapback__requests_per_hour": 1000, "snapback__lock_timeout": "1h"}
 database = fresh_database(DATABASE, snapback__smtp_url=server.url, **SETTINGS)
-QUEUE = """SELECT snapback_internal.begin_restore(c, (SELECT id FROM snapback.snapshot s WHERE s.community = c AND s.kind = 'manual'),
+QUEUE = """SELECT snapback_internal.record_restore(c, (SELECT id FROM snapback.snapshot s WHERE s.community = c AND s.kind = 'manual'),
                                          '{customization.pages}', NULL, NULL, 'queued') FROM unnest(%s) c"""
 APPROVE = "SELECT status, coalesce(reason, '') FROM snapback.approve_restore(%s, NULL, %s)"
 

@@ -1,4 +1,5 @@
-#include "core/mail_encoding.hpp"
+#include "core/utf8_text.hpp"
+#include "mail/text/mail_encoding.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "core/mail_message.hpp"
+#include "mail/text/mail_message.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,144 @@
+-- What the mail worker does: it claims mail that is due, asks for what a mail says, and notes how the delivery went.
+
+CREATE FUNCTION snapback_internal.claim_mail(OUT id uuid, OUT kind text, OUT request uuid, OUT restore uuid)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- The request's row is locked with it: no secret is made for a request that is ending at this moment.
+    SELECT m.id, m.kind, m.request, m.restore INTO id, kind, request, restore
+    FROM snapback.mail m JOIN snapback.request r ON r.id = m.request
+    WHERE snapback_internal.is_sendable(m, r) AND m.next_try_at <= clock_timestamp()
+    ORDER BY m.next_try_at LIMIT 1 FOR NO KEY UPDATE OF m, r SKIP LOCKED;
+    UPDATE snapback.mail m SET state = 'sending', attempts = m.attempts + 1, claimed_at = clock_timestamp(), next_try_at = NULL
+    WHERE m.id = claim_mail.id;
+END $$;
+COMMENT ON FUNCTION snapback_internal.claim_mail() IS 'For the mail worker: take the mail that is due longest and mark it as being sent; nulls where none is';
+
+CREATE FUNCTION snapback_internal.reclaim_mail() RETURNS bigint
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    WITH reclaimed AS (
+        UPDATE snapback.mail m
+        SET state = CASE WHEN m.kind = 'result' OR r.ended_at IS NULL THEN 'queued' ELSE 'dropped' END,
+            next_try_at = CASE WHEN m.kind = 'result' OR r.ended_at IS NULL THEN clock_timestamp() END,
+            last_error = 'the mail worker ended while it sent this mail'
+        FROM snapback.request r WHERE r.id = m.request AND m.state = 'sending' RETURNING m.id)
+    SELECT count(*) FROM reclaimed;
+END;
+COMMENT ON FUNCTION snapback_internal.reclaim_mail() IS
+    'For the mail worker, of which only one is at work: put mail that an earlier worker was sending when it ended back into the queue; returns how many';
+
+CREATE FUNCTION snapback_internal.note_mail_sent(mail uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    sent record;
+BEGIN
+    UPDATE snapback.mail m SET state = 'sent', sent_at = clock_timestamp(), last_error = NULL
+    WHERE m.id = note_mail_sent.mail AND m.state = 'sending'
+    RETURNING m.kind, m.request, m.restore, m.attempts INTO sent;
+    PERFORM snapback_internal.record_step('mail_sent', r.community, r.id, sent.restore,
+        jsonb_build_object('mail', note_mail_sent.mail, 'kind', sent.kind, 'attempts', sent.attempts))
+    FROM snapback.request r WHERE r.id = sent.request;
+END $$;
+COMMENT ON FUNCTION snapback_internal.note_mail_sent(uuid) IS 'For the mail worker: the mail server took the mail';
+
+CREATE FUNCTION snapback_internal.note_mail_failure(mail uuid, error text, final boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tried       snapback.mail;
+    request_row snapback.request;
+    next        timestamptz;
+    deadline    timestamptz;
+    outcome     text;
+BEGIN
+    SELECT m.* INTO tried FROM snapback.mail m WHERE m.id = note_mail_failure.mail AND m.state = 'sending';
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT r.* INTO request_row FROM snapback.request r WHERE r.id = tried.request;
+    deadline := CASE tried.kind WHEN 'approval' THEN request_row.expires_at ELSE tried.queued_at + interval '1 day' END;
+    -- 5 s, 10 s, 20 s ... up to 15 minutes, a quarter more or less, so that many mails do not come back all at once.
+    next := clock_timestamp() + least(5 * 2 ^ least(tried.attempts - 1, 20), 900) * (0.75 + random() / 2) * interval '1 second';
+    outcome := CASE WHEN final OR next >= deadline THEN 'failed'
+                    WHEN tried.kind = 'approval' AND request_row.ended_at IS NOT NULL THEN 'dropped'
+                    ELSE 'queued' END;
+    UPDATE snapback.mail m SET state = outcome, last_error = left(error, 1000),
+                               next_try_at = CASE WHEN outcome = 'queued' THEN next END
+    WHERE m.id = tried.id;
+    PERFORM snapback_internal.record_step(CASE outcome WHEN 'queued' THEN 'mail_delayed' ELSE 'mail_' || outcome END,
+        request_row.community, request_row.id, tried.restore,
+        jsonb_build_object('mail', tried.id, 'kind', tried.kind, 'attempts', tried.attempts, 'error', left(error, 1000)));
+END $$;
+COMMENT ON FUNCTION snapback_internal.note_mail_failure(uuid, text, boolean) IS
+    'For the mail worker: a try failed. final: the server refused the mail for good; else it is tried again, later each time: an approval while it can be approved, a result for a day';
+
+CREATE FUNCTION snapback_internal.next_mail_in() RETURNS bigint
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT ceil(extract(epoch FROM min(m.next_try_at) - clock_timestamp()) * 1000)::bigint
+    FROM snapback.mail m JOIN snapback.request r ON r.id = m.request WHERE snapback_internal.is_sendable(m, r);
+END;
+COMMENT ON FUNCTION snapback_internal.next_mail_in() IS 'Milliseconds until the next queued mail is due, negative where it is due already; null where none is queued';
+
+CREATE FUNCTION snapback_internal.time_for_owners(at timestamptz) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC';
+END;
+COMMENT ON FUNCTION snapback_internal.time_for_owners(timestamptz) IS 'A time as mail shows it: to the minute, in UTC';
+
+CREATE FUNCTION snapback_internal.mail_facts(mail uuid, OUT recipient text, OUT name text, OUT requested_by text, OUT snapshot_at text,
+    OUT expires_at text, OUT outcome text, OUT message text, OUT can_retry boolean, OUT is_strict boolean, OUT skipped text[], OUT notes text[], OUT current_name text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT r.owner_email, called.name, r.requested_by,
+           snapback_internal.time_for_owners(s.captured_at), snapback_internal.time_for_owners(r.expires_at), run.state, run.message,
+           r.state = 'pending' AND r.expires_at > clock_timestamp() AND run.sqlstate IS DISTINCT FROM 'SB011', r.strict,
+           ARRAY(SELECT snapback_internal.option_label(o) || ': ' || snapback_internal.skip_reason(o) FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place) ORDER BY k.place),
+           snapback_internal.preview_notes(r.preview), called.current_name
+    INTO recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry, is_strict, skipped, notes, current_name
+    FROM snapback.mail m
+    JOIN snapback.request r ON r.id = m.request
+    CROSS JOIN LATERAL snapback_internal.community_called(r) called
+    LEFT JOIN snapback.snapshot s ON s.id = r.snapshot
+    LEFT JOIN snapback.restore_run run ON run.id = m.restore
+    WHERE m.id = mail_facts.mail;
+END $$;
+COMMENT ON FUNCTION snapback_internal.mail_facts(uuid) IS 'For the mail worker: what a mail tells, but for figures; can_retry: whether the same link may restore yet (not what is refused because the plan has changed)';
+
+CREATE FUNCTION snapback_internal.restored_parts(restore uuid)
+RETURNS TABLE (label text, inserted bigint, updated bigint, deleted bigint, kept bigint, parents bigint, nulled bigint, cascaded bigint, skipped bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT l.label, sum(p.inserts)::bigint, sum(p.updates)::bigint, sum(p.deletes)::bigint, sum(p.kept)::bigint, sum(p.parents)::bigint,
+           sum(p.nulled)::bigint, sum(p.cascaded)::bigint, sum(p.skipped)::bigint
+    FROM snapback.restore_run u
+    JOIN snapback.restore_table t ON t.restore = u.id
+    CROSS JOIN LATERAL jsonb_to_recordset(t.parts) AS p (option text, inserts bigint, updates bigint, deletes bigint, kept bigint, parents bigint, nulled bigint,
+                                                         cascaded bigint, skipped bigint)
+    CROSS JOIN LATERAL (SELECT array_position(u.options, p.option) AS place, coalesce(snapback_internal.option_label(p.option), snapback_internal.relation_label(t.relation, u.options)) AS label) l
+    WHERE u.id = restored_parts.restore
+    GROUP BY l.place, l.label
+    HAVING l.place IS NOT NULL OR sum(p.inserts + p.updates + p.deletes) > 0
+    ORDER BY l.place, l.label COLLATE "C";
+END;
+COMMENT ON FUNCTION snapback_internal.restored_parts(uuid) IS
+    'What a restore changed, for its owner: the figures of restored_tables() for each chosen option, and after them for what else was touched';
+
+CREATE FUNCTION snapback_internal.plan_changes(restore uuid)
+RETURNS TABLE (label text, was_inserts bigint, was_updates bigint, was_deletes bigint, inserts bigint, updates bigint, deletes bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT d.* FROM (
+        SELECT coalesce(now.label, was.label) AS label, coalesce(was.inserts, 0), coalesce(was.updates, 0), coalesce(was.deletes, 0),
+               coalesce(now.inserts, 0), coalesce(now.updates, 0), coalesce(now.deletes, 0)
+        FROM snapback.restore_run u
+        JOIN snapback.request r ON r.id = u.request
+        CROSS JOIN (snapback_internal.preview_parts(r.preview) was FULL JOIN snapback_internal.preview_parts(u.changed) now
+                    ON now.label = was.label AND coalesce(now.option, '') = coalesce(was.option, ''))
+        WHERE u.id = plan_changes.restore AND u.changed IS NOT NULL
+          AND (was.digests, was.inserts, was.updates, was.deletes) IS DISTINCT FROM (now.digests, now.inserts, now.updates, now.deletes)
+        ORDER BY array_position(r.options, coalesce(now.option, was.option)), 1) d;
+END;
+COMMENT ON FUNCTION snapback_internal.plan_changes(uuid) IS
+    'Where a restore was refused because its plan was no longer that of the request''s preview: what differs, part by part, in rows to insert, update and delete then and now; the same '
+    'figures twice where other rows are meant. No row for any other restore';

@@ -1,0 +1,172 @@
+#include "postgres/exec/earlier_reads.hpp"
+
+#include <link.h>
+
+#include <algorithm>
+#include <set>
+
+#include "postgres/lock/heavy_lock.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/parallel.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "tcop/pquery.h"
+#include "utils/builtins.h"
+#include "utils/portal.h"
+}
+
+namespace snapback {
+
+namespace {
+
+/// Whether the client has sent a statement that is no CALL or DO, outside a transaction block: its transaction is its
+/// own, and nothing in it has begun before. Portals of functions have names.
+bool is_plain_statement() {
+    if (!ActivePortal || ActivePortal->name[0] != '\0' || (MyXactFlags & XACT_FLAGS_PIPELINING))
+        return false;
+    ListCell *cell = nullptr;
+    foreach (cell, ActivePortal->stmts)
+        if (lfirst_node(PlannedStmt, cell)->utilityStmt)
+            return false;
+    return true;
+}
+
+/// Whether any version of a catalog's rows meets a test: what this transaction has dropped is among them.
+template <class Test> bool any_version(Oid catalog, const Test &test) {
+    Oid own_schema = call([] { return get_namespace_oid("snapback", true); });
+    Relation relation = call([&] { return table_open(catalog, AccessShareLock); });
+    SysScanDesc scan = call([&] { return systable_beginscan(relation, InvalidOid, false, SnapshotAny, 0, nullptr); });
+    bool found = false;
+    while (!found) {
+        HeapTuple row = call([&] { return systable_getnext(scan); });
+        if (!row)
+            break;
+        found = test(relation, row, own_schema);
+    }
+    call([&] {
+        systable_endscan(scan);
+        table_close(relation, AccessShareLock);
+    });
+    return found;
+}
+
+/// Whether a relation holds rows of users. What this transaction has made (and not just altered) holds none of others.
+bool holds_rows(HeapTuple row, Oid own_schema) {
+    const auto &relation = *reinterpret_cast<Form_pg_class>(GETSTRUCT(row));
+    return relation.oid >= FirstNormalObjectId && relation.relnamespace != own_schema &&
+           relation.relkind != RELKIND_INDEX && relation.relkind != RELKIND_PARTITIONED_INDEX &&
+           relation.relkind != RELKIND_SEQUENCE && relation.relkind != RELKIND_COMPOSITE_TYPE &&
+           !TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
+}
+
+/// Whether this transaction may have read a relation. Queries leave the first two locks, ANALYZE the third; stronger
+/// ones exclude restores until it ends. A command that changes rows leaves the last: so does the one under way.
+bool may_have_read(Oid relation, bool is_written, bool had_commands) {
+    LOCKTAG tag;
+    SET_LOCKTAG_RELATION(tag, MyDatabaseId, relation);
+    if (holds_lock(tag, AccessShareLock) || holds_lock(tag, RowShareLock) || holds_lock(tag, ShareUpdateExclusiveLock))
+        return true;
+    return had_commands && holds_lock(tag, RowExclusiveLock) && !(is_written && holds_lock_once(tag, RowExclusiveLock));
+}
+
+/// Whether a command of this transaction may have changed rows before the current one: each is counted, even one that
+/// found no row.
+bool had_commands() {
+    return !ActiveSnapshotSet() || GetActiveSnapshot()->curcid != FirstCommandId;
+}
+
+bool has_locks_of_readers(Oid written) {
+    bool changed = had_commands();
+    return any_version(RelationRelationId, [&](Relation, HeapTuple row, Oid own_schema) {
+        Oid relation = reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->oid;
+        return holds_rows(row, own_schema) && may_have_read(relation, relation == written, changed);
+    });
+}
+
+/// A library's name, without folder and suffix.
+std::string library_name(std::string_view path) {
+    std::string_view file = path.substr(path.find_last_of('/') + 1);
+    return std::string(file.substr(0, file.find(DLSUFFIX)));
+}
+
+using Libraries = std::set<std::string>;
+
+/// Remove the libraries that a setting lists.
+void remove_listed(Libraries &libraries, const char *setting) {
+    std::string_view rest = setting ? setting : "";
+    while (!rest.empty()) {
+        std::string_view name = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(rest.size(), name.size() + 1));
+        name.remove_prefix(std::min(name.find_first_not_of(" \""), name.size()));
+        libraries.erase(library_name(name.substr(0, name.find_last_not_of(" \"") + 1)));
+    }
+}
+
+/// The libraries in this process, without those that are preloaded: where one is used only for its hooks, nothing
+/// tells whether its functions have been called.
+Libraries loaded_on_demand() {
+    Libraries libraries;
+    dl_iterate_phdr(
+        [](dl_phdr_info *info, std::size_t, void *set) {
+            static_cast<Libraries *>(set)->insert(library_name(info->dlpi_name));
+            return 0;
+        },
+        &libraries);
+    libraries.erase(""); // the program itself
+    libraries.erase("pg_snapback");
+    for (const char *setting :
+         {shared_preload_libraries_string, session_preload_libraries_string, local_preload_libraries_string})
+        remove_listed(libraries, setting);
+    return libraries;
+}
+
+/// The library of a function in C that somebody has installed; else nothing.
+std::string library_of(Relation functions, HeapTuple row) {
+    const auto &function = *reinterpret_cast<Form_pg_proc>(GETSTRUCT(row));
+    if (function.prolang != ClanguageId || function.oid < FirstNormalObjectId)
+        return {};
+    const char *path = call([&]() -> const char * {
+        bool null = false;
+        Datum datum = heap_getattr(row, Anum_pg_proc_probin, RelationGetDescr(functions), &null);
+        return null ? "" : TextDatumGetCString(datum);
+    });
+    return library_name(path);
+}
+
+/// Whether this session has loaded code that may read without a lock that stays: through another connection, as dblink
+/// and the languages do that may open one, or page by page.
+bool has_loaded_foreign_code() {
+    Libraries loaded = loaded_on_demand();
+    return any_version(ProcedureRelationId, [&](Relation functions, HeapTuple row, Oid) {
+        return loaded.contains(library_of(functions, row));
+    });
+}
+
+} // namespace
+
+Beginnings find_beginnings() {
+    Beginnings found{true, true};
+    if (IsInParallelMode() || IsParallelWorker())
+        return found;
+    // What is rolled back is the subtransaction, and what ThereAreNoReadyPortals() does not clear away itself.
+    std::optional<UndoneError> failed = try_out([&] {
+        found.subtransactions = GetCurrentSubTransactionId() != TopSubTransactionId + 1;
+        found.cursors = call([] { return !ThereAreNoReadyPortals(); });
+    });
+    return failed ? Beginnings{true, true} : found;
+}
+
+bool reads_show_in_locks(const Beginnings &found) {
+    return !found.subtransactions && !found.cursors && (IsTransactionBlock() || is_plain_statement());
+}
+
+bool may_have_read_before_writing(Oid written) {
+    return has_locks_of_readers(written) || has_loaded_foreign_code();
+}
+
+} // namespace snapback

@@ -1,0 +1,253 @@
+// The difference between a snapshot and the live rows of a community, table by table.
+#include "restore/plan/difference.hpp"
+
+#include <algorithm>
+
+#include "core/row_merge.hpp"
+#include "postgres/exec/as_owner.hpp"
+#include "restore/plan/plan_rows.hpp"
+#include "snapshot/row_decoder.hpp"
+#include "snapshot/row_encoder.hpp"
+
+namespace snapback {
+
+namespace {
+
+/// "(w covered OR p covered)": a row is selected where the condition holds then or now.
+std::string covered(const TablePlan &plan, std::size_t i) {
+    std::string name = condition_name(plan, i);
+    return "(w." + name + " OR p." + name + ")";
+}
+
+/// How one column of a changed row will be: the snapshot's value where some condition that covers the column holds.
+std::string new_value(const TablePlan &plan, std::size_t column) {
+    const std::string &name = plan.live.columns[column].name;
+    std::string quoted = quote_name(name);
+    if (!plan.mapped[column])
+        return "p." + quoted;
+    if (plan.selection.rows == "true")
+        return "w." + quoted;
+    std::string condition;
+    auto add = [&](std::size_t i) { condition += (condition.empty() ? "" : " OR ") + covered(plan, i); };
+    std::size_t next = 0;
+    if (!plan.selection.rows.empty())
+        add(next++);
+    for (const Selection::Part &part : plan.selection.parts) {
+        if (std::find(part.columns.begin(), part.columns.end(), name) != part.columns.end())
+            add(next);
+        next++;
+    }
+    return condition.empty() ? "p." + quoted
+                             : "CASE WHEN " + condition + " THEN w." + quoted + " ELSE p." + quoted + " END";
+}
+
+/// Columns whose change in place could meet another row of the same restore, or that UPDATE refuses: those of unique
+/// and exclusion indexes beside the key, and identity columns that are GENERATED ALWAYS.
+std::vector<std::string> delicate_columns(const TablePlan &plan) {
+    Query query;
+    std::vector<std::string> names;
+    for (Row row :
+         // The indexes are gone through once, not for each column.
+         query.run_kept("SELECT DISTINCT a.attname::text FROM pg_catalog.pg_attribute a"
+                        " WHERE a.attrelid = $1 AND a.attnum > 0 AND a.attgenerated = '' AND NOT a.attisdropped "
+                        "AND (a.attidentity = 'a' OR a.attname IN ("
+                        "   SELECT m.attname FROM pg_catalog.pg_index i"
+                        "   JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
+                        "   JOIN pg_catalog.pg_attribute m ON m.attrelid = i.indrelid AND m.attnum > 0"
+                        // An index may be a partition's alone.
+                        "   WHERE i.indrelid = ANY (ARRAY(SELECT p.relid::oid"
+                        "       FROM pg_catalog.pg_partition_tree($1) p WHERE p.level > 0) || $1::oid)"
+                        "     AND (i.indrelid = $1 AND NOT i.indisprimary"
+                        "       OR i.indrelid <> $1 AND NOT r.relispartition)"
+                        "     AND (i.indisunique OR i.indisexclusion)"
+                        "     AND (m.attnum = ANY (i.indkey) OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL"
+                        "       OR EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = i.indrelid"
+                        "                  AND g.attnum = ANY (i.indkey) AND g.attgenerated <> ''))))",
+                        {Value::regclass(plan.live.relation)}))
+        names.push_back(row.text(1));
+    return names;
+}
+
+std::string prefixed(const std::vector<std::string> &names, const std::string &alias) {
+    std::string list;
+    for (const std::string &name : names)
+        list += (list.empty() ? "" : ", ") + alias + "." + quote_name(name);
+    return list;
+}
+
+/// Rows on both sides that differ in what is selected, as they will be; `where` picks among them over u (new), p (now).
+std::string changed_rows(const TablePlan &plan, const std::string &where) {
+    std::vector<std::string> conditions;
+    if (!plan.selection.rows.empty())
+        conditions.push_back(plan.selection.rows);
+    for (const Selection::Part &part : plan.selection.parts)
+        conditions.push_back(part.rows);
+    std::string values;
+    for (std::size_t i = 0; i < plan.live.columns.size(); i++)
+        values += (i ? ", " : "") + new_value(plan, i) + " AS " + quote_name(plan.live.columns[i].name);
+    return "SELECT " + plan.columns("u") + " FROM " + with_conditions(plan, plan.see("wanted"), conditions, "w") +
+           " JOIN " + with_conditions(plan, plan.see("present"), conditions, "p") + " ON " + plan.same_key("w", "p") +
+           " CROSS JOIN LATERAL (" + plan.with_computed("SELECT " + values) + ") u WHERE " +
+           images_differ(plan.columns("u"), plan.columns("p")) + " AND " + where;
+}
+
+/// Rows of one side that have no counterpart on the other, as far as whole rows are selected.
+std::string rows_only_in(const TablePlan &plan, const char *side, const char *other) {
+    return "SELECT " + plan.columns("a") + " FROM " + plan.see(side) + " a WHERE (" + plan.selection.rows +
+           ") IS TRUE AND NOT EXISTS (SELECT FROM " + plan.see(other) + " b WHERE " + plan.same_key("a", "b") + ")";
+}
+
+/// Find the rows that are missing. After a total loss they are all there were, and many: no second copy of them.
+void find_missing(Query &query, TablePlan &plan) {
+    if (plan.selection.rows == "true" && plan.present.size() == 0)
+        plan.insert.share(plan.wanted);
+    else
+        plan.insert.fill(query, rows_only_in(plan, "wanted", "present"));
+}
+
+/// Whether each row that differs is there on both sides, and will be as in the snapshot. Then the differing bytes that
+/// paired the rows differ as values too: text forms may not.
+bool are_changed_wholly(const TablePlan &plan) {
+    return plan.selection.rows == "true" && plan.has_pairs_only() &&
+           std::ranges::none_of(plan.live.columns,
+                                [](const LiveColumn &column) { return column.form == FieldForm::text; });
+}
+
+/// Find a column that names a row today and is not in the snapshot (SB009).
+std::optional<Error> find_changed_key(const TablePlan &plan) {
+    for (const KeyColumn &part : plan.live.key)
+        if (!plan.mapped[part.column])
+            return Error(sqlstate::schema_changed, "the key of " + plan.live.name + " has changed: column \"" +
+                                                       plan.live.columns[part.column].name +
+                                                       "\" is not in the snapshot")
+                .with_hint("Choose a snapshot that was taken since, or other options.");
+    return std::nullopt;
+}
+
+/// Reads both sides of one table into its plan's stores.
+class Sides {
+public:
+    Sides(TablePlan &plan, const std::string &community, CurrentRows &current)
+        : plan_(plan), current_(current), chunks_(community), stored_(read_shape(plan.stored.shape)),
+          from_snapshot_(stored_, plan.live, plan.computed.size()),
+          from_live_(plan.live.stored, plan.live, plan.computed.size(), RowDecoder::Source::live) {
+        plan_.mapped.clear();
+        for (std::size_t i = 0; i < plan_.live.columns.size(); i++)
+            plan_.mapped.push_back(from_snapshot_.mapped(i));
+    }
+
+    /// Whether equal bytes mean equal rows, and both sides are in the same spec.
+    bool are_comparable() const { return from_snapshot_.stores_alike() && stored_.key == plan_.live.stored.key; }
+
+    void load_all() {
+        plan_.live_rows = current_.visit(
+            plan_.table, plan_.live,
+            [this](const Digest &, const std::function<std::string()> &content) { add_present(content()); });
+        for (std::size_t i = 0; i < plan_.stored.chunk_count(); i++)
+            add_wanted(chunks_.get(plan_.stored.chunk(i)));
+    }
+
+    void load_differing() {
+        // Chunks again, since decoding them one by one costs less than row by row.
+        ChunkCutter wanted([this](std::string &&content, std::uint32_t) { add_wanted(content); });
+        ChunkCutter present([this](std::string &&content, std::uint32_t) { add_present(content); });
+        RowMerge merge(
+            {plan_.stored.all_chunks(), [this](const Digest &digest) { return chunks_.get(digest); }},
+            plan_.live.columns.size(), key_order(plan_.live),
+            [this, &wanted](std::string_view row) { add_row(row, wanted, from_snapshot_, plan_.wanted); },
+            [this, &present](std::string_view row) { add_row(row, present, from_live_, plan_.present); });
+        plan_.live_rows = current_.visit(plan_.table, plan_.live,
+                                         [&merge](const Digest &digest, const std::function<std::string()> &content) {
+                                             merge.add(digest, content);
+                                         });
+        merge.finish();
+        plan_.pairs = merge.pairs();
+        wanted.finish();
+        present.finish();
+    }
+
+    /// Why a row could not be decoded (SB009), if one could not.
+    const std::optional<Error> &refusal() const { return refusal_; }
+
+    void note_nulls() const {
+        plan_.null_then.clear();
+        for (std::size_t i = 0; i < plan_.live.columns.size(); i++)
+            plan_.null_then.push_back(from_snapshot_.has_met_null(i));
+    }
+
+private:
+    void add_wanted(std::string_view rows) { add(rows, from_snapshot_, plan_.wanted); }
+    void add_present(std::string_view rows) { add(rows, from_live_, plan_.present); }
+
+    /// Decode a large row as it is, without a copy; let the others wait until they make a chunk.
+    void add_row(std::string_view row, ChunkCutter &waiting, RowDecoder &decoder, TupleStore &store) {
+        if (row.size() < ChunkCutter::target)
+            return waiting.add("", row);
+        waiting.finish();
+        decode([&] { decode_row(row, decoder, plan_.live.owner, store); });
+    }
+
+    void add(std::string_view rows, RowDecoder &decoder, TupleStore &store) {
+        decode([&] { decode_chunk(rows, decoder, plan_.live.owner, store); });
+    }
+
+    /// Decode rows. A type may refuse a value, and its owner's code fail in any way. The live rows are gone through to
+    /// their end nevertheless: they may be captured on the way.
+    template <class Work> void decode(Work &&work) {
+        if (refusal_)
+            return;
+        std::optional<UndoneError> error = attempt(work);
+        if (!error)
+            return;
+        if (error->sqlstate != sqlstate::schema_changed)
+            error->raise();
+        refusal_ = error->as_error();
+    }
+
+    TablePlan &plan_;
+    CurrentRows &current_;
+    ChunkReader chunks_;
+    Shape stored_;
+    RowDecoder from_snapshot_;
+    RowDecoder from_live_;
+    std::optional<Error> refusal_;
+};
+
+} // namespace
+
+std::optional<Error> load_difference(TablePlan &plan, const std::string &community, CurrentRows &current,
+                                     Extent extent) {
+    Sides sides(plan, community, current);
+    if (extent == Extent::differing && sides.are_comparable())
+        sides.load_differing();
+    else
+        sides.load_all();
+    sides.note_nulls();
+    plan.wanted.recount();
+    plan.present.recount();
+    std::optional<Error> obstacle = find_changed_key(plan);
+    return obstacle ? obstacle : sides.refusal();
+}
+
+void work_out_changes(Query &query, TablePlan &plan, const RestoreOptions &switches) {
+    bool updates = switches.updates && !plan.selection.empty() && plan.wanted.size() > 0 && plan.present.size() > 0;
+    std::vector<std::string> delicate = updates ? delicate_columns(plan) : std::vector<std::string>{};
+    AsOwner owner(plan.live.owner);
+    if (!plan.selection.rows.empty() && switches.inserts && plan.wanted.size() > 0 && !plan.has_pairs_only())
+        find_missing(query, plan);
+    if (!plan.selection.rows.empty() && switches.deletes && plan.present.size() > 0 && !plan.has_pairs_only()) {
+        plan.added.fill(query, rows_only_in(plan, "present", "wanted"));
+        plan.remove.fill(query, "SELECT " + plan.columns("") + " FROM " + plan.see("added"));
+    }
+    if (!updates)
+        return;
+    if (delicate.empty() && are_changed_wholly(plan))
+        return plan.update.share(plan.wanted);
+    std::string in_place =
+        delicate.empty() ? "true" : "NOT " + images_differ(prefixed(delicate, "u"), prefixed(delicate, "p"));
+    plan.update.fill(query, changed_rows(plan, in_place));
+    if (!delicate.empty())
+        plan.reinsert.fill(query, changed_rows(plan, "NOT (" + in_place + ")"));
+}
+
+} // namespace snapback

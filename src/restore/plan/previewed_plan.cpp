@@ -1,0 +1,67 @@
+// What an owner approved, and what would be done now: for a strict request they must be the same.
+#include "restore/plan/previewed_plan.hpp"
+
+#include "restore/plan/plan_digest.hpp"
+
+namespace snapback {
+
+namespace {
+
+/// The digest of what is written to each table, by the table's name; tables that nothing is written to do not count.
+using WritesByTable = std::map<std::string, std::string>;
+
+WritesByTable writes_of(Query &query, const Plan &plan) {
+    WritesByTable writes;
+    for (const auto &table : plan.tables())
+        if (table->written() + table->remove.size() > 0)
+            writes.emplace(table->live.name, digest_of(query, *table).hex());
+    return writes;
+}
+
+/// The writes that the preview of a restore's request told of.
+WritesByTable previewed_writes(Query &query, const std::string &restore) {
+    WritesByTable writes;
+    for (Row row : query.run("SELECT t.relation, t.digest FROM snapback.restore_run u"
+                             " JOIN snapback.request r ON r.id = u.request"
+                             " CROSS JOIN LATERAL snapback_internal.preview_tables(r.preview) t"
+                             " WHERE u.id = $1 AND t.inserts + t.updates + t.deletes > 0",
+                             {Value::uuid(restore)}))
+        writes.emplace(row.text(1), row.text(2));
+    return writes;
+}
+
+bool is_strict(Query &query, const std::string &restore) {
+    return !query
+                .run("SELECT FROM snapback.restore_run u JOIN snapback.request r ON r.id = u.request"
+                     " WHERE u.id = $1 AND r.strict",
+                     {Value::uuid(restore)})
+                .empty();
+}
+
+/// The tables that two sets of writes do not agree about.
+std::string differing_tables(const WritesByTable &a, const WritesByTable &b) {
+    std::string names;
+    WritesByTable all = a;
+    all.insert(b.begin(), b.end());
+    for (const auto &[name, digest] : all) {
+        auto in_a = a.find(name);
+        auto in_b = b.find(name);
+        if (in_a == a.end() || in_b == b.end() || in_a->second != in_b->second)
+            names += (names.empty() ? "" : ", ") + name;
+    }
+    return names;
+}
+
+} // namespace
+
+void require_previewed_plan(Query &query, const std::string &restore, const Plan &plan) {
+    if (!is_strict(query, restore))
+        return;
+    std::string changed = differing_tables(previewed_writes(query, restore), writes_of(query, plan));
+    if (!changed.empty())
+        throw Error(sqlstate::plan_changed, "what would be done is not what the owner was shown")
+            .with_detail("It has changed for " + changed + ".")
+            .with_hint("Request the restore anew, and it will be shown as it is now.");
+}
+
+} // namespace snapback
