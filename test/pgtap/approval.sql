@@ -7,9 +7,9 @@ CREATE ROLE pgtap_backend;
 SELECT snapback.grant_backend('pgtap_backend') AS _, snapback.capture('1') AS one, snapback.capture('2') AS two, snapback.capture('4') AS free \gset
 CREATE TEMP TABLE grantable AS SELECT f AS oid, p.proname::text AS name FROM snapback_internal.backend_functions() f JOIN pg_proc p ON p.oid = f;
 -- A strict function with a NULL that is known beforehand would not even be called.
-CREATE TEMP TABLE forbidden AS SELECT p.oid::regprocedure AS oid, p.proname::text AS name, p.prokind,
+CREATE TEMP TABLE forbidden AS SELECT p.oid::regprocedure AS oid, p.proname::text AS name, p.prokind, p.pronamespace::regnamespace AS schema,
         (SELECT string_agg(format(CASE p.prokind WHEN 'p' THEN 'NULL::%s' ELSE '(SELECT NULL::%s)' END, format_type(t, NULL)), ', ') FROM unnest(p.proargtypes) t) AS arguments
-    FROM pg_proc p WHERE p.pronamespace = 'snapback'::regnamespace AND p.oid NOT IN (SELECT oid FROM grantable);
+    FROM pg_proc p WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnamespace) AND p.oid NOT IN (SELECT oid FROM grantable);
 SELECT plan((233 + 2 * (SELECT count(*) FROM forbidden) + (SELECT count(*) FROM grantable) + 2 * (SELECT count(*) FROM pg_class WHERE relnamespace = 'snapback'::regnamespace AND relkind IN ('r', 'v', 'S')))::int);
 
 -- ---- what keeps a request from being made
@@ -183,8 +183,9 @@ SELECT is_empty('SELECT g.name FROM grantable g JOIN pg_proc p ON p.oid = g.oid 
 SELECT schema_privs_are('snapback', 'pgtap_backend', '{USAGE}');
 SELECT is(has_function_privilege('pgtap_backend', oid::oid, 'EXECUTE'), true, format('a backend may call %s', oid)) FROM grantable;
 SELECT is(has_function_privilege('pgtap_backend', oid::oid, 'EXECUTE'), false, format('a backend may not call %s', oid)) FROM forbidden;
-SELECT is(public.outcome('pgtap_backend', format('%s snapback.%I(%s)', CASE prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, name, arguments)),
-          format('42501: permission denied for %s %s', CASE prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, name), format('and is refused %s', oid)) FROM forbidden;
+SELECT is(public.outcome('pgtap_backend', format('%s %s.%I(%s)', CASE prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, schema, name, arguments)),
+          CASE schema WHEN 'snapback'::regnamespace THEN format('42501: permission denied for %s %s', CASE prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, name)
+                      ELSE '42501: permission denied for schema snapback_internal' END, format('and is refused %s', oid)) FROM forbidden;
 SELECT table_privs_are('snapback', relname, 'pgtap_backend', CASE WHEN relname IN ('requests', 'restores', 'restore_progress') THEN '{SELECT}'::text[] ELSE '{}' END,
                        format('what right a backend has to snapback.%s', relname))
 FROM pg_class WHERE relnamespace = 'snapback'::regnamespace AND relkind IN ('r', 'v');
@@ -236,7 +237,7 @@ SELECT is(pg_temp.seen('pgtap_dumper', '', 'SELECT id, owner_email FROM snapback
 SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind = 'r' AND NOT has_table_privilege('pgtap_dumper', c.oid, 'SELECT')
     UNION ALL SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'snapback'::regnamespace AND CASE c.relkind WHEN 'S' THEN NOT has_sequence_privilege('pgtap_dumper', c.oid, 'SELECT') END $$, 'all of them');
 SELECT is_empty($$ SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind = 'r' AND has_table_privilege('pgtap_dumper', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
-    UNION ALL SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'snapback'::regnamespace AND has_function_privilege('pgtap_dumper', p.oid, 'EXECUTE') $$, 'and does nothing else');
+    UNION ALL SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnamespace) AND has_function_privilege('pgtap_dumper', p.oid, 'EXECUTE') $$, 'and does nothing else');
 SELECT snapback.grant_backend('pgtap_dumper') AS _, snapback.revoke_dump('pgtap_dumper') AS _ \gset
 SELECT is(public.outcome('pgtap_dumper', 'SELECT * FROM snapback.list_snapshots(''1'')'), 'done', 'one duty that is taken back leaves the other');
 SELECT matches(public.outcome('pgtap_dumper', 'SELECT * FROM snapback.chunk'), '^42501', '(it is taken back)');
