@@ -256,7 +256,7 @@ def test_faults():
     outbox.sql("ALTER FUNCTION snapback_internal.request_contents(uuid) RENAME TO request_contents_away")
     asked = outbox.request()
     equal(outbox.first_try(asked)[1], "function snapback_internal.request_contents(uuid) does not exist", "an error of the database is recorded too")
-    outbox.sql("ALTER FUNCTION snapback.request_contents_away(uuid) RENAME TO request_contents")
+    outbox.sql("ALTER FUNCTION snapback_internal.request_contents_away(uuid) RENAME TO request_contents")
     outbox.due_now()
     equal(outbox.wait(asked, "sent")[0], "sent", "and the worker lives on")
     outbox.cancel_all()

@@ -79,7 +79,7 @@ def test_figures_and_notes():
     text = paragraphs(mail_of(asked, "approval"))
     ok("- Members & <b>Friends</b> (9 rows): 3 to bring back\n" in text and "- Departments (3 rows): 1 to bring back\n" in text, "the figures go by the switches", text)
     ok("Selected, but not restored:\n\n- Docs: " in text, "what the snapshot does not hold is named", text)
-    ok("If anything else would be done by the time you approve, nothing is changed" in text, "a strict request says so", text)
+    ok("If the restore would do anything else when you approve it, nothing is restored" in text, "a strict request says so", text)
 
 
 def test_strict_in_background():
