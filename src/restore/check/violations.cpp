@@ -159,7 +159,12 @@ private:
     }
 
     /// Whether constraints that call functions are judged after the writes, and so under settings of our choice.
-    bool is_left_to_the_end() { return !plan_.live.partitioned || !write_parts(query_, plan_).parts.empty(); }
+    /// It takes queries for each partition, so the answer is kept.
+    bool is_left_to_the_end() {
+        if (!is_left_)
+            is_left_ = !plan_.live.partitioned || !write_parts(query_, plan_).parts.empty();
+        return *is_left_;
+    }
 
     std::optional<UndoneError> attempt_where(bool is_left, const std::function<void()> &body) {
         return is_left ? attempt_with_own_schema(query_, plan_.live.relation, body) : attempt(body);
@@ -259,6 +264,7 @@ private:
     const TablePlan &plan_;
     WholeRows rows_;
     std::vector<std::size_t> mandatory_;
+    std::optional<bool> is_left_;
     std::vector<Error> obstacles_;
     std::vector<std::string> notes_;
 };
