@@ -12,12 +12,16 @@ extern "C" {
 #include "access/parallel.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
+#include "parser/parsetree.h"
 #include "tcop/pquery.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/portal.h"
+#include "utils/syscache.h"
 }
 
 namespace snapback {
@@ -64,14 +68,69 @@ bool holds_rows(HeapTuple row, Oid own_schema) {
            !TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
 }
 
-/// Whether this transaction may have read a relation. Queries leave the first two locks, ANALYZE the third; stronger
-/// ones exclude restores until it ends. A command that changes rows leaves the last: so does the one under way.
-bool may_have_read(Oid relation, bool is_written, bool had_commands) {
+/// Whether a statement of the client changes rows of a table, or of one that this is a partition of.
+bool changes_rows_of(const PlannedStmt &statement, Oid written) {
+    List *ancestors = call([&] { return get_rel_relispartition(written) ? get_partition_ancestors(written) : NIL; });
+    ListCell *cell = nullptr;
+    foreach (cell, statement.resultRelations) {
+        Oid changed = rt_fetch(lfirst_int(cell), statement.rtable)->relid;
+        if (changed == written || list_member_oid(ancestors, changed))
+            return true;
+    }
+    return false;
+}
+
+/// Whether a statement calls functions that somebody has installed: they may read and write rows themselves.
+bool calls_installed_functions(const PlannedStmt &statement) {
+    ListCell *cell = nullptr;
+    foreach (cell, statement.invalItems)
+        if (lfirst_node(PlanInvalItem, cell)->cacheId == PROCOID)
+            return true;
+    return false;
+}
+
+/// The statement of the client that is writing to a table itself, and not by functions or triggers; otherwise nothing.
+/// It must be one that was parsed just before: then it has locked each relation that it reads exactly once, unless it
+/// names it twice.
+const PlannedStmt *writing_statement(Oid written) {
+    if (!ActivePortal || ActivePortal->cplan || list_length(ActivePortal->stmts) != 1)
+        return nullptr;
+    const auto *statement = linitial_node(PlannedStmt, ActivePortal->stmts);
+    bool by_itself = call([] { return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, 0)); }) == 1 &&
+                     changes_rows_of(*statement, written) && !calls_installed_functions(*statement);
+    return by_itself ? statement : nullptr;
+}
+
+/// What the write that has begun does, as far as its locks could be taken for those of earlier reads.
+struct CurrentWrite {
+    Oid written;                  // the table that it is writing to
+    const PlannedStmt *statement; // its statement, where its locks are known
+    bool had_commands;            // whether commands that changed rows came before it
+
+    bool reads(Oid relation) const {
+        ListCell *cell = nullptr;
+        if (statement)
+            foreach (cell, statement->rtable) {
+                const RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
+                if (entry->rtekind == RTE_RELATION && entry->relid == relation && entry->rellockmode == AccessShareLock)
+                    return true;
+            }
+        return false;
+    }
+};
+
+/// Whether this transaction may have read a relation before. Queries leave the first two locks, ANALYZE the third;
+/// stronger ones exclude restores until it ends. A command that changes rows leaves the last: so does the one under
+/// way.
+bool may_have_read(Oid relation, const CurrentWrite &write) {
     LOCKTAG tag;
     SET_LOCKTAG_RELATION(tag, MyDatabaseId, relation);
-    if (holds_lock(tag, AccessShareLock) || holds_lock(tag, RowShareLock) || holds_lock(tag, ShareUpdateExclusiveLock))
+    if (holds_lock(tag, RowShareLock) || holds_lock(tag, ShareUpdateExclusiveLock))
         return true;
-    return had_commands && holds_lock(tag, RowExclusiveLock) && !(is_written && holds_lock_once(tag, RowExclusiveLock));
+    if (holds_lock(tag, AccessShareLock) && !(write.reads(relation) && holds_lock_once(tag, AccessShareLock)))
+        return true;
+    return write.had_commands && holds_lock(tag, RowExclusiveLock) &&
+           !(relation == write.written && holds_lock_once(tag, RowExclusiveLock));
 }
 
 /// Whether a command of this transaction may have changed rows before the current one: each is counted, even one that
@@ -81,10 +140,10 @@ bool had_commands() {
 }
 
 bool has_locks_of_readers(Oid written) {
-    bool changed = had_commands();
+    CurrentWrite write{written, writing_statement(written), had_commands()};
     return any_version(RelationRelationId, [&](Relation, HeapTuple row, Oid own_schema) {
         Oid relation = reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->oid;
-        return holds_rows(row, own_schema) && may_have_read(relation, relation == written, changed);
+        return holds_rows(row, own_schema) && may_have_read(relation, write);
     });
 }
 
@@ -155,14 +214,16 @@ Beginnings find_beginnings() {
         return found;
     // What is rolled back is the subtransaction, and what ThereAreNoReadyPortals() does not clear away itself.
     std::optional<UndoneError> failed = try_out([&] {
-        found.subtransactions = GetCurrentSubTransactionId() != TopSubTransactionId + 1;
+        // They are numbered from the first, at level 1. If all are open, none was rolled back.
+        auto begun = GetCurrentSubTransactionId() - TopSubTransactionId;
+        found.ended_subtransactions = begun != static_cast<SubTransactionId>(GetCurrentTransactionNestLevel() - 1);
         found.cursors = call([] { return !ThereAreNoReadyPortals(); });
     });
     return failed ? Beginnings{true, true} : found;
 }
 
 bool reads_show_in_locks(const Beginnings &found) {
-    return !found.subtransactions && !found.cursors && (IsTransactionBlock() || is_plain_statement());
+    return !found.ended_subtransactions && !found.cursors && (IsTransactionBlock() || is_plain_statement());
 }
 
 bool may_have_read_before_writing(Oid written) {

@@ -5,10 +5,10 @@
 
 namespace snapback {
 
-/// What has begun in this session before now: subtransactions of the current transaction, and cursors that are open.
+/// What this session has done before now.
 struct Beginnings {
-    bool subtransactions;
-    bool cursors;
+    bool ended_subtransactions; // of the current transaction
+    bool cursors;               // that are open
 };
 /// Find that out, within a transaction, at the cost of a subtransaction: they are numbered.
 Beginnings find_beginnings();
