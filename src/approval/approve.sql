@@ -66,7 +66,7 @@ BEGIN
         RETURN 'restores are no longer enabled for the community';
     END IF;
     SELECT s.community_name INTO former FROM snapback.snapshot s WHERE s.id = request.snapshot AND s.community = request.community
-        AND s.captured_at + settings.retention > clock_timestamp();
+        AND s.captured_at + snapback_internal.retention() > clock_timestamp();
     IF NOT FOUND THEN
         RETURN 'the snapshot has expired';
     END IF;

@@ -131,10 +131,10 @@ BEGIN
     SELECT * INTO settings FROM snapback_internal.approval_settings();
     PERFORM snapback_internal.check_mail_settings(settings.unusable), snapback_internal.check_request_isolation();
     PERFORM snapback_internal.note_departures();
-    community := snapback_internal.acting_for('community', community, settings.community);
-    requested_by := snapback_internal.acting_for('account', requested_by, settings.account);
+    community := snapback_internal.acting_for('community', community);
+    requested_by := snapback_internal.acting_for('account', requested_by);
     mailbox := snapback_internal.check_owner(community, requested_by);
-    SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot, settings.retention);
+    SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot);
     options := snapback_internal.check_options(categories, chosen.id);
 
     PERFORM snapback_internal.lock_requests(community);
@@ -145,7 +145,7 @@ BEGIN
     INSERT INTO snapback.request AS r (community, identity, snapshot, options, coverage, skipped, switches, strict, preview, requested_by, owner_email, expires_at)
     VALUES (request_restore.community, (SELECT e.identity FROM snapback_internal.directory_entry(request_restore.community) e), chosen.id, options, snapback_internal.options_coverage(options), snapback_internal.skipped_options(categories, chosen.id), request_restore.switches,
             request_restore.strict IS TRUE, preview, request_restore.requested_by, mailbox,
-            least(clock_timestamp() + settings.request_ttl, chosen.captured_at + settings.retention))
+            least(clock_timestamp() + settings.request_ttl, chosen.captured_at + snapback_internal.retention()))
     RETURNING r.id, r.expires_at INTO request, expires_at;
     PERFORM snapback_internal.announce('request_pending', community, request, NULL, status,
         jsonb_strip_nulls(jsonb_build_object('snapshot', chosen.id, 'options', options, 'requested_by', requested_by, 'strict', nullif(strict, false)))
@@ -165,14 +165,12 @@ COMMENT ON FUNCTION snapback.request_restore(text[], uuid, text, text, jsonb, bo
 CREATE FUNCTION snapback.cancel_request(request uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    settings  record;
     cancelled snapback.request;
     is_super  boolean := (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user);
 BEGIN
-    SELECT * INTO settings FROM snapback_internal.approval_settings();
     SELECT r.* INTO cancelled FROM snapback.request r
     WHERE r.id = cancel_request.request
-      AND (is_super OR (r.community = settings.community AND r.requested_by = settings.account))
+      AND (is_super OR (r.community = current_setting('snapback.community', true) AND r.requested_by = current_setting('snapback.account', true)))
     FOR NO KEY UPDATE NOWAIT;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no request %s of this session''s', coalesce(request::text, 'NULL')),

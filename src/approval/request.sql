@@ -46,6 +46,24 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp 
 COMMENT ON FUNCTION snapback_internal.valid_address(text) IS
     'Whether mail can be sent to this address: local@domain in ASCII, no quotes, spaces, comments or control characters, within SMTP''s lengths';
 
+CREATE FUNCTION snapback_internal.unusable_mail_setting() RETURNS text
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_unusable_mail_setting';
+COMMENT ON FUNCTION snapback_internal.unusable_mail_setting() IS 'What is wrong with the first setting that keeps mail from being sent; null where all is well';
+
+CREATE FUNCTION snapback_internal.approval_settings(OUT request_ttl interval, OUT requests_per_hour integer, OUT require_community_name boolean,
+    OUT audit_retention interval, OUT unusable text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- First, since a call of the library loads it, and with it the settings.
+    unusable := snapback_internal.unusable_mail_setting();
+    request_ttl := snapback_internal.hours_of(current_setting('snapback.request_ttl')::interval);
+    requests_per_hour := current_setting('snapback.requests_per_hour')::integer;
+    require_community_name := current_setting('snapback.require_community_name')::boolean;
+    audit_retention := snapback_internal.hours_of(current_setting('snapback.audit_retention')::interval);
+END $$;
+COMMENT ON FUNCTION snapback_internal.approval_settings() IS
+    'The settings that requests and approvals go by; unusable: what keeps mail from being sent, else null';
+
 CREATE FUNCTION snapback_internal.lock_requests(community text) RETURNS void
 LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_lock_requests';
 COMMENT ON FUNCTION snapback_internal.lock_requests(text) IS

@@ -27,8 +27,7 @@ DECLARE
                                          'state', state, 'at', now);
 BEGIN
     INSERT INTO snapback.audit (at, event, community, request, restore, account, detail)
-    SELECT now, announce.event, announce.community, announce.request, announce.restore, nullif(s.account, ''), announce.detail
-    FROM snapback_internal.approval_settings() s;
+    VALUES (now, announce.event, announce.community, announce.request, announce.restore, nullif(current_setting('snapback.account', true), ''), announce.detail);
     -- A notification holds less than 8000 bytes, and a listener is disconnected by one that is no text in its encoding;
     -- the identifiers are enough to look up what had to be left out.
     PERFORM pg_notify('snapback', CASE WHEN octet_length(payload::text) < 7900 AND snapback_internal.is_text(announce.community) IS NOT FALSE THEN payload ELSE payload - 'community' END::text);
@@ -40,7 +39,6 @@ CREATE FUNCTION snapback_internal.record_step(event text, community text, reques
 RETURNS void LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     INSERT INTO snapback.audit (event, community, request, restore, account, detail)
-    SELECT record_step.event, record_step.community, record_step.request, record_step.restore, nullif(s.account, ''), record_step.detail
-    FROM snapback_internal.approval_settings() s;
+    VALUES (record_step.event, record_step.community, record_step.request, record_step.restore, nullif(current_setting('snapback.account', true), ''), record_step.detail);
 END;
 COMMENT ON FUNCTION snapback_internal.record_step(text, text, uuid, uuid, jsonb) IS 'Record a step that changes no state in snapback.audit';

@@ -5,35 +5,16 @@ LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 
 COMMENT ON FUNCTION snapback_internal.hide_statement() IS
     'Replace the text of the running statement, which may hold a secret, in pg_stat_activity and in the log lines of errors';
 
-CREATE FUNCTION snapback_internal.approval_settings(OUT community text, OUT account text, OUT retention interval,
-    OUT request_ttl interval, OUT requests_per_hour integer, OUT require_community_name boolean, OUT unusable text, OUT audit_retention interval)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    -- First, since a call of the library loads it, and with it the settings.
-    unusable := snapback_internal.unusable_mail_setting();
-    community := current_setting('snapback.community');
-    account := current_setting('snapback.account');
-    retention := snapback_internal.retention();
-    request_ttl := snapback_internal.hours_of(current_setting('snapback.request_ttl')::interval);
-    requests_per_hour := current_setting('snapback.requests_per_hour')::integer;
-    require_community_name := current_setting('snapback.require_community_name')::boolean;
-    audit_retention := snapback_internal.hours_of(current_setting('snapback.audit_retention')::interval);
-END $$;
-COMMENT ON FUNCTION snapback_internal.approval_settings() IS
-    'The settings that requests and approvals go by; unusable: what keeps mail from being sent, else null';
-
-CREATE FUNCTION snapback_internal.unusable_mail_setting() RETURNS text
-LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_unusable_mail_setting';
-COMMENT ON FUNCTION snapback_internal.unusable_mail_setting() IS 'What is wrong with the first setting that keeps mail from being sent; null where all is well';
-
 CREATE FUNCTION snapback_internal.hours_of(span interval) RETURNS interval
 LANGUAGE sql IMMUTABLE
 RETURN make_interval(secs => extract(epoch FROM span)::double precision);
 COMMENT ON FUNCTION snapback_internal.hours_of(interval) IS
     'The same span without days, which may have 23 or 25 hours: settings are in seconds, whatever unit they are shown in';
 
-CREATE FUNCTION snapback_internal.acting_for(setting text, given text, configured text) RETURNS text
+CREATE FUNCTION snapback_internal.acting_for(setting text, given text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    configured text := coalesce(current_setting('snapback.' || setting, true), '');
 BEGIN
     IF given IS NOT NULL AND configured <> '' AND given <> configured
        AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user) THEN
@@ -48,7 +29,7 @@ BEGIN
     END IF;
     RETURN coalesce(given, configured);
 END $$;
-COMMENT ON FUNCTION snapback_internal.acting_for(text, text, text) IS
+COMMENT ON FUNCTION snapback_internal.acting_for(text, text) IS
     'The community or account that a call is for: the argument, else the setting. 42501 where both are given and differ (superusers may), 22023 where neither is';
 
 CREATE FUNCTION snapback_internal.retention() RETURNS interval

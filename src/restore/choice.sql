@@ -1,7 +1,9 @@
 -- What is to be restored: the snapshot, and those of the chosen options that it holds.
 
-CREATE FUNCTION snapback_internal.check_snapshot(community text, snapshot uuid, retention interval, OUT id uuid, OUT captured_at timestamptz)
+CREATE FUNCTION snapback_internal.check_snapshot(community text, snapshot uuid, OUT id uuid, OUT captured_at timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    retention interval := snapback_internal.retention();
 BEGIN
     SELECT s.id, s.captured_at INTO id, captured_at FROM snapback_internal.own_snapshots(check_snapshot.community) s
     WHERE CASE WHEN check_snapshot.snapshot IS NULL THEN s.kind <> 'before_restore' ELSE s.id = check_snapshot.snapshot END
@@ -18,7 +20,7 @@ BEGIN
             HINT = 'snapback.list_snapshots() lists those that can be restored.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback_internal.check_snapshot(text, uuid, interval) IS
+COMMENT ON FUNCTION snapback_internal.check_snapshot(text, uuid) IS
     'The community''s snapshot with this id, or (null) its newest one that no restore made. SB008 none, SB004 older than the retention';
 
 CREATE FUNCTION snapback_internal.covers_no_table(names text[]) RETURNS text

@@ -5,20 +5,18 @@ RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, k
                cascaded bigint, skipped bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    settings record;
     chosen   record;
     options  text[];
     run      uuid;
     note     text;
 BEGIN
     PERFORM snapback_internal.hold_extension(), snapback_internal.note_departures();
-    SELECT * INTO settings FROM snapback_internal.approval_settings();
     PERFORM FROM snapback_internal.directory_entry(restore.community);
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = 'there is no community ' || coalesce('"' || community || '"', 'NULL'),
             HINT = 'The directory given to snapback.set_directory() lists the communities.';
     END IF;
-    SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot, settings.retention);
+    SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot);
     options := snapback_internal.check_options(categories, chosen.id);
     FOREACH note IN ARRAY snapback_internal.skip_notes(snapback_internal.skipped_options(categories, chosen.id)) LOOP
         RAISE NOTICE '%', note;
@@ -45,12 +43,10 @@ RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, k
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     done     snapback.restore_run;
-    settings record;
     options  text[];
     run      uuid;
 BEGIN
     PERFORM snapback_internal.hold_extension(), snapback_internal.note_departures();
-    SELECT * INTO settings FROM snapback_internal.approval_settings();
     SELECT r.* INTO done FROM snapback.restore_run r WHERE r.id = undo_restore.restore;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no restore %s', coalesce(restore::text, 'NULL')),
@@ -59,7 +55,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('restore %s is %s and cannot be undone', restore, done.state),
             HINT = 'Only what has been restored can be taken back.';
     ELSIF NOT EXISTS (SELECT FROM snapback.snapshot s
-                      WHERE s.id = done.before_snapshot AND s.captured_at + settings.retention > clock_timestamp()) THEN
+                      WHERE s.id = done.before_snapshot AND s.captured_at + snapback_internal.retention() > clock_timestamp()) THEN
         RAISE EXCEPTION USING ERRCODE = 'SB004', MESSAGE = format('the snapshot from before restore %s has expired', restore),
             HINT = 'A restore can be undone for as long as snapback.retention says.';
     END IF;

@@ -16,14 +16,12 @@ CREATE FUNCTION snapback.preview_restore(categories text[], snapshot uuid DEFAUL
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    settings record;
     chosen record;
     missing text[];
 BEGIN
-    SELECT * INTO settings FROM snapback_internal.approval_settings();
     PERFORM snapback_internal.note_departures();
-    community := snapback_internal.acting_for('community', community, settings.community);
-    SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot, settings.retention);
+    community := snapback_internal.acting_for('community', community);
+    SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot);
     RETURN QUERY SELECT p.relation, p.options, p.inserts, p.updates, p.deletes, p.unchanged, p.kept, p.parents, p.nulled, p.cascaded, p.skipped,
                         p.obstacles, p.notes
                  FROM snapback_internal.plan_restore(chosen.id, snapback_internal.check_options(categories, chosen.id), switches, false) p
@@ -56,13 +54,11 @@ CREATE FUNCTION snapback.diff_rows(snapshot uuid, option text, community text DE
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    settings record;
     chosen record;
 BEGIN
-    SELECT * INTO settings FROM snapback_internal.approval_settings();
     PERFORM snapback_internal.note_departures();
-    community := snapback_internal.acting_for('community', community, settings.community);
-    SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot, settings.retention);
+    community := snapback_internal.acting_for('community', community);
+    SELECT * INTO chosen FROM snapback_internal.check_snapshot(community, snapshot);
     RETURN QUERY SELECT p.* FROM snapback_internal.plan_rows(chosen.id, snapback_internal.check_options(ARRAY[option], chosen.id), switches) p;
 END
 $$;

@@ -26,11 +26,8 @@ CREATE FUNCTION snapback.list_snapshots(community text DEFAULT NULL)
                    rows bigint, size bigint, restores bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    settings record;
 BEGIN
-    SELECT * INTO settings FROM snapback_internal.approval_settings();
-    community := snapback_internal.acting_for('community', community, settings.community);
+    community := snapback_internal.acting_for('community', community);
     RETURN QUERY SELECT k.id, k.captured_at, k.expires_at, k.kind, k.label, k.status, k.rows, k.size, k.restores
                  FROM snapback_internal.own_snapshots(list_snapshots.community) s JOIN snapback.kept_snapshots k ON k.id = s.id
                  ORDER BY k.captured_at DESC, k.id;
@@ -91,12 +88,10 @@ CREATE FUNCTION snapback.snapshot_contents(snapshot uuid)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    settings record;
-    owner    text := (SELECT s.community FROM snapback.snapshot s WHERE s.id = snapshot_contents.snapshot);
+    owner text := (SELECT s.community FROM snapback.snapshot s WHERE s.id = snapshot_contents.snapshot);
 BEGIN
-    SELECT * INTO settings FROM snapback_internal.approval_settings();
     -- Snapshots of other communities, and of earlier communities with the same key, are invisible.
-    IF (settings.community IN ('', owner) OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user))
+    IF (coalesce(current_setting('snapback.community', true), '') IN ('', owner) OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user))
        AND EXISTS (SELECT FROM snapback_internal.own_snapshots(owner) o WHERE o.id = snapshot_contents.snapshot) THEN
         RETURN QUERY SELECT c.* FROM snapback_internal.contents_of(snapshot) c;
     END IF;

@@ -47,7 +47,7 @@ SELECT is((SELECT nextval(pg_get_serial_sequence('"Odd Schema"."Child''s"', 'id'
 SELECT before_snapshot AS before FROM snapback.restores \gset
 SELECT results_eq(format('SELECT kind, label, rows FROM snapback.snapshots WHERE id = %L', :'before'),
                   format($$ SELECT 'before_restore', 'before restore ' || restore, 29::bigint FROM snapback.restores $$), 'what was there before is kept');
-SELECT is((SELECT id FROM snapback_internal.check_snapshot('1', NULL, snapback_internal.retention())), :'one', 'but is not what one means by the newest snapshot');
+SELECT is((SELECT id FROM snapback_internal.check_snapshot('1', NULL)), :'one', 'but is not what one means by the newest snapshot');
 SELECT lives_ok(format($$ SELECT snapback.restore('{*}', %L, '1') $$, :'before'), 'so a restore can be undone');
 SELECT bag_eq('SELECT public.rows_of(1)', 'SELECT r FROM public.damaged', 'to the last byte');
 
