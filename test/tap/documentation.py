@@ -17,7 +17,8 @@ the reader sees is run: HTML comments are not read, and a page that has examples
 
 Blocks of other kinds (``` without a word, ```sh without createdb) are not run. psql is the reader's: `PSQLRC=examples/psqlrc
 psql guild` in the top folder, where that file leaves out command tags, row counts and CONTEXT, and shows NULL as NULL.
-After each page its database and the roles that it created are dropped.
+After each page its database and the roles that it created are dropped, and the processes that it started are ended. A port that
+a page gives to scripts/mailbox must be free.
 
 What differs from run to run (identifiers, times, process numbers) need not agree. With --rewrite, or REWRITE=1, outputs that
 do not agree are corrected in the pages instead; with names of pages, only those are run: documentation.py docs/approval.md
@@ -26,7 +27,10 @@ import contextlib
 import dataclasses
 import difflib
 import os
+import pathlib
 import re
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -42,6 +46,7 @@ PSQL_SETTINGS = {**os.environ, "PSQLRC": str(TOP / "examples/psqlrc")}
 CHANGING = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
                       r"|\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d)?"
                       r"|(?<=\bprocess )\d+|(?<=\bOID )\d+")
+MAILBOX_PORT = re.compile(r"\bscripts/mailbox (\d+)")
 SENTINEL = "--- the end of an example ---"
 
 
@@ -65,12 +70,12 @@ class Example:
 
 
 class Psql:
-    """One session, which lasts from example to example."""
+    """One session of the database, which lasts from example to example, and of the operating system, to find what it starts."""
 
     def __init__(self, database, role):
         self.process = subprocess.Popen(
             ["psql", "-d", database, *(["-U", role] if role else [])], text=True, bufsize=1, cwd=TOP, env=PSQL_SETTINGS,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
     def run(self, lines):
         """Have psql run lines; return what it prints. It is killed where that takes too long."""
@@ -91,8 +96,15 @@ class Psql:
             watchdog.cancel()
 
     def close(self):
+        """End psql, and what its examples left running in the background."""
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        for pid in (int(entry.name) for entry in pathlib.Path("/proc").glob("[0-9]*")):
+            with contextlib.suppress(ProcessLookupError):
+                if os.getsid(pid) == self.process.pid:
+                    os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
 
@@ -184,6 +196,25 @@ def prepare(document, commands):
     return succeeded
 
 
+def is_free(port):
+    """Whether a server can listen on this port of the loopback interface."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+        return True
+    except OSError:
+        return False
+
+
+def ports_are_free(document, text):
+    """Report and return whether the ports of a page's mailboxes are free."""
+    free = True
+    for port in sorted({int(port) for port in MAILBOX_PORT.findall(text)}):
+        found = is_free(port)
+        ok(found, f"{document}: port {port} is free", f"Another process listens on it. `ss -ltnp 'sport = {port}'` shows which one: end it, and run this again.")
+        free &= found
+    return free
+
+
 def run_document(path):
     """Run a page's examples and report each; return those whose output differs, with it."""
     document = path.relative_to(TOP)
@@ -191,21 +222,20 @@ def run_document(path):
     commands, database = preparation_in(text)
     ok("<!--" not in text, f"{document} hides nothing in comments")
     ok(database, f"{document} shows how to create the database for its examples")
-    if not database:
+    if not database or not ports_are_free(document, text):
         return []
     sessions = {}
     changed = []
-    with nothing_left(database):
+    with nothing_left(database), contextlib.ExitStack() as opened:
         for example in examples_in(text) if prepare(document, commands) else []:
             name, role = example.session()
             if name not in sessions:
                 sessions[name] = Psql(database, role)
+                opened.callback(sessions[name].close)
             printed = sessions[name].run(example.sql)
             check(document, example, printed)
             if example.output is not None and not agree(example.output, printed):
                 changed.append((example, printed))
-        for session in sessions.values():
-            session.close()
     return changed
 
 
@@ -226,6 +256,7 @@ def documents():
     return [path for path in pages if not NAMED_PAGES or str(path.relative_to(TOP)) in NAMED_PAGES]
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that what is open is closed
 for page in documents():
     differing = run_document(page)
     if REWRITE:
