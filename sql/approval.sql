@@ -112,11 +112,11 @@ SELECT count(*) FROM snapback.describe_request(:'token') a JOIN snapback.describ
 SELECT count(*) FROM snapback.describe_request(repeat('c', 43));
 SELECT count(*) FROM snapback.describe_request('');
 SELECT count(*) FROM snapback.describe_request(NULL);
-SELECT status, reason, restore, tables FROM snapback.approve_restore(repeat('c', 43));
+SELECT status, reason, restore, changes FROM snapback.approve_restore(repeat('c', 43));
 SELECT status, reason FROM snapback.approve_restore('ä' || repeat('c', 42));
 SELECT status, reason FROM snapback.approve_restore(NULL);
 SELECT status, reason FROM snapback.approve_restore(:'token', 'blue harbour rp');
-SELECT status, reason, tables FROM snapback.approve_restore(:'token', 'Blue Harbour RP');
+SELECT status, reason, changes FROM snapback.approve_restore(:'token', 'Blue Harbour RP');
 SELECT status, reason FROM snapback.approve_restore(:'token2', 'Blue Harbour RP');
 RESET SESSION AUTHORIZATION;
 SELECT state, ended_at IS NOT NULL AS ended, mail FROM snapback.requests;
@@ -136,7 +136,7 @@ BEGIN;
 SELECT request FROM snapback.request_restore(:options) \gset
 SELECT pg_temp.mint(:'request', :'token');
 INSERT INTO cms.page VALUES (1000, '43', 'taken', 'page-2');
-SELECT status, reason, restore IS NOT NULL AS restore, tables FROM snapback.approve_restore(:'token');
+SELECT status, reason, restore IS NOT NULL AS restore, changes FROM snapback.approve_restore(:'token');
 SELECT state, sqlstate, message, tables FROM snapback.restores;
 SELECT state FROM snapback.requests;
 SELECT kind, state FROM snapback.mail ORDER BY queued_at;

@@ -40,7 +40,7 @@ BEGIN
 END $$;
 CREATE FUNCTION approved(background boolean DEFAULT false, name text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(': ', a.status, a.reason, (SELECT string_agg(concat(t ->> 'relation', ' +', t ->> 'inserted', ' ~', t ->> 'updated', ' -', t ->> 'deleted'), ', ' ORDER BY t ->> 'relation')
-                                                FROM jsonb_array_elements(a.tables) t WHERE t ? 'inserted'))
+                                                FROM jsonb_array_elements(a.changes) t WHERE t ? 'inserted'))
     FROM snapback.approve_restore(token(), name, background) a $$;
 CREATE FUNCTION outcome() RETURNS text LANGUAGE sql AS $$
     SELECT concat('request ' || (SELECT string_agg(r.state, ', ' ORDER BY r.requested_at) FROM snapback.requests r),

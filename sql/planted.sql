@@ -76,7 +76,7 @@ SELECT snapback.set_directory('directory'), snapback.add_category('x', 'X', ''),
 SELECT snapback.suggest();
 SELECT snapback.protect('page', 'x.all');
 SELECT snapback.protect('note', 'x.all');
-SELECT relation, options, path, key, guard, status FROM snapback.protection;
+SELECT relation, options, path, key_columns, guard, status FROM snapback.protection;
 DO $$ BEGIN PERFORM snapback.capture('a'); END $$;
 SELECT ran FROM public.found;
 CALL snapback.capture_all();

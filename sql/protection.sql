@@ -22,7 +22,7 @@ EXCEPTION WHEN others THEN
     RETURN format(E'%s: %s\n  %s\n  %s', SQLSTATE, message, detail, hint);
 END $$;
 CREATE FUNCTION refused(arguments text) RETURNS text LANGUAGE sql AS $$ SELECT fails('SELECT snapback.protect(' || arguments || ')') $$;
-CREATE VIEW shown AS SELECT relation, options, path, key, guard, status, problem FROM snapback.protection ORDER BY relation::text COLLATE "C";
+CREATE VIEW shown AS SELECT relation, options, path, key_columns, guard, status, problem FROM snapback.protection ORDER BY relation::text COLLATE "C";
 
 CREATE TABLE communities (id uuid PRIMARY KEY, slug text NOT NULL UNIQUE, name text, home_page bigint);
 CREATE TABLE pages (id bigint PRIMARY KEY, cid uuid NOT NULL REFERENCES communities, body text, words int GENERATED ALWAYS AS (length(body)) STORED);

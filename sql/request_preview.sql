@@ -46,7 +46,7 @@ CREATE FUNCTION described() RETURNS SETOF text LANGUAGE sql AS $$
         SELECT 'option ' || figures(e)::text FROM jsonb_array_elements(d.options) e
         UNION ALL SELECT 'table ' || figures(e)::text FROM jsonb_array_elements(d.preview) e
         UNION ALL SELECT 'note ' || n FROM unnest(d.notes) n
-        UNION ALL SELECT 'skipped ' || d.skipped::text WHERE d.skipped <> '[]'
+        UNION ALL SELECT 'skipped ' || d.skipped_options::text WHERE d.skipped_options <> '[]'
         UNION ALL SELECT 'switches ' || d.switches::text
         UNION ALL SELECT 'strict' WHERE d.strict) AS l (line) $$;
 CREATE FUNCTION approved() RETURNS SETOF text LANGUAGE sql AS $$
@@ -85,8 +85,8 @@ SELECT detail - 'snapshot' FROM snapback.audit;
 SELECT fails($$UPDATE snapback.request SET switches = NULL$$);
 SELECT fails($$UPDATE snapback.request SET strict = true$$);
 SELECT fails($$UPDATE snapback.request SET preview = '[]'$$);
-SELECT fails($$UPDATE snapback.request SET skipped = '{x.late}'$$);
-SELECT skipped, switches, strict FROM snapback.requests;
+SELECT fails($$UPDATE snapback.request SET skipped_options = '{x.late}'$$);
+SELECT skipped_options, switches, strict FROM snapback.requests;
 SELECT * FROM approved();
 SELECT switches, inserted, updated, deleted, cascaded, skipped FROM snapback.restores;
 SELECT count(*), count(*) FILTER (WHERE name IN ('changed', 'new')) AS kept FROM member;
@@ -121,7 +121,7 @@ SELECT fails($$SELECT asked('{y}')$$);
 SELECT option FROM snapback.snapshot_contents(:'snapshot');
 BEGIN;
 SELECT asked('{*}');
-SELECT options, skipped FROM snapback.request;
+SELECT options, skipped_options FROM snapback.request;
 SELECT * FROM described() AS d (line) WHERE line !~ '^table';
 SELECT * FROM approved();
 SELECT options FROM snapback.restore_run;
@@ -147,13 +147,13 @@ SELECT asked('{x.two,x.one}', NULL, true);
 SAVEPOINT changed;
 -- Another row is there that would have to go.
 INSERT INTO member VALUES (11, 'a', 1, 'newer');
-SELECT status, reason, restore IS NOT NULL, jsonb_array_length(tables) FROM snapback.approve_restore(token());
+SELECT status, reason, restore IS NOT NULL, jsonb_array_length(changes) FROM snapback.approve_restore(token());
 SELECT state, sqlstate, message, jsonb_array_length(changed) FROM snapback.restore_run;
 SELECT state FROM snapback.request;
 SELECT * FROM snapback_internal.plan_changes((SELECT id FROM snapback.restore_run));
 SELECT event, detail FROM snapback.audit WHERE event IN ('approval_refused', 'restore_failed');
 SELECT kind, state FROM snapback.mail;
-SELECT can_retry, is_strict, skipped, notes FROM snapback_internal.mail_facts((SELECT id FROM snapback.mail));
+SELECT can_retry, is_strict, skipped_options, notes FROM snapback_internal.mail_facts((SELECT id FROM snapback.mail));
 SELECT count(*) FROM snapback.health() WHERE concern = 'restore';
 SELECT count(*) FROM member;
 -- It goes; then it is done after all.
@@ -165,7 +165,7 @@ ROLLBACK TO changed;
 -- As many rows, but others.
 DELETE FROM member WHERE id = 10;
 INSERT INTO member VALUES (11, 'a', 1, 'newer');
-SELECT figures(t) FROM snapback.approve_restore(token()) r, jsonb_array_elements(r.tables) t;
+SELECT figures(t) FROM snapback.approve_restore(token()) r, jsonb_array_elements(r.changes) t;
 SELECT * FROM snapback_internal.plan_changes((SELECT id FROM snapback.restore_run));
 ROLLBACK TO changed;
 -- A change that the restore undoes in the same way changes nothing of the plan; nor does one elsewhere.

@@ -9,7 +9,7 @@ COMMENT ON FUNCTION snapback_internal.token_hash(text) IS 'What is kept of a sec
 
 CREATE FUNCTION snapback.describe_request(token text)
 RETURNS TABLE (request uuid, community text, name text, requested_by text, requested_at timestamptz, expires_at timestamptz,
-               snapshot uuid, captured_at timestamptz, options jsonb, state text, name_required boolean, skipped jsonb, switches jsonb,
+               snapshot uuid, captured_at timestamptz, options jsonb, state text, name_required boolean, skipped_options jsonb, switches jsonb,
                strict boolean, preview jsonb, notes text[], current_name text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -21,7 +21,7 @@ BEGIN
            CASE WHEN r.state = 'pending' AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.state END,
            settings.require_community_name,
            (SELECT coalesce(jsonb_agg(jsonb_build_object('option', k.o, 'label', snapback_internal.option_label(k.o), 'reason', snapback_internal.skip_reason(k.o)) ORDER BY k.place), '[]')
-            FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place)),
+            FROM unnest(r.skipped_options) WITH ORDINALITY AS k (o, place)),
            r.switches, r.strict, snapback_internal.shown_preview(r.preview), snapback_internal.preview_notes(r.preview), called.current_name
     FROM snapback.token t JOIN snapback.request r ON r.id = t.request
     CROSS JOIN LATERAL snapback_internal.community_called(r) called
@@ -32,7 +32,7 @@ END $$;
 COMMENT ON FUNCTION snapback.describe_request(text) IS
     'What the approval page shows of the request that a mailed secret belongs to; no row where there is none (any more), or its community has left the directory. Changes nothing. '
     'options: for each option its label, its rows in the snapshot, and as figures what would have been done when it was asked for (the columns of preview_restore(), all tables '
-    'together); name: the community''s name when the snapshot was taken, current_name: the one that it has now, where that is another; name_required: whether approve_restore() wants the community''s name; skipped: option and label of what was chosen by category or *, but is not restored, and the reason: it is not in this snapshot, or covers no table; '
+    'together); name: the community''s name when the snapshot was taken, current_name: the one that it has now, where that is another; name_required: whether approve_restore() wants the community''s name; skipped_options: option and label of what was chosen by category or *, but is not restored, and the reason: it is not in this snapshot, or covers no table; '
     'switches, strict: as requested; preview: the figures table by table, those outside of the options included; notes: what else an owner should know';
 
 CREATE FUNCTION snapback_internal.refusal(request snapback.request, community_name text) RETURNS text
@@ -160,7 +160,7 @@ COMMENT ON FUNCTION snapback_internal.note_restore_failure(uuid, text, text, tex
     'Record that a restore failed or was interrupted, and the plan as it is now where it was refused for being another than the preview (SB011). A request in the background goes back to pending, so that the owner may try again until it expires';
 
 CREATE FUNCTION snapback_internal.approve_locked_request(request snapback.request, background boolean,
-    OUT status text, OUT reason text, OUT restore uuid, OUT tables jsonb)
+    OUT status text, OUT reason text, OUT restore uuid, OUT changes jsonb)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     code text;
@@ -176,7 +176,7 @@ BEGIN
     BEGIN
         PERFORM snapback_internal.execute_requested_restore(restore);
         status := 'restored';
-        SELECT coalesce(jsonb_agg(t), '[]') INTO tables FROM snapback_internal.restored_tables(restore) t;
+        SELECT coalesce(jsonb_agg(t), '[]') INTO changes FROM snapback_internal.restored_tables(restore) t;
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, reason = MESSAGE_TEXT;
         status := 'failed';
@@ -184,7 +184,7 @@ BEGIN
         IF code = 'SB011' THEN
             status := 'refused';
             reason := 'what the restore would do has changed since it was requested: request it anew';
-            SELECT snapback_internal.shown_preview(r.changed) INTO tables FROM snapback.restore_run r WHERE r.id = restore;
+            SELECT snapback_internal.shown_preview(r.changed) INTO changes FROM snapback.restore_run r WHERE r.id = restore;
         END IF;
     END;
 END $$;
@@ -192,7 +192,7 @@ COMMENT ON FUNCTION snapback_internal.approve_locked_request(snapback.request, b
     'Restore what a request asks for, now or by a worker. Its row is locked and it may be approved';
 
 CREATE FUNCTION snapback.approve_restore(token text, community_name text DEFAULT NULL, background boolean DEFAULT false)
-RETURNS TABLE (status text, reason text, restore uuid, tables jsonb)
+RETURNS TABLE (status text, reason text, restore uuid, changes jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     request_row snapback.request;
@@ -211,7 +211,7 @@ BEGIN
         reason := snapback_internal.refusal(request_row, community_name);
         IF reason IS NULL THEN
             PERFORM snapback_internal.record_step('request_approved', request_row.community, request_row.id, NULL, jsonb_build_object('background', background IS TRUE));
-            SELECT a.* INTO status, reason, restore, tables FROM snapback_internal.approve_locked_request(request_row, background IS TRUE) a;
+            SELECT a.* INTO status, reason, restore, changes FROM snapback_internal.approve_locked_request(request_row, background IS TRUE) a;
         END IF;
         IF status = 'refused' AND request_row.id IS NOT NULL THEN
             PERFORM snapback_internal.record_step('approval_refused', request_row.community, request_row.id, restore, jsonb_build_object('reason', reason));
@@ -222,11 +222,11 @@ EXCEPTION WHEN OTHERS THEN
     status := 'failed';
     reason := SQLERRM;
     restore := NULL;
-    tables := NULL;
+    changes := NULL;
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION snapback.approve_restore(text, text, boolean) IS
     'Restore what the request that this mailed secret belongs to asks for, with its switches. status: restored, started (in the background), refused (reason says why) or '
-    'failed (nothing was changed; the link stays valid until it expires); tables: per table inserted, updated, deleted, kept, parents, nulled, cascaded, skipped; where a strict '
+    'failed (nothing was changed; the link stays valid until it expires); changes: per table inserted, updated, deleted, kept, parents, nulled, cascaded, skipped; where a strict '
     'request is refused because its plan has changed, the preview as it is now. community_name, where given or demanded by snapback.require_community_name, must '
     'be the community''s name, as the directory has it or as it was when the snapshot was taken. Raises nothing but what cancels the statement, since an error would write the secret into the log';

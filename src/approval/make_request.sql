@@ -142,7 +142,7 @@ BEGIN
     PERFORM snapback_internal.supersede_request(community);
     status := 'pending';
     preview := snapback_internal.preview_request(chosen.id, options, switches);
-    INSERT INTO snapback.request AS r (community, identity, snapshot, options, coverage, skipped, switches, strict, preview, requested_by, owner_email, expires_at)
+    INSERT INTO snapback.request AS r (community, identity, snapshot, options, coverage, skipped_options, switches, strict, preview, requested_by, owner_email, expires_at)
     VALUES (request_restore.community, (SELECT e.identity FROM snapback_internal.directory_entry(request_restore.community) e), chosen.id, options, snapback_internal.options_coverage(options), snapback_internal.skipped_options(categories, chosen.id), request_restore.switches,
             request_restore.strict IS TRUE, preview, request_restore.requested_by, mailbox,
             least(clock_timestamp() + settings.request_ttl, chosen.captured_at + snapback_internal.retention()))

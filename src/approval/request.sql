@@ -7,7 +7,7 @@ CREATE TABLE snapback.request (
     snapshot     uuid        NOT NULL,
     options      text[]      NOT NULL CHECK (cardinality(options) > 0),
     coverage     jsonb,
-    skipped      text[]      NOT NULL DEFAULT '{}',
+    skipped_options text[]   NOT NULL DEFAULT '{}',
     switches     jsonb,
     strict       boolean     NOT NULL DEFAULT false,
     preview      jsonb       NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(preview) = 'array'),
@@ -24,7 +24,7 @@ CREATE TABLE snapback.request (
 CREATE UNIQUE INDEX request_pending ON snapback.request (community) WHERE state = 'pending';
 CREATE INDEX request_by_community ON snapback.request (community, requested_at);
 COMMENT ON TABLE snapback.request IS
-    'Requests to restore, bound to community, snapshot, options, switches and the owner''s mailbox; states: docs/approval.md. identity: the community''s, as in snapback.snapshot; coverage: what stood behind the options, as options_coverage() tells it; skipped: options that a category or * '
+    'Requests to restore, bound to community, snapshot, options, switches and the owner''s mailbox; states: docs/approval.md. identity: the community''s, as in snapback.snapshot; coverage: what stood behind the options, as options_coverage() tells it; skipped_options: options that a category or * '
     'stood for and that the snapshot does not hold; preview: what would have been done when it was asked for, an object per table, as planned_tables() writes them; '
     'strict: whether a restore that would do anything else is refused';
 

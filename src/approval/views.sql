@@ -7,7 +7,7 @@ SELECT r.id AS request, r.community, r.snapshot, r.options, CASE WHEN who.is_rea
        CASE WHEN who.is_reader THEN r.owner_email END AS owner_email, r.requested_at, r.expires_at,
        CASE WHEN r.state = 'pending' AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.state END AS state, r.ended_at,
        m.state AS mail, m.attempts AS mail_attempts, m.sent_at AS mailed_at, CASE WHEN who.is_reader THEN m.last_error END AS mail_error,
-       r.skipped, CASE WHEN who.is_reader OR own THEN r.switches END AS switches, r.strict
+       r.skipped_options, CASE WHEN who.is_reader OR own THEN r.switches END AS switches, r.strict
 FROM (SELECT has_table_privilege('snapback.request'::regclass, 'SELECT') AS is_reader, pg_has_role('pg_monitor', 'USAGE') AS is_monitor OFFSET 0) who
 LEFT JOIN LATERAL snapback_internal.acting_community(CASE WHEN NOT who.is_reader THEN nullif(current_setting('snapback.community', true), '') END) a ON true
 CROSS JOIN snapback.request r

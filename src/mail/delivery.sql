@@ -87,15 +87,15 @@ END;
 COMMENT ON FUNCTION snapback_internal.time_for_owners(timestamptz) IS 'A time as mail shows it: to the minute, in UTC';
 
 CREATE FUNCTION snapback_internal.mail_facts(mail uuid, OUT recipient text, OUT name text, OUT requested_by text, OUT snapshot_at text,
-    OUT expires_at text, OUT outcome text, OUT message text, OUT can_retry boolean, OUT is_strict boolean, OUT skipped text[], OUT notes text[], OUT current_name text)
+    OUT expires_at text, OUT outcome text, OUT message text, OUT can_retry boolean, OUT is_strict boolean, OUT skipped_options text[], OUT notes text[], OUT current_name text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT r.owner_email, called.name, r.requested_by,
            snapback_internal.time_for_owners(s.captured_at), snapback_internal.time_for_owners(r.expires_at), run.state, run.message,
            r.state = 'pending' AND r.expires_at > clock_timestamp() AND run.sqlstate IS DISTINCT FROM 'SB011', r.strict,
-           ARRAY(SELECT snapback_internal.option_label(o) || ': ' || snapback_internal.skip_reason(o) FROM unnest(r.skipped) WITH ORDINALITY AS k (o, place) ORDER BY k.place),
+           ARRAY(SELECT snapback_internal.option_label(o) || ': ' || snapback_internal.skip_reason(o) FROM unnest(r.skipped_options) WITH ORDINALITY AS k (o, place) ORDER BY k.place),
            snapback_internal.preview_notes(r.preview), called.current_name
-    INTO recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry, is_strict, skipped, notes, current_name
+    INTO recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry, is_strict, skipped_options, notes, current_name
     FROM snapback.mail m
     JOIN snapback.request r ON r.id = m.request
     CROSS JOIN LATERAL snapback_internal.community_called(r) called

@@ -115,7 +115,7 @@ ComposedMail compose_mail(const ClaimedMail &mail) {
         Query query;
         Row facts =
             query.run("SELECT recipient, name, requested_by, snapshot_at, expires_at, outcome, message, can_retry,"
-                      " is_strict, skipped, notes, current_name FROM snapback_internal.mail_facts($1)",
+                      " is_strict, skipped_options, notes, current_name FROM snapback_internal.mail_facts($1)",
                       {Value::uuid(mail.id)})[0];
         auto fact = [&](int column) { return to_utf8(facts.optional_text(column).value_or("")); };
         composed.to = fact(1);

@@ -154,7 +154,7 @@ COMMENT ON FUNCTION snapback.install_guards() IS
     'names of those tables';
 
 CREATE FUNCTION snapback_internal.protection_of_tables()
-RETURNS TABLE (relation text, options text[], path text, key name[], guard text, status text, problem text, note text, relid regclass)
+RETURNS TABLE (relation text, options text[], path text, key_columns name[], guard text, status text, problem text, note text, relid regclass)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT snapback_internal.qualified_name(p.relation) AS relation,
@@ -165,7 +165,7 @@ AS $$
                  WHERE c.table_id = (p.its_table).id
                  ORDER BY g.position, o.position) AS options,
            s.path,
-           CASE WHEN s.status <> 'relation gone' THEN snapback_internal.key_columns(p.relation) END AS key,
+           CASE WHEN s.status <> 'relation gone' THEN snapback_internal.key_columns(p.relation) END AS key_columns,
            s.guard,
            s.status,
            s.problem,

@@ -103,7 +103,7 @@ SELECT is(pg_temp.meanwhile(statement, :'token'), 'refused: ' || reason, reason)
     ('CREATE OR REPLACE VIEW "Odd Schema"."The ""Directory""" AS SELECT "Key" AS community, title AS name, boss AS owner, mailbox AS owner_email, plan AS restores_enabled FROM "Odd Schema"."Tenants" WHERE false',
      'the community no longer exists')) v (statement, reason);
 DELETE FROM "Odd Schema"."Weird ""Table""" WHERE "Id'" = 2;
-SELECT results_eq(format('SELECT status, reason, jsonb_array_length(tables) FROM snapback.approve_restore(%L, ''One'')', :'token2'), $$ VALUES ('restored', NULL, 3) $$, 'the second secret approves as the first would');
+SELECT results_eq(format('SELECT status, reason, jsonb_array_length(changes) FROM snapback.approve_restore(%L, ''One'')', :'token2'), $$ VALUES ('restored', NULL, 3) $$, 'the second secret approves as the first would');
 SELECT is((SELECT count(*) FROM "Odd Schema"."Child's" WHERE parent = 2), 2::bigint, 'and what was lost is back');
 SELECT is_empty('SELECT FROM snapback.token', 'no secret outlives its request');
 SELECT is(pg_temp.approval(:'token'), 'refused: the link is unknown or no longer valid', 'the first one approves nothing more');

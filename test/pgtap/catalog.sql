@@ -34,7 +34,7 @@ INSERT INTO contract VALUES
     ('health', '', 'TABLE(concern text, subject text, problem text, hint text)', 'volatile', false),
     ('request_restore', 'categories text[], snapshot uuid DEFAULT NULL::uuid, community text DEFAULT NULL::text, requested_by text DEFAULT NULL::text', NULL, 'volatile', true),
     ('describe_request', 'token text', NULL, 'volatile', true),
-    ('approve_restore', 'token text, community_name text DEFAULT NULL::text, background boolean DEFAULT false', 'TABLE(status text, reason text, restore uuid, tables jsonb)', 'volatile', true),
+    ('approve_restore', 'token text, community_name text DEFAULT NULL::text, background boolean DEFAULT false', 'TABLE(status text, reason text, restore uuid, changes jsonb)', 'volatile', true),
     ('cancel_request', 'request uuid', 'boolean', 'volatile', true),
     ('preview_restore', 'categories text[], snapshot uuid DEFAULT NULL::uuid, community text DEFAULT NULL::text', NULL, 'volatile', true),
     ('restore', 'categories text[], snapshot uuid, community text', NULL, 'volatile', true),
@@ -75,7 +75,7 @@ SELECT pg_temp.returns('describe_request', 'request uuid, community text, name t
 SELECT pg_temp.returns('preview_restore', 'relation text, options text[], inserts bigint, updates bigint, deletes bigint, unchanged bigint, obstacles text[], notes text[]');
 SELECT pg_temp.returns('restore', 'relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, parents bigint, nulled bigint');
 SELECT is((SELECT array_agg(prokind ORDER BY name) FROM pg_temp.functions WHERE name = 'capture_all'), '{p}', 'snapback.capture_all is a procedure');
-SELECT columns_are('snapback', 'protection', '{relation,options,path,key,guard,status,problem,note,relid}'::name[]);
+SELECT columns_are('snapback', 'protection', '{relation,options,path,key_columns,guard,status,problem,note,relid}'::name[]);
 SELECT columns_are('snapback', 'snapshots', '{id,community,captured_at,expires_at,kind,label,status,rows,size,restores}'::name[]);
 SELECT is(ARRAY(SELECT c FROM unnest('{request,community,snapshot,options,requested_by,owner_email,requested_at,expires_at,state,ended_at,mail,mail_attempts,mailed_at,mail_error}'::name[]) c
                 WHERE c NOT IN (SELECT attname FROM pg_attribute WHERE attrelid = 'snapback.requests'::regclass)), '{}', 'view requests has its columns');
@@ -143,7 +143,7 @@ SELECT throws_ok($$ INSERT INTO snapback.coverage (table_id, option, columns) SE
 
 -- ---- registration, and what it refuses
 
-SELECT results_eq($$ SELECT concat_ws(' | ', relation, options, path, key, guard, status, problem) COLLATE "default" FROM snapback.protection ORDER BY relation::text $$,
+SELECT results_eq($$ SELECT concat_ws(' | ', relation, options, path, key_columns, guard, status, problem) COLLATE "default" FROM snapback.protection ORDER BY relation::text $$,
     ARRAY['"Odd Schema"."Child''s" | {odd.children} | parent -> "Odd Schema"."Weird ""Table"""."Tenant Key" | {id} | enabled | protected',
           '"Odd Schema"."Weird ""Table""" | {odd.weird} | "Tenant Key" | {Id''} | enabled | protected',
           '"Odd Schema".plain | {even.plain,even.colors} | cid | {id} | enabled | protected'], 'the view shows odd names as they are');

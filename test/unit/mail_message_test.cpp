@@ -85,7 +85,7 @@ TEST(Mail, TellsWhatARestoreWouldDo) {
     EXPECT_TRUE(holds(text, "\r\nSubject: Approve the restore of Blue Harbour (now called x  y)\r\n"));
     EXPECT_TRUE(holds(text, "A restore of \"Blue Harbour (now called x  y)\" was requested"));
     mail.touched = {{"Forms", std::nullopt, FiguresInMail{1, 0, 0}}};
-    mail.skipped = {"Events", "<b>Rosters</b>"};
+    mail.skipped_options = {"Events", "<b>Rosters</b>"};
     mail.strict = true;
     for (int i = 1; i <= 20; i++)
         mail.notes.push_back("note " + std::to_string(i));
@@ -148,7 +148,7 @@ TEST(Mail, LetsNothingIn) {
     mail.community = mail.community_now = mail.requested_by = mail.snapshot_at = mail.expires_at =
         mail.options[0].label = evil;
     mail.touched = {{evil, std::nullopt, FiguresInMail{1, 0, 0}}};
-    mail.skipped = mail.notes = {evil, evil};
+    mail.skipped_options = mail.notes = {evil, evil};
     mail.approve_url = evil + "{token}";
     std::string text = compose(head, mail);
     EXPECT_TRUE(has_clean_lines(text));

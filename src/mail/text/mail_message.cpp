@@ -179,9 +179,9 @@ void tell_particulars(MailBody &mail_body, const ApprovalMail &mail) {
         mail_body.say("The restore also writes rows of other parts, because rows refer to each other:");
         mail_body.list(describe_all(mail.touched, most));
     }
-    if (!mail.skipped.empty()) {
+    if (!mail.skipped_options.empty()) {
         mail_body.say("Selected, but not restored:");
-        mail_body.list(describe_all(mail.skipped, most));
+        mail_body.list(describe_all(mail.skipped_options, most));
     }
     if (!mail.notes.empty()) {
         mail_body.say("Please note:");

@@ -36,8 +36,8 @@ struct ApprovalMail {
     std::string approve_url; ///< with {token}
     std::string token;
     std::vector<OptionInMail> options;
-    std::vector<OptionInMail> touched = {}; ///< other parts that the restore writes
-    std::vector<std::string> skipped = {};  ///< selected options that are not restored: label and reason
+    std::vector<OptionInMail> touched = {};        ///< other parts that the restore writes
+    std::vector<std::string> skipped_options = {}; ///< selected options that are not restored: label and reason
     std::vector<std::string> notes = {};
     bool strict = false;            ///< the restore fails if the plan differs from the figures
     std::string community_now = {}; ///< its current name, if different
