@@ -57,7 +57,7 @@ SELECT restored();
 UPDATE award SET role = 1 WHERE id = 9;
 UPDATE role SET kind = 'robot' WHERE id = 3;
 SELECT fails($$SELECT restored('{x.two}')$$);
-SELECT fails($$SELECT snapback.restore('{x.two}', NULL, 'a', '{"rows": {"x.two": [{"id": 9}]}}')$$) LIKE '23514: the restore would break constraint "only_people"%' AS one_row_as_well;
+SELECT fails($$SELECT snapback.restore('{x.two}', NULL, 'a', '{"rows": {"x.two": [{"id": 9}]}}')$$) LIKE '23514: the restore would violate constraint "only_people"%' AS one_row_as_well;
 UPDATE role SET kind = 'person' WHERE id = 3;
 SELECT restored();
 -- A constraint of the same table that is about the row alone is an obstacle as ever.

@@ -1,4 +1,5 @@
-// What requests and approvals need that SQL cannot do: locks of our own class, workers at commit, hidden statements.
+// C functions for requests and approvals: advisory locks of the extension's class, workers at commit, hidden
+// statements.
 #include "approval/workers.hpp"
 #include "postgres/lock/heavy_lock.hpp"
 #include "postgres/spi/arguments.hpp"
@@ -25,7 +26,7 @@ SNAPBACK_FUNCTION(snapback_restore_is_abandoned) {
 SNAPBACK_FUNCTION(snapback_start_worker) {
     std::string work = text_argument(fcinfo, 0);
     if (work != "mail" && work != "restore")
-        throw Error(sqlstate::invalid_parameter, "there is no worker for \"" + work + "\"")
+        throw Error(sqlstate::invalid_parameter, "worker \"" + work + "\" does not exist")
             .with_hint("The workers are mail and restore.");
     start_worker_at_commit(work == "mail" ? mail_worker : restore_worker);
     return Datum{0};

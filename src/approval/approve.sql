@@ -1,11 +1,12 @@
--- Approving a request with its mailed secret, and carrying out the restore: at once, or by a background worker.
+-- Approves a request by its mailed secret and runs the restore, at once or in a background worker.
 
 CREATE FUNCTION snapback_internal.token_hash(token text) RETURNS bytea
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
     SELECT CASE WHEN token ~ '^[A-Za-z0-9_-]{43}$' THEN sha256(convert_to(token, 'UTF8')) END;
 END;
-COMMENT ON FUNCTION snapback_internal.token_hash(text) IS 'What is kept of a secret: its SHA-256; null for what cannot be one';
+COMMENT ON FUNCTION snapback_internal.token_hash(text) IS
+    'Return the SHA-256 of a secret, which is all that is stored of it; NULL for a text that cannot be a secret';
 
 CREATE FUNCTION snapback.describe_request(token text)
 RETURNS TABLE (request uuid, community text, name text, requested_by text, requested_at timestamptz, expires_at timestamptz,
@@ -30,10 +31,12 @@ BEGIN
     WHERE t.sha256 = snapback_internal.token_hash(describe_request.token) AND snapback_internal.is_own_request(r);
 END $$;
 COMMENT ON FUNCTION snapback.describe_request(text) IS
-    'What the approval page shows of the request that a mailed secret belongs to; no row where there is none (any more), or its community has left the directory. Changes nothing. '
-    'options: for each option its label, its rows in the snapshot, and as figures what would have been done when it was asked for (the columns of preview_restore(), all tables '
-    'together); name: the community''s name when the snapshot was taken, current_name: the one that it has now, where that is another; name_required: whether approve_restore() wants the community''s name; skipped_options: option and label of what was chosen by category or *, but is not restored, and the reason: it is not in this snapshot, or covers no table; '
-    'switches, strict: as requested; preview: the figures table by table, those outside of the options included; notes: what else an owner should know';
+    'Return what the approval page shows of the request with this mailed secret. There is no row if the secret is unknown or no longer valid, or if the '
+    'community has left the directory. Changes nothing. name: the name of the community when the snapshot was taken; current_name: its name now, if that '
+    'differs. options: for each option its label, its rows in the snapshot, and the figures of the plan at the time of the request (the columns of '
+    'preview_restore(), summed over all tables). name_required: whether approve_restore() requires the community''s name. skipped_options: label and reason of '
+    'each option that a category or * selects but that is not restored, because the snapshot does not contain it or it covers no table. switches, strict: '
+    'as requested. preview: the figures of each table, including tables outside the options. notes: what else the owner should know';
 
 CREATE FUNCTION snapback_internal.refusal(request snapback.request, community_name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -45,8 +48,8 @@ BEGIN
     SELECT * INTO settings FROM snapback_internal.approval_settings();
     IF request.state IS DISTINCT FROM 'pending' THEN
         RETURN CASE WHEN request.state IS NULL THEN 'the link is unknown or no longer valid'
-                    WHEN request.state = 'restoring' THEN 'the restore was approved already and is under way'
-                    WHEN request.state = 'restored' THEN 'the restore was approved already and is done'
+                    WHEN request.state = 'restoring' THEN 'the restore was already approved and is in progress'
+                    WHEN request.state = 'restored' THEN 'the restore was already approved and is complete'
                     ELSE format('the request is %s', request.state) END;
     END IF;
     IF request.expires_at <= clock_timestamp() THEN
@@ -76,14 +79,14 @@ BEGIN
     IF community_name IS NULL AND settings.require_community_name THEN
         RETURN 'the community''s name must be given';
     END IF;
-    -- Or its name when the snapshot was taken: the one that it has now may be part of the damage.
+    -- The name at the time of the snapshot is accepted too: the current one may be part of the damage.
     IF community_name IS NOT NULL AND (community_name COLLATE "C" IN (entry.name, former)) IS NOT TRUE THEN
         RETURN 'the name is not the community''s name';
     END IF;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION snapback_internal.refusal(snapback.request, text) IS
-    'Why a request cannot be approved as things stand now, in words for the owner; null where it can';
+    'Return why a request cannot be approved now, in words for the owner; NULL if it can be approved';
 
 CREATE FUNCTION snapback_internal.check_coverage(request uuid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -96,19 +99,20 @@ BEGIN
     CROSS JOIN LATERAL unnest(r.options) WITH ORDINALITY AS c (o, place)
     WHERE r.id = check_coverage.request AND r.coverage IS NOT NULL AND r.coverage -> o IS DISTINCT FROM now -> o;
     IF changed IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'SB011', MESSAGE = 'what was chosen has been set up anew since it was requested',
-            DETAIL = format('Other tables, columns or rows than then stand behind %s.', changed),
-            HINT = 'Request the restore anew, and it will be shown as it is now.';
+        RAISE EXCEPTION USING ERRCODE = 'SB011', MESSAGE = 'the selected options were reconfigured after the request',
+            DETAIL = format('The tables, columns or rows of %s have changed.', changed),
+            HINT = 'Request the restore again to get a preview of the current configuration.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback_internal.check_coverage(uuid) IS 'SB011 where other tables, columns or rows stand behind a request''s options than when it was made';
+COMMENT ON FUNCTION snapback_internal.check_coverage(uuid) IS
+    'Raise SB011 if the tables, columns or rows of a request''s options have changed since the request';
 
 CREATE FUNCTION snapback_internal.execute_requested_restore(restore uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     run snapback.restore_run;
 BEGIN
-    -- The lock tells the queue run that somebody is at work, whatever becomes of other locks meanwhile.
+    -- While this row is locked, process_queue() does not consider the restore abandoned.
     SELECT r.* INTO run FROM snapback.restore_run r WHERE r.id = execute_requested_restore.restore FOR NO KEY UPDATE;
     PERFORM snapback_internal.check_coverage(run.request);
     PERFORM snapback_internal.execute_restore(restore);
@@ -117,7 +121,7 @@ BEGIN
         PERFORM snapback_internal.queue_mail('result', run.request, restore);
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback_internal.execute_requested_restore(uuid) IS 'Restore, and end the request that asked for it; all of it or, by an error, nothing';
+COMMENT ON FUNCTION snapback_internal.execute_requested_restore(uuid) IS 'Run a restore and complete its request; an error undoes both';
 
 CREATE FUNCTION snapback_internal.planned_now(snapshot uuid, options text[], switches jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -126,7 +130,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION snapback_internal.planned_now(uuid, text[], jsonb) IS 'What planned_tables() returns, or null where nothing can be planned any more';
+COMMENT ON FUNCTION snapback_internal.planned_now(uuid, text[], jsonb) IS 'Return planned_tables(), or NULL if the restore can no longer be planned';
 
 CREATE FUNCTION snapback_internal.note_restore_failure(restore uuid, outcome text, sqlstate text, message text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -134,7 +138,7 @@ DECLARE
     run snapback.restore_run;
     now jsonb;
 BEGIN
-    -- First its row, as whoever works on a restore does: to plan takes the store.
+    -- Lock the row first, in the same order as a restore: planning locks the store.
     SELECT r.* INTO run FROM snapback.restore_run r WHERE r.id = restore FOR NO KEY UPDATE;
     IF sqlstate = 'SB011' THEN
         now := snapback_internal.planned_now(run.snapshot, run.options, run.switches);
@@ -146,7 +150,7 @@ BEGIN
         RETURN;
     END IF;
     PERFORM snapback_internal.lock_requests(run.community);
-    -- An approval that failed within its own transaction left its request pending, and told the owner face to face.
+    -- A failed approval in the foreground left its request pending, and has returned the error to its caller.
     UPDATE snapback.request r SET state = CASE
         WHEN r.expires_at <= clock_timestamp() THEN 'failed'
         WHEN EXISTS (SELECT FROM snapback.request o WHERE o.community = r.community AND o.state = 'pending') THEN 'superseded'
@@ -157,7 +161,8 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback_internal.note_restore_failure(uuid, text, text, text) IS
-    'Record that a restore failed or was interrupted, and the plan as it is now where it was refused for being another than the preview (SB011). A request in the background goes back to pending, so that the owner may try again until it expires';
+    'Record that a restore failed or was interrupted, with the current plan if it was refused because the plan has changed (SB011). The request of a '
+    'background restore becomes pending again, so that the owner can retry until it expires';
 
 CREATE FUNCTION snapback_internal.approve_locked_request(request snapback.request, background boolean,
     OUT status text, OUT reason text, OUT restore uuid, OUT changes jsonb)
@@ -183,13 +188,13 @@ BEGIN
         PERFORM snapback_internal.note_restore_failure(restore, 'failed', code, reason);
         IF code = 'SB011' THEN
             status := 'refused';
-            reason := 'what the restore would do has changed since it was requested: request it anew';
+            reason := 'the plan of the restore has changed since the request: request the restore again';
             SELECT snapback_internal.shown_preview(r.changed) INTO changes FROM snapback.restore_run r WHERE r.id = restore;
         END IF;
     END;
 END $$;
 COMMENT ON FUNCTION snapback_internal.approve_locked_request(snapback.request, boolean) IS
-    'Restore what a request asks for, now or by a worker. Its row is locked and it may be approved';
+    'Run the restore of a request, now or in a worker. The caller has locked its row and checked that it can be approved';
 
 CREATE FUNCTION snapback.approve_restore(token text, community_name text DEFAULT NULL, background boolean DEFAULT false)
 RETURNS TABLE (status text, reason text, restore uuid, changes jsonb)
@@ -200,12 +205,12 @@ BEGIN
     PERFORM snapback_internal.hide_statement(), snapback_internal.hold_extension();
     status := 'refused';
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        reason := 'a restore can be approved in a READ COMMITTED transaction only';
+        reason := 'a restore can be approved only in a READ COMMITTED transaction';
     ELSIF current_setting('transaction_read_only')::boolean THEN
         reason := 'a restore cannot be approved in a read-only transaction or on a standby server';
     ELSE
         PERFORM snapback_internal.note_departures();
-        -- Of two approvals at once the later waits here, and then sees what the earlier has made of the request.
+        -- The second of two concurrent approvals waits here and then sees the new state of the request.
         SELECT r.* INTO request_row FROM snapback.token t JOIN snapback.request r ON r.id = t.request
         WHERE t.sha256 = snapback_internal.token_hash(approve_restore.token) FOR NO KEY UPDATE OF r;
         reason := snapback_internal.refusal(request_row, community_name);
@@ -226,7 +231,8 @@ EXCEPTION WHEN OTHERS THEN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION snapback.approve_restore(text, text, boolean) IS
-    'Restore what the request that this mailed secret belongs to asks for, with its switches. status: restored, started (in the background), refused (reason says why) or '
-    'failed (nothing was changed; the link stays valid until it expires); changes: per table inserted, updated, deleted, kept, parents, nulled, cascaded, skipped; where a strict '
-    'request is refused because its plan has changed, the preview as it is now. community_name, where given or demanded by snapback.require_community_name, must '
-    'be the community''s name, as the directory has it or as it was when the snapshot was taken. Raises nothing but what cancels the statement, since an error would write the secret into the log';
+    'Run the restore of the request with this mailed secret. status: restored, started (in the background), refused (see reason) or failed (nothing was '
+    'changed; the link remains valid until it expires). changes: for each table inserted, updated, deleted, kept, parents, nulled, cascaded, skipped; if a '
+    'strict request is refused because its plan has changed, the current preview. community_name: if it is given, or required by '
+    'snapback.require_community_name, it must be the name of the community in the directory or in the snapshot. Raises no error except a cancellation, '
+    'because an error would write the secret into the log';

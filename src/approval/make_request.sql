@@ -1,4 +1,4 @@
--- Making requests and cancelling them: by the owner alone, for what a snapshot holds, and with a preview of what it would do.
+-- Creates and cancels requests to restore. Only the owner may request, and each request stores a preview.
 
 CREATE FUNCTION snapback_internal.check_owner(community text, account text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -7,27 +7,28 @@ DECLARE
 BEGIN
     SELECT e.owner, e.owner_email, e.restores_enabled INTO entry FROM snapback_internal.directory_entry(check_owner.community) e;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('there is no community "%s"', community),
+        RAISE EXCEPTION USING ERRCODE = 'SB007', MESSAGE = format('community "%s" does not exist', community),
             HINT = 'The directory given to snapback.set_directory() lists the communities.';
     END IF;
     IF entry.owner IS DISTINCT FROM account THEN
         RAISE EXCEPTION USING ERRCODE = 'SB002', MESSAGE = format('account "%s" is not the owner of community "%s"', account, community),
-            HINT = 'Only a community''s owner may have it restored.';
+            HINT = 'Only the owner of a community can request a restore.';
     END IF;
     IF entry.restores_enabled IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'SB003', MESSAGE = format('restores are not enabled for community "%s"', community),
-            HINT = 'The directory''s column restores_enabled says so, usually by the community''s plan.';
+            HINT = 'The column restores_enabled of the directory must be true.';
     END IF;
     IF snapback_internal.valid_address(entry.owner_email) IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('the owner of community "%s" has no usable mail address', community),
-            DETAIL = format('The directory says: %s', coalesce(quote_literal(left(entry.owner_email, 300)), 'null')),
+            DETAIL = format('The directory contains: %s.', coalesce(quote_literal(left(entry.owner_email, 300)), 'null')),
             HINT = 'An address has the form local@domain, in ASCII, without quotes or spaces.';
     END IF;
     RETURN entry.owner_email;
 END $$;
 COMMENT ON FUNCTION snapback_internal.check_owner(text, text) IS
-    'The mail address of a community''s owner, where the account is that owner and may restore. SB007 unknown community, SB002 not the owner, SB003 restores not enabled, 55000 no usable address';
+    'Return the mail address of a community''s owner, if the account is the owner and may restore. Errors: SB007 unknown community, SB002 not the owner, '
+    'SB003 restores not enabled, 55000 no usable address';
 
 CREATE FUNCTION snapback_internal.check_request_rate(community text, requests_per_hour integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -43,7 +44,7 @@ BEGIN
             HINT = format('Try again after %s.', recent.first + interval '1 hour');
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback_internal.check_request_rate(text, integer) IS 'SB006 where the community has had its number of requests within the last hour';
+COMMENT ON FUNCTION snapback_internal.check_request_rate(text, integer) IS 'Raise SB006 if the community has reached its number of requests per hour';
 
 CREATE FUNCTION snapback_internal.supersede_request(community text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -54,11 +55,11 @@ BEGIN
     WHERE r.community = supersede_request.community AND r.state = 'pending';
 EXCEPTION WHEN lock_not_available THEN
     RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
-        MESSAGE = format('the pending request of community "%s" is being approved or changed at this moment', community),
-        HINT = 'Try again when that has ended.';
+        MESSAGE = format('the pending request of community "%s" is being approved or changed', community),
+        HINT = 'Try again later.';
 END $$;
 COMMENT ON FUNCTION snapback_internal.supersede_request(text) IS
-    'End the community''s pending request because another takes its place. 55P03 while it is being approved';
+    'End the pending request of a community because a new one replaces it. Errors: 55P03 it is being approved or changed';
 
 CREATE FUNCTION snapback_internal.preview_request(snapshot uuid, options text[], switches jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -68,24 +69,24 @@ DECLARE
 BEGIN
     SELECT string_agg(o, E'\n') INTO obstacles FROM snapback_internal.preview_tables(preview) t, unnest(t.obstacles) o;
     IF obstacles IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'SB012', MESSAGE = 'this restore cannot be done as things are', DETAIL = obstacles,
-            HINT = 'The argument switches says what to do about such rows (docs/restoring/options.md); or choose other options.';
+        RAISE EXCEPTION USING ERRCODE = 'SB012', MESSAGE = 'the restore cannot be executed', DETAIL = obstacles,
+            HINT = 'Specify in the argument switches how to handle these rows (docs/restoring/options.md), or choose other options.';
     END IF;
     RETURN preview;
 END $$;
 COMMENT ON FUNCTION snapback_internal.preview_request(uuid, text[], jsonb) IS
-    'What planned_tables() returns, for a request to keep. SB012 where something keeps the restore from being done, a line of the detail for each';
+    'Return planned_tables() for a request to store. Errors: SB012 the restore would fail; the detail has one line for each obstacle';
 
 CREATE FUNCTION snapback_internal.check_request_isolation() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION USING ERRCODE = 'active_sql_transaction',
-            MESSAGE = 'a restore can be requested in a READ COMMITTED transaction only',
-            HINT = 'Of two requests made at once, the later must see the earlier.';
+            MESSAGE = 'a restore can be requested only in a READ COMMITTED transaction',
+            HINT = 'A request must see other requests that are committed while it runs.';
     END IF;
 END $$;
-COMMENT ON FUNCTION snapback_internal.check_request_isolation() IS '25001 where a request could not see those made at the same time';
+COMMENT ON FUNCTION snapback_internal.check_request_isolation() IS 'Raise 25001 if the isolation level hides requests of concurrent transactions';
 
 CREATE FUNCTION snapback_internal.setting_of_new_sessions(setting text, role oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -97,7 +98,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1
 $$;
 COMMENT ON FUNCTION snapback_internal.setting_of_new_sessions(text, oid) IS
-    'What ALTER DATABASE and ALTER ROLE have set for the role (0: for all roles) in this database; a session that began before does not have it. Null where they set nothing. Internal.';
+    'Return the value that ALTER DATABASE and ALTER ROLE give a setting for the role (0: for all roles) in this database, NULL if none. Sessions that '
+    'began earlier do not have it. Internal.';
 
 CREATE FUNCTION snapback_internal.check_mail_settings(unusable text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -110,12 +112,13 @@ BEGIN
     IF unusable IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('no mail can be sent: %s', unusable),
-            HINT = concat_ws(' ', CASE WHEN late THEN 'ALTER DATABASE or ALTER ROLE has set it since this session began: connect again.' END,
-                CASE WHEN late AND shared THEN NULL ELSE 'Set it for the server or the database: the mail worker reads it there, not from this session.' END);
+            HINT = concat_ws(' ', CASE WHEN late THEN 'ALTER DATABASE or ALTER ROLE has set it after this session began: connect again.' END,
+                CASE WHEN late AND shared THEN NULL ELSE 'Set it for the server or the database; the mail worker does not see the settings of this session.' END);
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback_internal.check_mail_settings(text) IS
-    '55000 with what approval_settings() says keeps mail from being sent, where it says anything. The hint tells a session that began before the setting was made to connect again, and where the mail worker needs it';
+    'Raise 55000 with the reason for which approval_settings() finds that no mail can be sent, if any. The hint says where to set the setting, or to '
+    'connect again if the session began before it was set';
 
 CREATE FUNCTION snapback.request_restore(categories text[], snapshot uuid DEFAULT NULL, community text DEFAULT NULL,
     requested_by text DEFAULT NULL, switches jsonb DEFAULT NULL, strict boolean DEFAULT false)
@@ -154,13 +157,14 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION snapback.request_restore(text[], uuid, text, text, jsonb, boolean) IS
-    'Ask for a restore: mails the community''s owner what it would do now and a link that approves it, valid until expires_at. categories: categories, options or *, of '
-    'which the last two mean what the snapshot holds of them; snapshot: null for the newest; community, requested_by: null for the settings snapback.community and snapback.account, '
-    'which a backend sets with SET LOCAL (a pooler in transaction mode passes what plain SET sets on to the next client); '
-    'switches: docs/restoring/options.md; strict: refuse the approval where it would do anything else than the mail said. The community''s earlier pending request '
-    'is superseded. Errors: SB001 unknown option, SB002 not the owner, SB003 restores not enabled, SB004 snapshot expired, SB005 option not in the snapshot, SB006 too many '
-    'requests, SB007 unknown community, SB008 unknown snapshot, SB012 something keeps the restore from being done, 22023 a switch is not understood, 42501 acting for another, '
-    '55000 a setting or the owner''s address is missing, 55P03 an approval is under way, XX001 the snapshot is damaged, and whatever else keeps the restore from being planned';
+    'Request a restore: mail the community''s owner what it would do now, and a link that approves it, valid until expires_at. A pending request of the '
+    'community is superseded. categories: categories, options or *; a category or * selects those options that the snapshot contains. snapshot: by '
+    'default the newest one. community, requested_by: by default those of the settings snapback.community and snapback.account, which a backend sets with '
+    'SET LOCAL (with plain SET, a pooler in transaction mode leaks them to the next client). switches: see docs/restoring/options.md. strict: refuse the '
+    'approval if the plan has changed since the mail. Errors: SB001 unknown option, SB002 not the owner, SB003 restores not enabled, SB004 snapshot '
+    'expired, SB005 option not in the snapshot, SB006 too many requests, SB007 unknown community, SB008 unknown snapshot, SB012 the restore would fail, '
+    '22023 invalid switch, 42501 the session acts for another community or account, 55000 a setting or the owner''s address is missing, 55P03 an approval '
+    'is in progress, XX001 the snapshot is damaged, and those that prevent planning';
 
 CREATE FUNCTION snapback.cancel_request(request uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -173,8 +177,8 @@ BEGIN
       AND (is_super OR (r.community = current_setting('snapback.community', true) AND r.requested_by = current_setting('snapback.account', true)))
     FOR NO KEY UPDATE NOWAIT;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('there is no request %s of this session''s', coalesce(request::text, 'NULL')),
-            HINT = 'The settings snapback.community and snapback.account must name the request''s.';
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('request %s does not exist or belongs to others', coalesce(request::text, 'NULL')),
+            HINT = 'The settings snapback.community and snapback.account must match those of the request.';
     END IF;
     IF cancelled.state <> 'pending' THEN
         RETURN false;
@@ -184,8 +188,8 @@ BEGIN
     RETURN cancelled.state = 'cancelled';
 EXCEPTION WHEN lock_not_available THEN
     RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
-        MESSAGE = format('request %s is being approved or changed at this moment', request), HINT = 'Try again when that has ended.';
+        MESSAGE = format('request %s is being approved or changed', request), HINT = 'Try again later.';
 END $$;
 COMMENT ON FUNCTION snapback.cancel_request(uuid) IS
-    'Cancel a pending request of the account and community that the settings name (superusers: any); returns whether it was pending. '
-    '42704 no such request of theirs, 55P03 it is being approved at this moment';
+    'Cancel a pending request of the community and account in the settings (superusers: any request); return whether it was pending. Errors: 42704 no '
+    'such request of theirs, 55P03 it is being approved or changed';

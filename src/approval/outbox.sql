@@ -1,4 +1,4 @@
--- The outbox: mail to be sent after commit by a background worker, at least once. No secret is ever in it.
+-- The outbox: mail that a background worker sends after the commit, at least once. It contains no secrets.
 
 CREATE TABLE snapback.mail (
     id          uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -22,8 +22,8 @@ CREATE INDEX mail_open ON snapback.mail (next_try_at) WHERE state IN ('queued', 
 CREATE INDEX ON snapback.mail (request);
 CREATE INDEX ON snapback.mail (restore);
 COMMENT ON TABLE snapback.mail IS
-    'Mail to owners: queued until its next try, sending while a worker is at it, then sent, failed (the server refused it for good, or the time was up) or dropped '
-    '(its request ended before). Its id is its Message-ID, the same on every try. It goes to the request''s owner_email';
+    'Mail to owners. state: queued (until the next try), sending (a worker sends it), sent, failed (the server rejected it permanently, or the time was '
+    'up) or dropped (its request ended first). The id is the Message-ID, the same on every try. The recipient is the owner_email of the request';
 
 CREATE FUNCTION snapback_internal.queue_mail(kind text, request uuid, restore uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -31,7 +31,7 @@ BEGIN
     INSERT INTO snapback.mail (kind, request, restore) VALUES (kind, request, restore);
     PERFORM snapback_internal.start_worker('mail');
 END $$;
-COMMENT ON FUNCTION snapback_internal.queue_mail(text, uuid, uuid) IS 'Put a mail into the outbox; a worker sends it after commit';
+COMMENT ON FUNCTION snapback_internal.queue_mail(text, uuid, uuid) IS 'Add a mail to the outbox; a worker sends it after the commit';
 
 CREATE FUNCTION snapback_internal.is_sendable(mail snapback.mail, request snapback.request) RETURNS boolean
 LANGUAGE sql STABLE
@@ -39,7 +39,7 @@ BEGIN ATOMIC
     SELECT mail.state = 'queued' AND (mail.kind = 'result' OR (request.state = 'pending' AND request.expires_at > clock_timestamp()));
 END;
 COMMENT ON FUNCTION snapback_internal.is_sendable(snapback.mail, snapback.request) IS
-    'Whether a mail waits to be sent and still makes sense: an approval only while its request can be approved';
+    'Return whether a mail is queued and still useful: an approval only while its request can be approved';
 
 CREATE FUNCTION snapback_internal.community_called(request snapback.request, OUT name text, OUT current_name text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -52,5 +52,5 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback_internal.community_called(snapback.request) IS
-    'What people know a request''s community by: its name when the snapshot was taken, since the name that the directory has now may be part of the damage; current_name: that one, where it is '
-    'another, and none where the key is another community''s by now. Without a name, its key';
+    'Return the name of a request''s community when the snapshot was taken, because the current one may be part of the damage; without a name, the key. '
+    'current_name: the name in the directory now, if it differs; NULL if the key now belongs to another community';

@@ -1,9 +1,9 @@
--- The queue run: once a minute it picks up whatever a transaction, a worker or a crash left behind.
+-- Once a minute, completes what a transaction, a worker or a crash left behind.
 
 CREATE FUNCTION snapback_internal.restore_is_abandoned(restore uuid) RETURNS boolean
 LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_restore_is_abandoned';
 COMMENT ON FUNCTION snapback_internal.restore_is_abandoned(uuid) IS
-    'Whether no background worker is at work on this restore; if so, none can begin until this transaction ends';
+    'Return whether no background worker runs this restore; if true, none can start it until this transaction ends';
 
 CREATE FUNCTION snapback_internal.claim_restore() RETURNS uuid
 LANGUAGE sql VOLATILE
@@ -11,7 +11,8 @@ BEGIN ATOMIC
     SELECT r.id FROM snapback.restore_run r WHERE r.state = 'queued'
     ORDER BY r.requested_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
 END;
-COMMENT ON FUNCTION snapback_internal.claim_restore() IS 'For the restore worker: lock the restore that is queued longest; null where none is';
+COMMENT ON FUNCTION snapback_internal.claim_restore() IS
+    'For the restore worker: lock the restore that was queued first and return its id; NULL if none is queued';
 
 CREATE FUNCTION snapback_internal.end_expired_requests() RETURNS bigint
 LANGUAGE sql VOLATILE
@@ -23,7 +24,8 @@ BEGIN ATOMIC
         RETURNING r.id)
     SELECT count(*) FROM expired;
 END;
-COMMENT ON FUNCTION snapback_internal.end_expired_requests() IS 'End the pending requests whose time is up; their secrets die with them. Returns how many';
+COMMENT ON FUNCTION snapback_internal.end_expired_requests() IS
+    'End the pending requests that have expired, and delete their secrets; return their number';
 
 CREATE FUNCTION snapback_internal.end_abandoned_restores() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -41,7 +43,8 @@ BEGIN
     RETURN ended;
 END $$;
 COMMENT ON FUNCTION snapback_internal.end_abandoned_restores() IS
-    'Mark restores as interrupted whose background worker is gone (crash, shutdown); their requests may be approved again. Returns how many';
+    'Mark restores as interrupted if their background worker has ended (crash, shutdown), so that their requests can be approved again; return their '
+    'number';
 
 CREATE FUNCTION snapback.process_queue(OUT requests_expired bigint, OUT restores_interrupted bigint, OUT restores_queued bigint, OUT mail_due bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -52,7 +55,7 @@ BEGIN
     IF restores_queued > 0 THEN
         PERFORM snapback_internal.start_worker('restore');
     END IF;
-    -- Mail that an ended worker left as being sent is put back by the next worker: only one is at work at a time.
+    -- Only one mail worker runs at a time. The next one requeues mail that an ended worker left in the state sending.
     SELECT count(*) INTO mail_due FROM snapback.mail m JOIN snapback.request r ON r.id = m.request
     WHERE m.state = 'sending' OR (snapback_internal.is_sendable(m, r) AND m.next_try_at <= clock_timestamp());
     IF mail_due > 0 THEN
@@ -61,4 +64,5 @@ BEGIN
     PERFORM snapback_internal.note_departures();
 END $$;
 COMMENT ON FUNCTION snapback.process_queue() IS
-    'Run once a minute: ends requests whose time is up, marks restores whose worker is gone as interrupted, starts workers for queued restores and due mail, and notes which communities have left the directory. Returns how many of each';
+    'Run once a minute: end requests that have expired, mark restores as interrupted if their worker has ended, start workers for queued restores and due '
+    'mail, and record which communities have left the directory. Return the number of each';

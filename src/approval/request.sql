@@ -1,4 +1,4 @@
--- Requests to restore: their states, the hashes of the secrets that approve them, and the record of every step.
+-- Requests to restore: their states, the hashes of their secrets, and the announcement of each step.
 
 CREATE TABLE snapback.request (
     id           uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -24,9 +24,10 @@ CREATE TABLE snapback.request (
 CREATE UNIQUE INDEX request_pending ON snapback.request (community) WHERE state = 'pending';
 CREATE INDEX request_by_community ON snapback.request (community, requested_at);
 COMMENT ON TABLE snapback.request IS
-    'Requests to restore, bound to community, snapshot, options, switches and the owner''s mailbox; states: docs/approval.md. identity: the community''s, as in snapback.snapshot; coverage: what stood behind the options, as options_coverage() tells it; skipped_options: options that a category or * '
-    'stood for and that the snapshot does not hold; preview: what would have been done when it was asked for, an object per table, as planned_tables() writes them; '
-    'strict: whether a restore that would do anything else is refused';
+    'Requests to restore, each for one community, snapshot, set of options and switches, and the owner''s mailbox; states: see docs/approval.md. '
+    'identity: of the community, as in snapback.snapshot. coverage: options_coverage() of the options at the time of the request. skipped_options: options that a '
+    'category or * selected and the snapshot does not contain. preview: planned_tables() at the time of the request. strict: whether a restore with '
+    'another plan is refused';
 
 CREATE TABLE snapback.token (
     sha256    bytea       PRIMARY KEY CHECK (length(sha256) = 32),
@@ -35,26 +36,26 @@ CREATE TABLE snapback.token (
 );
 CREATE INDEX ON snapback.token (request);
 COMMENT ON TABLE snapback.token IS
-    'SHA-256 of each secret that was mailed for a request, one per try to send; the secret itself is kept nowhere. They go when the request ends';
+    'The SHA-256 of each secret that was mailed for a request, one per try to send; the secret itself is not stored. The end of the request deletes them';
 
--- A restore asked for by a request leads back to it.
 ALTER TABLE snapback.restore_run ADD FOREIGN KEY (request) REFERENCES snapback.request ON DELETE SET NULL;
 CREATE INDEX ON snapback.restore_run (request);
 
 CREATE FUNCTION snapback_internal.valid_address(address text) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_valid_address';
 COMMENT ON FUNCTION snapback_internal.valid_address(text) IS
-    'Whether mail can be sent to this address: local@domain in ASCII, no quotes, spaces, comments or control characters, within SMTP''s lengths';
+    'Return whether mail can be sent to this address: local@domain in ASCII, without quotes, spaces, comments or control characters, within the length '
+    'limits of SMTP';
 
 CREATE FUNCTION snapback_internal.unusable_mail_setting() RETURNS text
 LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_unusable_mail_setting';
-COMMENT ON FUNCTION snapback_internal.unusable_mail_setting() IS 'What is wrong with the first setting that keeps mail from being sent; null where all is well';
+COMMENT ON FUNCTION snapback_internal.unusable_mail_setting() IS 'Return the problem of the first setting that prevents mail, NULL if there is none';
 
 CREATE FUNCTION snapback_internal.approval_settings(OUT request_ttl interval, OUT requests_per_hour integer, OUT require_community_name boolean,
     OUT audit_retention interval, OUT unusable text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- First, since a call of the library loads it, and with it the settings.
+    -- Call the library first: loading it defines the settings.
     unusable := snapback_internal.unusable_mail_setting();
     request_ttl := snapback_internal.hours_of(current_setting('snapback.request_ttl')::interval);
     requests_per_hour := current_setting('snapback.requests_per_hour')::integer;
@@ -62,17 +63,17 @@ BEGIN
     audit_retention := snapback_internal.hours_of(current_setting('snapback.audit_retention')::interval);
 END $$;
 COMMENT ON FUNCTION snapback_internal.approval_settings() IS
-    'The settings that requests and approvals go by; unusable: what keeps mail from being sent, else null';
+    'Return the settings of requests and approvals. unusable: the problem that prevents mail, NULL if there is none';
 
 CREATE FUNCTION snapback_internal.lock_requests(community text) RETURNS void
 LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_lock_requests';
 COMMENT ON FUNCTION snapback_internal.lock_requests(text) IS
-    'Wait for, and take until the end of the transaction, the right to decide which of a community''s requests is pending';
+    'Take the lock that serializes changes of a community''s pending request, until the end of the transaction';
 
 CREATE FUNCTION snapback_internal.start_worker(work text) RETURNS void
 LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_start_worker';
 COMMENT ON FUNCTION snapback_internal.start_worker(text) IS
-    'Start a background worker once this transaction commits; work: mail or restore. Where no worker slot is free, the queue run starts it later';
+    'Start a background worker when this transaction commits. work: mail or restore. If no worker slot is free, process_queue() starts it later';
 
 CREATE FUNCTION snapback_internal.options_coverage(options text[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -81,7 +82,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
           FROM snapback.coverage v WHERE v.option = ANY (options) GROUP BY v.option) o
 $$;
 COMMENT ON FUNCTION snapback_internal.options_coverage(text[]) IS
-    'What stands behind each of these options: the numbers of its tables, and which columns and rows of them. An option without any is left out';
+    'Return what each of these options covers: the numbers of its tables, with columns and filters. Options that cover no table are omitted';
 
 CREATE FUNCTION snapback_internal.is_own_request(request snapback.request) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -90,9 +91,9 @@ BEGIN
                    WHERE snapback_internal.same_community(request.community, request.identity, request.requested_at, e.identity));
 END $$;
 COMMENT ON FUNCTION snapback_internal.is_own_request(snapback.request) IS
-    'Whether the community that a request was made for is the one that the directory lists under its key now. Internal.';
+    'Return whether the directory still lists the community of a request under its key. Internal.';
 
--- The state machine. Inserting is free, so that a dump can be loaded; changing is not.
+-- The state machine. INSERT is not restricted, so that a dump can be loaded.
 
 CREATE FUNCTION snapback_internal.check_request_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -100,7 +101,7 @@ BEGIN
     IF to_jsonb(NEW) - '{state,ended_at}'::text[] IS DISTINCT FROM to_jsonb(OLD) - '{state,ended_at}'::text[] THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('request %s cannot be altered', OLD.id),
-            HINT = 'Only its state changes; make another request instead.';
+            HINT = 'Only the state of a request can change; create another request instead.';
     END IF;
     IF NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
             ('pending', 'restoring'), ('pending', 'restored'), ('pending', 'superseded'), ('pending', 'cancelled'), ('pending', 'expired'),
@@ -110,7 +111,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION snapback_internal.check_request_change() IS 'Trigger: let a request change its state only, along the allowed ways';
+COMMENT ON FUNCTION snapback_internal.check_request_change() IS 'Trigger function: refuse changes of a request other than valid changes of its state';
 
 CREATE FUNCTION snapback_internal.note_request_end() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -118,7 +119,7 @@ BEGIN
     NEW.ended_at := clock_timestamp();
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION snapback_internal.note_request_end() IS 'Trigger: note when a request ends';
+COMMENT ON FUNCTION snapback_internal.note_request_end() IS 'Trigger function: record when a request ends';
 
 CREATE FUNCTION snapback_internal.follow_request_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -132,7 +133,7 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION snapback_internal.follow_request_change() IS
-    'Trigger: tell of a request''s new state; where it ended, its secrets die and mail that would carry another is dropped';
+    'Trigger function: announce the new state of a request; at its end, delete its secrets and drop its queued approval mail';
 
 CREATE TRIGGER check_change BEFORE UPDATE ON snapback.request
     FOR EACH ROW EXECUTE FUNCTION snapback_internal.check_request_change();
@@ -146,7 +147,7 @@ CREATE TRIGGER check_change BEFORE UPDATE ON snapback.restore_run
 CREATE TRIGGER follow_change AFTER UPDATE ON snapback.restore_run
     FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION snapback_internal.follow_restore_change();
 
--- Also for a caller whose session_replication_role is replica: requests end, secrets die, and listeners are told.
+-- These triggers also fire for a caller whose session_replication_role is replica.
 ALTER TABLE snapback.request ENABLE ALWAYS TRIGGER note_end;
 ALTER TABLE snapback.request ENABLE ALWAYS TRIGGER follow_change;
 ALTER TABLE snapback.restore_run ENABLE ALWAYS TRIGGER follow_change;

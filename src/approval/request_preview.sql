@@ -1,4 +1,4 @@
--- What a request would do, as its owner is shown it: figures for each part that was chosen, what else is touched, notes.
+-- The preview of a request for its owner: figures of each option, other changes, notes.
 
 CREATE FUNCTION snapback_internal.planned_tables(snapshot uuid, options text[], switches jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -7,7 +7,7 @@ BEGIN
             FROM snapback_internal.plan_restore(planned_tables.snapshot, planned_tables.options, planned_tables.switches) p);
 END $$;
 COMMENT ON FUNCTION snapback_internal.planned_tables(uuid, text[], jsonb) IS
-    'What plan_restore() returns, as an array with an object for each table, the digest in hexadecimal; the errors are its own';
+    'Return plan_restore() as an array with one object per table, the digest in hexadecimal. Errors: those of plan_restore()';
 
 CREATE FUNCTION snapback_internal.preview_tables(preview jsonb)
 RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint, parents bigint,
@@ -17,7 +17,7 @@ BEGIN ATOMIC
     SELECT * FROM jsonb_to_recordset(preview) AS t (relation text, options text[], inserts bigint, updates bigint, deletes bigint, unchanged bigint,
         kept bigint, parents bigint, nulled bigint, cascaded bigint, skipped bigint, obstacles text[], notes text[], digest text, parts jsonb);
 END;
-COMMENT ON FUNCTION snapback_internal.preview_tables(jsonb) IS 'The rows that planned_tables() was made of';
+COMMENT ON FUNCTION snapback_internal.preview_tables(jsonb) IS 'Return the rows of a plan from planned_tables()';
 
 CREATE FUNCTION snapback_internal.shown_preview(preview jsonb) RETURNS jsonb
 LANGUAGE sql STABLE
@@ -25,7 +25,7 @@ BEGIN ATOMIC
     SELECT CASE WHEN preview IS NOT NULL THEN coalesce(jsonb_agg(t.value - '{digest,parts}'::text[] ORDER BY t.ordinality), '[]') END
     FROM jsonb_array_elements(preview) WITH ORDINALITY t;
 END;
-COMMENT ON FUNCTION snapback_internal.shown_preview(jsonb) IS 'What planned_tables() returned, table by table: without the parts and digests; null for null';
+COMMENT ON FUNCTION snapback_internal.shown_preview(jsonb) IS 'Return the objects of planned_tables() without parts and digests; NULL for NULL';
 
 CREATE FUNCTION snapback_internal.relation_options(relation text) RETURNS text[]
 LANGUAGE sql STABLE
@@ -39,7 +39,8 @@ BEGIN ATOMIC
                  WHERE c.oid = to_regclass(relation_options.relation)
                  ORDER BY g.position, o.position);
 END;
-COMMENT ON FUNCTION snapback_internal.relation_options(text) IS 'The options that cover the table of this qualified name, in the order of the restore dialog';
+COMMENT ON FUNCTION snapback_internal.relation_options(text) IS
+    'Return the options that cover the table with this qualified name, in the order of the restore dialog';
 
 CREATE FUNCTION snapback_internal.relation_label(relation text, chosen text[]) RETURNS text
 LANGUAGE sql STABLE
@@ -49,21 +50,21 @@ BEGIN ATOMIC
     WHERE o.option <> ALL (relation_label.chosen);
 END;
 COMMENT ON FUNCTION snapback_internal.relation_label(text, text[]) IS
-    'What an owner calls that of a table which is outside of the chosen options: the labels of the others that cover it, or its name where none does';
+    'Return the label for rows of a table outside the chosen options: the labels of the other options that cover the table, or its name if none does';
 
 CREATE FUNCTION snapback_internal.option_label(option text) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT coalesce((SELECT o.label FROM snapback.option o WHERE o.option = option_label.option), option_label.option);
 END;
-COMMENT ON FUNCTION snapback_internal.option_label(text) IS 'What an owner calls an option: its label, or its name where it has been removed';
+COMMENT ON FUNCTION snapback_internal.option_label(text) IS 'Return the label of an option, or its name if it has been removed';
 
 CREATE FUNCTION snapback_internal.preview_parts(preview jsonb)
 RETURNS TABLE (option text, label text, inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint, parents bigint,
                nulled bigint, cascaded bigint, skipped bigint, digests text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    -- What is under no chosen option is a part by itself: the restore touches it because rows refer to each other.
+    -- Rows under no chosen option form a part of their own: the restore changes them because of foreign keys.
     SELECT p.option, l.label, sum(p.inserts)::bigint, sum(p.updates)::bigint, sum(p.deletes)::bigint, sum(p.unchanged)::bigint, sum(p.kept)::bigint,
            sum(p.parents)::bigint, sum(p.nulled)::bigint, sum(p.cascaded)::bigint, sum(p.skipped)::bigint,
            string_agg(t.relation || ' ' || p.digest, ' ' ORDER BY t.relation COLLATE "C")
@@ -76,8 +77,8 @@ BEGIN ATOMIC
     ORDER BY p.option COLLATE "C" NULLS LAST, l.label COLLATE "C";
 END;
 COMMENT ON FUNCTION snapback_internal.preview_parts(jsonb) IS
-    'The figures of planned_tables() for each option, all its tables together; of a table under several options each row counts under those that cover it. option is null for what is touched outside '
-    'the selection, by the labels of the options that cover it; digests: of its tables, all in one text';
+    'Return the figures of planned_tables() for each option, summed over its tables. A row under several options counts for each of them. option is NULL '
+    'for rows outside the selection; label then names the options that cover them. digests: the digests of all tables of the option, as one text';
 
 CREATE FUNCTION snapback_internal.preview_notes(preview jsonb) RETURNS text[]
 LANGUAGE sql STABLE
@@ -86,7 +87,7 @@ BEGIN ATOMIC
                  CROSS JOIN LATERAL jsonb_array_elements_text(t.value -> 'notes') WITH ORDINALITY AS n (note, place)
                  GROUP BY n.note ORDER BY min(t.place), min(n.place), n.note COLLATE "C");
 END;
-COMMENT ON FUNCTION snapback_internal.preview_notes(jsonb) IS 'The notes of planned_tables(), each once';
+COMMENT ON FUNCTION snapback_internal.preview_notes(jsonb) IS 'Return the notes of planned_tables(), each once';
 
 CREATE FUNCTION snapback_internal.request_contents(request uuid)
 RETURNS TABLE (option text, label text, rows bigint, inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint, parents bigint,
@@ -104,7 +105,8 @@ BEGIN
     ORDER BY chosen.place;
 END $$;
 COMMENT ON FUNCTION snapback_internal.request_contents(uuid) IS
-    'The options of a request with their labels, the number of rows that the snapshot holds of each while it exists, and what was to be done when it was asked for';
+    'Return the options of a request with their labels, their number of rows in the snapshot while it exists, and the figures of the plan at the time of '
+    'the request';
 
 CREATE FUNCTION snapback_internal.request_side_effects(request uuid) RETURNS TABLE (label text, inserts bigint, updates bigint, deletes bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -114,4 +116,5 @@ BEGIN
     FROM snapback.request r CROSS JOIN LATERAL snapback_internal.preview_parts(r.preview) p
     WHERE r.id = request_side_effects.request AND p.option IS NULL AND p.inserts + p.updates + p.deletes > 0;
 END $$;
-COMMENT ON FUNCTION snapback_internal.request_side_effects(uuid) IS 'What a request was to do outside of its options, because rows refer to each other';
+COMMENT ON FUNCTION snapback_internal.request_side_effects(uuid) IS
+    'Return the planned changes of a request outside its options, which foreign keys cause';

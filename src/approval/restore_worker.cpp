@@ -1,4 +1,4 @@
-// The restore worker: carries out approved restores whose owners do not wait for them.
+// The restore worker runs approved restores in the background.
 #include <optional>
 
 #include "approval/workers.hpp"
@@ -11,7 +11,7 @@ const WorkerKind restore_worker{"snapback_restore_worker_main", "pg_snapback res
 
 namespace {
 
-/// Take the restore that is queued longest: from its commit on it is running, and this session's lock says who runs it.
+/// Mark the restore that was queued first as running, and hold a session lock that shows who runs it.
 std::optional<std::string> claim_restore() {
     std::optional<std::string> restore;
     WorkerTransaction transaction;
@@ -37,7 +37,7 @@ void execute(const std::string &restore) {
     transaction.commit();
 }
 
-/// Record why a restore failed, in a transaction of its own: the restore's is gone.
+/// Record why a restore failed, in a new transaction: that of the restore was rolled back.
 void note_failure(const std::string &restore, std::string_view sqlstate, std::string_view message) {
     WorkerTransaction transaction;
     {
@@ -48,7 +48,7 @@ void note_failure(const std::string &restore, std::string_view sqlstate, std::st
     transaction.commit();
 }
 
-/// Carry out one restore.
+/// Run one restore, or record its failure.
 void run_restore(const std::string &restore) {
     if (std::optional<UndoneError> error = attempt_transactions([&] { execute(restore); }))
         note_failure(restore, error->sqlstate, error->message);

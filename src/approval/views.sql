@@ -1,6 +1,5 @@
--- Requests and restores as roles see them. Who may read the tables sees all of it; members of pg_monitor see all communities, but nothing
--- that names a person or quotes a row; a backend sees the community that the setting snapback.community names,
--- and nothing of an earlier one with the same key.
+-- Views of requests and restores. A role that may read the tables sees everything. Members of pg_monitor see all communities, but no columns that
+-- name a person or quote a row. Other roles see the community of the setting snapback.community, and no earlier community with the same key.
 
 CREATE VIEW snapback.requests WITH (security_barrier) AS
 SELECT r.id AS request, r.community, r.snapshot, r.options, CASE WHEN who.is_reader OR own THEN r.requested_by END AS requested_by,
@@ -16,9 +15,9 @@ CROSS JOIN LATERAL (SELECT r.community IS NOT DISTINCT FROM a.community AND (r.i
 LEFT JOIN snapback.mail m ON m.request = r.id AND m.kind = 'approval'
 WHERE who.is_reader OR who.is_monitor OR own;
 COMMENT ON VIEW snapback.requests IS
-    'Requests to restore, the state of each now, and what became of the mail that carries its link. A role that may read snapback.request sees all. Members of pg_monitor see those '
-    'of all communities, other roles those of the community that the setting snapback.community names; owner_email and mail_error are null for them, and for members of '
-    'pg_monitor requested_by and switches of other communities too';
+    'Requests to restore, with their current state and the state of the mail with their link. A role that may read snapback.request sees all of them. '
+    'Members of pg_monitor see those of all communities, other roles those of the community of the setting snapback.community. For these roles '
+    'owner_email and mail_error are NULL; for members of pg_monitor, requested_by and switches of other communities are NULL too';
 
 CREATE VIEW snapback.restores WITH (security_barrier) AS
 SELECT r.id AS restore, r.community, r.snapshot, r.options, r.request, r.state, r.before_snapshot, r.requested_at, r.started_at, r.ended_at,
@@ -36,8 +35,9 @@ CROSS JOIN LATERAL (SELECT count(*) AS tables, coalesce(sum(t.inserted), 0)::big
                     FROM snapback.restore_table t WHERE t.restore = r.id) t
 WHERE who.is_reader OR who.is_monitor OR own;
 COMMENT ON VIEW snapback.restores IS
-    'Restores with their outcome and the rows each changed, all tables together. A role that may read snapback.restore_run sees all. Members of pg_monitor see those of all '
-    'communities, other roles those of the community that the setting snapback.community names; for members of pg_monitor message and switches of other communities are null';
+    'Restores with their outcome and the number of rows that each changed, summed over all tables. A role that may read snapback.restore_run sees all of '
+    'them. Members of pg_monitor see those of all communities, other roles those of the community of the setting snapback.community. For members of '
+    'pg_monitor, message and switches of other communities are NULL';
 
 CREATE VIEW snapback.restore_activity AS
 SELECT found[1]::uuid AS restore, replace(found[2], '""', '"') AS community, s.pid, s.xact_start AS started_at, found[3] AS activity
@@ -45,7 +45,8 @@ FROM pg_catalog.pg_stat_activity s
 CROSS JOIN LATERAL regexp_match(s.query, '^snapback: restore ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?: of "((?:[^"]|"")*)")?: (.*)$') found
 WHERE s.state = 'active' AND s.datname = current_database() AND found IS NOT NULL;
 COMMENT ON VIEW snapback.restore_activity IS
-    'Restores at work in this database, as they tell in pg_stat_activity and as far as the caller may see there; community is null where its name is too long for that. Internal.';
+    'Restores in progress in this database, as far as the caller may see them in pg_stat_activity. community is NULL if its name is too long to be shown '
+    'there. Internal.';
 
 CREATE FUNCTION snapback_internal.own_restore_activity() RETURNS SETOF snapback.restore_activity
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -54,7 +55,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
     WHERE coalesce(a.community, r.community) = nullif(current_setting('snapback.community', true), '')
 $$;
 COMMENT ON FUNCTION snapback_internal.own_restore_activity() IS
-    'Restores at work for the community that the setting snapback.community names. Internal: read the view snapback.restore_progress';
+    'Return the restores in progress for the community of the setting snapback.community. Internal: read the view snapback.restore_progress';
 
 CREATE VIEW snapback.restore_progress WITH (security_barrier) AS
 SELECT a.restore, coalesce(a.community, r.community) AS community, r.request, a.pid, a.started_at, split_part(a.activity, ':', 1) AS phase,
@@ -65,6 +66,7 @@ FROM (SELECT * FROM snapback.restore_activity WHERE pg_has_role('pg_monitor', 'U
 CROSS JOIN LATERAL regexp_match(a.activity, '^[^:]*: (?:([0-9]+) of )?([0-9]+) rows of (.*)$') rows
 LEFT JOIN snapback.restore_run r ON r.id = a.restore;
 COMMENT ON VIEW snapback.restore_progress IS
-    'Restores at work in this database. phase: waiting for the community''s writers, comparing, deleting, updating, inserting or checking; relation: the table that the phase is about, '
-    'rows_total: how many of its rows, rows_done: how many of these are done, null where they are not counted. request is null while a restore runs in the approving '
-    'transaction itself, which others cannot see into. Superusers and members of pg_monitor see all, other roles those of the community that the setting snapback.community names';
+    'Restores in progress in this database. phase: waiting for the community''s writers, comparing, deleting, updating, inserting or checking. relation: '
+    'the table that the phase processes. rows_total: number of its rows to process; rows_done: number of those processed, NULL if they are not counted. '
+    'request is NULL while a restore runs in the approving transaction, which others cannot see. Superusers and members of pg_monitor see all restores, '
+    'other roles those of the community of the setting snapback.community';

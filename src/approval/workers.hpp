@@ -3,9 +3,9 @@
 
 namespace snapback {
 
-/// Sends the mail that is due.
+/// Sends due mail.
 extern const WorkerKind mail_worker;
-/// Carries out the restores that are queued.
+/// Runs queued restores.
 extern const WorkerKind restore_worker;
 
 } // namespace snapback

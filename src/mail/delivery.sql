@@ -1,9 +1,9 @@
--- What the mail worker does: it claims mail that is due, asks for what a mail says, and notes how the delivery went.
+-- Functions of the mail worker: claim due mail, return its contents, record the delivery.
 
 CREATE FUNCTION snapback_internal.claim_mail(OUT id uuid, OUT kind text, OUT request uuid, OUT restore uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- The request's row is locked with it: no secret is made for a request that is ending at this moment.
+    -- Lock the request too, so that no secret is created for a request that is ending.
     SELECT m.id, m.kind, m.request, m.restore INTO id, kind, request, restore
     FROM snapback.mail m JOIN snapback.request r ON r.id = m.request
     WHERE snapback_internal.is_sendable(m, r) AND m.next_try_at <= clock_timestamp()
@@ -11,7 +11,8 @@ BEGIN
     UPDATE snapback.mail m SET state = 'sending', attempts = m.attempts + 1, claimed_at = clock_timestamp(), next_try_at = NULL
     WHERE m.id = claim_mail.id;
 END $$;
-COMMENT ON FUNCTION snapback_internal.claim_mail() IS 'For the mail worker: take the mail that is due longest and mark it as being sent; nulls where none is';
+COMMENT ON FUNCTION snapback_internal.claim_mail() IS
+    'For the mail worker: mark the mail that is due first as sending and return it; NULLs if none is due';
 
 CREATE FUNCTION snapback_internal.reclaim_mail() RETURNS bigint
 LANGUAGE sql VOLATILE
@@ -25,7 +26,7 @@ BEGIN ATOMIC
     SELECT count(*) FROM reclaimed;
 END;
 COMMENT ON FUNCTION snapback_internal.reclaim_mail() IS
-    'For the mail worker, of which only one is at work: put mail that an earlier worker was sending when it ended back into the queue; returns how many';
+    'For the mail worker, of which only one runs: requeue mail that an earlier worker was sending when it ended; return its number';
 
 CREATE FUNCTION snapback_internal.note_mail_sent(mail uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -39,7 +40,7 @@ BEGIN
         jsonb_build_object('mail', note_mail_sent.mail, 'kind', sent.kind, 'attempts', sent.attempts))
     FROM snapback.request r WHERE r.id = sent.request;
 END $$;
-COMMENT ON FUNCTION snapback_internal.note_mail_sent(uuid) IS 'For the mail worker: the mail server took the mail';
+COMMENT ON FUNCTION snapback_internal.note_mail_sent(uuid) IS 'For the mail worker: record that the mail server accepted the mail';
 
 CREATE FUNCTION snapback_internal.note_mail_failure(mail uuid, error text, final boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -56,7 +57,7 @@ BEGIN
     END IF;
     SELECT r.* INTO request_row FROM snapback.request r WHERE r.id = tried.request;
     deadline := CASE tried.kind WHEN 'approval' THEN request_row.expires_at ELSE tried.queued_at + interval '1 day' END;
-    -- 5 s, 10 s, 20 s ... up to 15 minutes, a quarter more or less, so that many mails do not come back all at once.
+    -- 5 s, 10 s, 20 s ... up to 15 minutes, varied by a quarter so that mails are not all retried at once.
     next := clock_timestamp() + least(5 * 2 ^ least(tried.attempts - 1, 20), 900) * (0.75 + random() / 2) * interval '1 second';
     outcome := CASE WHEN final OR next >= deadline THEN 'failed'
                     WHEN tried.kind = 'approval' AND request_row.ended_at IS NOT NULL THEN 'dropped'
@@ -69,7 +70,8 @@ BEGIN
         jsonb_build_object('mail', tried.id, 'kind', tried.kind, 'attempts', tried.attempts, 'error', left(error, 1000)));
 END $$;
 COMMENT ON FUNCTION snapback_internal.note_mail_failure(uuid, text, boolean) IS
-    'For the mail worker: a try failed. final: the server refused the mail for good; else it is tried again, later each time: an approval while it can be approved, a result for a day';
+    'For the mail worker: record a failed try. final: the server rejected the mail permanently; otherwise it is retried at growing intervals, an approval '
+    'while it can be approved, a result for a day';
 
 CREATE FUNCTION snapback_internal.next_mail_in() RETURNS bigint
 LANGUAGE sql VOLATILE
@@ -77,14 +79,15 @@ BEGIN ATOMIC
     SELECT ceil(extract(epoch FROM min(m.next_try_at) - clock_timestamp()) * 1000)::bigint
     FROM snapback.mail m JOIN snapback.request r ON r.id = m.request WHERE snapback_internal.is_sendable(m, r);
 END;
-COMMENT ON FUNCTION snapback_internal.next_mail_in() IS 'Milliseconds until the next queued mail is due, negative where it is due already; null where none is queued';
+COMMENT ON FUNCTION snapback_internal.next_mail_in() IS
+    'Return the milliseconds until the next queued mail is due, negative if it is already due; NULL if none is queued';
 
 CREATE FUNCTION snapback_internal.time_for_owners(at timestamptz) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC';
 END;
-COMMENT ON FUNCTION snapback_internal.time_for_owners(timestamptz) IS 'A time as mail shows it: to the minute, in UTC';
+COMMENT ON FUNCTION snapback_internal.time_for_owners(timestamptz) IS 'Return a time as mails show it: in UTC, to the minute';
 
 CREATE FUNCTION snapback_internal.mail_facts(mail uuid, OUT recipient text, OUT name text, OUT requested_by text, OUT snapshot_at text,
     OUT expires_at text, OUT outcome text, OUT message text, OUT can_retry boolean, OUT is_strict boolean, OUT skipped_options text[], OUT notes text[], OUT current_name text)
@@ -103,7 +106,9 @@ BEGIN
     LEFT JOIN snapback.restore_run run ON run.id = m.restore
     WHERE m.id = mail_facts.mail;
 END $$;
-COMMENT ON FUNCTION snapback_internal.mail_facts(uuid) IS 'For the mail worker: what a mail tells, but for figures; can_retry: whether the same link may restore yet (not what is refused because the plan has changed)';
+COMMENT ON FUNCTION snapback_internal.mail_facts(uuid) IS
+    'For the mail worker: return the contents of a mail without figures. can_retry: whether the same link can still restore (false if the plan has '
+    'changed)';
 
 CREATE FUNCTION snapback_internal.restored_parts(restore uuid)
 RETURNS TABLE (label text, inserted bigint, updated bigint, deleted bigint, kept bigint, parents bigint, nulled bigint, cascaded bigint, skipped bigint)
@@ -122,7 +127,7 @@ BEGIN ATOMIC
     ORDER BY l.place, l.label COLLATE "C";
 END;
 COMMENT ON FUNCTION snapback_internal.restored_parts(uuid) IS
-    'What a restore changed, for its owner: the figures of restored_tables() for each chosen option, and after them for what else was touched';
+    'Return what a restore changed, for its owner: the figures of restored_tables() for each chosen option, followed by other changes';
 
 CREATE FUNCTION snapback_internal.plan_changes(restore uuid)
 RETURNS TABLE (label text, was_inserts bigint, was_updates bigint, was_deletes bigint, inserts bigint, updates bigint, deletes bigint)
@@ -140,5 +145,5 @@ BEGIN ATOMIC
         ORDER BY array_position(r.options, coalesce(now.option, was.option)), 1) d;
 END;
 COMMENT ON FUNCTION snapback_internal.plan_changes(uuid) IS
-    'Where a restore was refused because its plan was no longer that of the request''s preview: what differs, part by part, in rows to insert, update and delete then and now; the same '
-    'figures twice where other rows are meant. No row for any other restore';
+    'If a restore was refused because its plan differs from the request''s preview, return the parts that differ: rows to insert, update and delete, then '
+    'and now. The figures are equal if only the rows differ. Otherwise return no rows';

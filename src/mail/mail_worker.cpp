@@ -1,5 +1,5 @@
-// The mail worker: sends the mail that is due, one after the other, with no transaction open while it talks to the mail
-// server. The secret of an approval exists in its memory only: each try mints another, whose hash is committed first.
+// The mail worker sends due mails one after the other. It has no transaction open while it talks to the mail server.
+// Each try to send an approval creates a secret that exists only in its memory; the hash is committed first.
 #include <chrono>
 #include <ctime>
 
@@ -23,22 +23,22 @@ namespace {
 struct ClaimedMail {
     std::string id;
     std::string request;
-    std::optional<std::string> restore; ///< whose result it tells; none: it asks for approval
+    std::optional<std::string> restore; ///< the restore whose result it reports; empty: an approval
     std::string token;
 };
 
-/// Mint a secret for a request, and keep its hash.
+/// Create a secret for a request and store its hash.
 std::string mint_token(Query &query, const std::string &request) {
     std::array<unsigned char, token_bytes> random{};
     if (!pg_strong_random(random.data(), random.size()))
-        throw Error(sqlstate::internal_error, "the server has no random numbers to make a secret of");
+        throw Error(sqlstate::internal_error, "could not generate a random secret");
     std::string token = token_text(random);
     query.run("INSERT INTO snapback.token (sha256, request) VALUES ($1, $2)",
               {Value::bytea(token_hash(token).view()), Value::uuid(request)});
     return token;
 }
 
-/// Take the mail that is due longest, if any: committed as being sent, with the hash of the secret it will carry.
+/// Claim the mail that is due first, if any, and commit its state with the hash of its secret.
 std::optional<ClaimedMail> claim_mail() {
     std::optional<ClaimedMail> mail;
     WorkerTransaction transaction;
@@ -107,7 +107,7 @@ struct ComposedMail {
     std::string message;
 };
 
-/// Write the mail from what the database knows now.
+/// Compose the mail from the current state of the database.
 ComposedMail compose_mail(const ClaimedMail &mail) {
     WorkerTransaction transaction;
     ComposedMail composed;
@@ -144,15 +144,15 @@ MailServer mail_server() {
     return server;
 }
 
-/// What is looked to while the mail server is being waited for.
+/// Called while the worker waits for the mail server.
 void on_progress() {
     serve_interrupts();
     if (database_is_wanted())
-        throw Error(sqlstate::object_not_in_state, "somebody wants the database for themselves");
+        throw Error(sqlstate::object_not_in_state, "another session needs exclusive access to the database");
 }
 
-/// Make one try. Whatever fails before the server has judged the mail can be put right, so it is tried again; what
-/// failed in a transaction has been undone with it.
+/// Try to send a mail once. An error before the server's reply may be temporary, so the mail is retried; its
+/// transaction has been rolled back.
 Delivery try_to_send(const ClaimedMail &mail) {
     if (auto problem = unusable_mail_setting())
         return {Delivery::Outcome::try_later, std::string(*problem)};
@@ -200,7 +200,8 @@ void reclaim_mail() {
     transaction.commit();
 }
 
-/// Become the one mail worker. False where another waits for that already: it will see all that is queued by now.
+/// Become the only mail worker. Return false if another worker already waits for that: it will see all mails queued so
+/// far.
 bool become_the_worker() {
     if (!take_session_lock(LockSpace::next_mail_worker, 0, false))
         return false;
@@ -209,12 +210,12 @@ bool become_the_worker() {
     return true;
 }
 
-/// Send what is due until nothing is, waiting for what is due within the minute. New mail is looked for every second.
+/// Send due mails, and wait for mails due within a minute, looking for new ones every second.
 void deliver_mail() {
     constexpr std::int64_t worth_waiting_for = 60'000;
     constexpr std::int64_t nap = 1'000;
-    // A session takes in what ALTER DATABASE sets when it begins, and only then: a mail server set anew must be heard
-    // of.
+    // A session reads the settings of ALTER DATABASE only when it starts. A new worker therefore replaces this one, to
+    // use a changed mail server.
     constexpr std::chrono::minutes longest_life{2};
     if (!become_the_worker())
         return;

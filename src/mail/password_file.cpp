@@ -29,8 +29,7 @@ struct OpenFile {
 
 [[noreturn]] void refuse(const std::string &path, const std::string &why) {
     throw Error(sqlstate::object_not_in_state, "the mail server's password file \"" + path + "\" " + why)
-        .with_hint(
-            "It is named by snapback.smtp_password_file; it must belong to the server's user and have mode 0600.");
+        .with_hint("The file in snapback.smtp_password_file must belong to the server's user and have mode 0600.");
 }
 
 std::string reason() {
@@ -45,11 +44,11 @@ std::string read_password_file(const std::string &path) {
     if (file.descriptor < 0 || ::fstat(file.descriptor, &status) != 0)
         refuse(path, reason());
     if (!S_ISREG(status.st_mode))
-        refuse(path, "is not a plain file");
+        refuse(path, "is not a regular file");
     if (status.st_uid != ::geteuid())
         refuse(path, "does not belong to the server's user");
     if (status.st_mode & (S_IRWXG | S_IRWXO))
-        refuse(path, "can be read by others than its owner");
+        refuse(path, "can be read by users other than its owner");
     std::array<char, 1024> content{};
     ssize_t length = ::read(file.descriptor, content.data(), content.size());
     if (length < 0)

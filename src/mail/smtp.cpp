@@ -19,8 +19,8 @@ namespace snapback {
 
 namespace {
 
-/// Keeps signals away while libcurl is at work: its resolver runs in a thread, which inherits this and so never runs
-/// one of the server's signal handlers.
+/// Blocks signals while libcurl runs. Its resolver thread inherits the mask, so it never runs a signal handler of the
+/// server.
 class SignalsBlocked {
 public:
     SignalsBlocked() {
@@ -32,7 +32,7 @@ public:
     SignalsBlocked(const SignalsBlocked &) = delete;
     SignalsBlocked &operator=(const SignalsBlocked &) = delete;
 
-    /// Let the signals in that came meanwhile, while this runs.
+    /// Unblock signals while a function runs, so that pending ones are handled.
     template <class Function> void lift_for(Function &&function) const {
         sigset_t blocked;
         pthread_sigmask(SIG_SETMASK, &before_, &blocked);
@@ -66,7 +66,7 @@ struct TransferCallback {
     }
 };
 
-/// What libcurl reads the message from, piece by piece.
+/// The source from which libcurl reads the message in pieces.
 struct Source {
     std::string_view rest;
 
@@ -79,7 +79,7 @@ struct Source {
     }
 };
 
-/// One conversation with a mail server: handles, recipient, message.
+/// One connection to a mail server: handles, recipient, message.
 class Conversation {
 public:
     Conversation(const MailServer &server, const std::string &from, const std::string &to, const std::string &message,
@@ -114,7 +114,7 @@ template <class Argument> void Conversation::set(CURLoption option, Argument arg
         fail("an option is not supported", curl_easy_strerror(code));
 }
 
-/// Set up TLS: all of the conversation or none of it, to a server whose certificate is valid for its name.
+/// Set up TLS for the whole connection or not at all; the certificate must be valid for the server's name.
 void Conversation::set_security(const MailServer &server) {
     set(CURLOPT_USE_SSL, static_cast<long>(server.require_tls ? CURLUSESSL_ALL : CURLUSESSL_TRY));
     set(CURLOPT_SSL_VERIFYPEER, 1L);
@@ -165,7 +165,7 @@ Conversation::Conversation(const MailServer &server, const std::string &from, co
         fail("cannot begin", curl_multi_strerror(code));
 }
 
-/// End the conversation. The server need not answer our QUIT: nothing is read any more, so a slow one cannot hold us.
+/// End the connection without waiting for a reply to QUIT, so that a slow server cannot delay us.
 Conversation::~Conversation() {
     SignalsBlocked blocked;
     curl_socket_t socket = CURL_SOCKET_BAD;
@@ -175,7 +175,7 @@ Conversation::~Conversation() {
     transfers_.reset();
 }
 
-/// Go on for a tenth of a second at most; return whether the transfer goes on.
+/// Continue for at most a tenth of a second; return whether the transfer is still running.
 bool Conversation::advance() {
     SignalsBlocked blocked;
     callback_.blocked = &blocked;
@@ -187,11 +187,11 @@ bool Conversation::advance() {
     if (callback_.thrown)
         std::rethrow_exception(callback_.thrown);
     if (code != CURLM_OK)
-        fail("cannot go on", curl_multi_strerror(code));
+        fail("cannot continue", curl_multi_strerror(code));
     return running > 0;
 }
 
-/// Judge how it ended, by libcurl's result and by the server's last answer.
+/// Determine the outcome from libcurl's result and the server's last reply.
 Delivery Conversation::judge(CURLcode code) const {
     if (code == CURLE_OK)
         return {Delivery::Outcome::sent, ""};
@@ -199,10 +199,10 @@ Delivery Conversation::judge(CURLcode code) const {
     curl_easy_getinfo(mail_.get(), CURLINFO_RESPONSE_CODE, &reply);
     std::string error = error_[0] ? error_.data() : curl_easy_strerror(code);
     if (reply >= 400)
-        error += " (the server's answer: " + std::to_string(reply) + ")";
+        error += " (reply of the server: " + std::to_string(reply) + ")";
     std::replace_if(
         error.begin(), error.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
-    // Without TLS nothing was said about this mail: somebody may be in between, and it may be otherwise next time.
+    // If TLS failed, the server has not seen this mail, and the next try may succeed.
     bool about_tls =
         code == CURLE_USE_SSL_FAILED || code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION;
     bool final = reply >= 500 && reply < 600 && !about_tls;

@@ -1,5 +1,5 @@
 #pragma once
-// Handing one mail to a mail server.
+// Sends a mail to a mail server.
 #include <functional>
 #include <string>
 
@@ -16,15 +16,15 @@ struct MailServer {
 
 struct Delivery {
     enum class Outcome {
-        sent,      ///< the server took the mail
-        try_later, ///< it may take it another time
-        refused,   ///< it will never take it (5xx)
+        sent,      ///< the server accepted the mail
+        try_later, ///< the server may accept it later
+        refused,   ///< the server rejected it permanently (5xx)
     } outcome = Outcome::try_later;
     std::string error;
 };
 
-/// Send the mail, as one message to one recipient, over a connection of its own. `on_progress` is called several times
-/// a second; where it throws, the connection is cut. The addresses have been checked.
+/// Send one message to one recipient over a new connection. `on_progress` is called several times a second; if it
+/// throws, the connection is closed. The caller has checked the addresses.
 Delivery send_mail(const MailServer &server, const std::string &from, const std::string &to, const std::string &message,
                    const std::function<void()> &on_progress);
 

@@ -1,4 +1,4 @@
--- Who keeps a restore waiting, beside the community's writers.
+-- The sessions that a restore waits for, apart from the writers of the community.
 
 CREATE FUNCTION snapback_internal.blockers(waited interval) RETURNS text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -17,11 +17,11 @@ AS $$
         SELECT i.inhrelid FROM touched t JOIN pg_inherits i ON i.inhparent = t.relation),
     held AS (
         SELECT l.pid, l.virtualtransaction AS by,
-               CASE l.locktype WHEN 'relation' THEN l.relation::regclass::text ELSE 'all that is kept' END AS what
+               CASE l.locktype WHEN 'relation' THEN l.relation::regclass::text ELSE 'the snapshot store' END AS what
         FROM pg_locks l
         WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
           AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-          -- Readers, and VACUUM, are in nobody's way. The store's lock: LockSpace::store.
+          -- Readers and VACUUM block no restore. The class of the store's lock is LockSpace::store.
           AND (l.locktype = 'relation' AND l.mode NOT IN ('AccessShareLock', 'ShareUpdateExclusiveLock')
                    AND l.relation IN (SELECT t.relation FROM touched t)
                OR l.locktype = 'advisory' AND l.objsubid = x'5b01'::integer AND l.mode = 'ExclusiveLock'))
@@ -36,5 +36,5 @@ AS $$
           GROUP BY h.pid, p.gid) b
 $$;
 COMMENT ON FUNCTION snapback_internal.blockers(interval) IS
-    'The sessions and prepared transactions that may have kept a restore waiting all that time: they have locks that are in the way of one, on the tables named; null where '
-    'there is none any more. Internal.';
+    'Return the sessions and prepared transactions that may have blocked a restore for this time: they hold conflicting locks on the tables named. Return '
+    'NULL if none is left. Internal.';

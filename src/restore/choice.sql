@@ -1,4 +1,4 @@
--- What is to be restored: the snapshot, and those of the chosen options that it holds.
+-- Selects the snapshot to restore, and those of the chosen options that it contains.
 
 CREATE FUNCTION snapback_internal.check_snapshot(community text, snapshot uuid, OUT id uuid, OUT captured_at timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -21,7 +21,8 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION snapback_internal.check_snapshot(text, uuid) IS
-    'The community''s snapshot with this id, or (null) its newest one that no restore made. SB008 none, SB004 older than the retention';
+    'Return this snapshot of the community, or (NULL) its newest one that no restore made. Errors: SB008 no such snapshot, SB004 the snapshot is older '
+    'than the retention';
 
 CREATE FUNCTION snapback_internal.covers_no_table(names text[]) RETURNS text
 LANGUAGE sql STABLE
@@ -29,7 +30,8 @@ BEGIN ATOMIC
     SELECT string_agg(CASE WHEN n.name LIKE '%.%' THEN 'option ' ELSE 'category ' END || n.name || ' covers no table', ', ' ORDER BY n.place)
     FROM unnest(names) WITH ORDINALITY AS n (name, place);
 END;
-COMMENT ON FUNCTION snapback_internal.covers_no_table(text[]) IS 'The sentence that these options and categories cover no table; null for none';
+COMMENT ON FUNCTION snapback_internal.covers_no_table(text[]) IS
+    'Return the message that these options and categories cover no table, NULL for an empty array';
 
 CREATE FUNCTION snapback_internal.check_options(categories text[], snapshot uuid) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -38,49 +40,51 @@ DECLARE
     held    text[] := coalesce(snapback_internal.snapshot_options(snapshot), '{}');
     missing text[];
 BEGIN
-    -- An option named by itself must be there; of a category, or of all, something must.
+    -- The snapshot must contain every named option, and at least one option of a named category or of *.
     SELECT array_agg(c.element ORDER BY c.place) INTO missing
     FROM unnest(categories) WITH ORDINALITY AS c (element, place)
     WHERE c.element <> ALL (held)
       AND NOT EXISTS (SELECT FROM unnest(wanted) o WHERE o = ANY (held) AND (c.element = '*' OR c.element = split_part(o, '.', 1)));
     IF missing IS NOT NULL AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.id = check_options.snapshot) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SB008', MESSAGE = format('snapshot %s has been removed meanwhile', snapshot),
+        RAISE EXCEPTION USING ERRCODE = 'SB008', MESSAGE = format('snapshot %s has been deleted', snapshot),
             HINT = 'snapback.list_snapshots() lists those that can be restored.';
     END IF;
     IF missing IS NOT NULL AND NOT EXISTS (SELECT FROM snapback.coverage v WHERE v.option = ANY (missing) OR split_part(v.option, '.', 1) = ANY (missing) OR '*' = ANY (missing)) THEN
         RAISE EXCEPTION USING ERRCODE = 'SB005',
             MESSAGE = CASE WHEN '*' = ANY (missing) THEN 'no option covers a table' ELSE snapback_internal.covers_no_table(missing) END,
-            HINT = 'Put tables under it with snapback.protect(), and capture the community; or choose other options.';
+            HINT = 'Add tables with snapback.protect() and capture the community, or choose other options.';
     ELSIF missing IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'SB005', MESSAGE = format('snapshot %s does not hold %s', snapshot, array_to_string(missing, ', ')),
-            DETAIL = (SELECT 'Protected since it was taken: ' || string_agg(DISTINCT coalesce(t.relation::text, quote_ident(t.relation_name)), ', ') || '.'
+        RAISE EXCEPTION USING ERRCODE = 'SB005', MESSAGE = format('snapshot %s does not contain %s', snapshot, array_to_string(missing, ', ')),
+            DETAIL = (SELECT 'Protected after it was taken: ' || string_agg(DISTINCT coalesce(t.relation::text, quote_ident(t.relation_name)), ', ') || '.'
                                FROM snapback.coverage v JOIN snapback.protected_table t ON t.id = v.table_id
                                WHERE (v.option = ANY (missing) OR split_part(v.option, '.', 1) = ANY (missing) OR '*' = ANY (missing))
                                  AND NOT EXISTS (SELECT FROM snapback.manifest m
                                                  WHERE m.snapshot = check_options.snapshot AND m.table_id = t.id)),
-            HINT = 'snapback.snapshot_contents() lists what a snapshot holds.';
+            HINT = 'snapback.snapshot_contents() lists the contents of a snapshot.';
     END IF;
     RETURN ARRAY(SELECT o FROM unnest(wanted) WITH ORDINALITY AS w (o, place) WHERE o = ANY (held) ORDER BY w.place);
 END $$;
 COMMENT ON FUNCTION snapback_internal.check_options(text[], uuid) IS
-    'The options of a snapshot that are meant by categories, options or *, in order; skipped_options() are left out. SB001 unknown or none, SB005 an option that is not in '
-    'the snapshot, or a category or * of which nothing is, SB008 it was swept or forgotten since check_snapshot() found it';
+    'Return the options of a snapshot that categories, options or * select, in order, without skipped_options(). Errors: SB001 unknown option or none '
+    'given, SB005 the snapshot does not contain a named option, or no option of a category or *, SB008 the snapshot was deleted after check_snapshot() '
+    'found it';
 
 CREATE FUNCTION snapback_internal.skipped_options(categories text[], snapshot uuid) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ARRAY(SELECT o FROM unnest(snapback_internal.expand_options(categories)) WITH ORDINALITY AS w (o, place)
-                 -- Asked once, not for each option.
+                 -- Evaluated once, not for each option.
                  WHERE o <> ALL (ARRAY(SELECT unnest(snapback_internal.snapshot_options(snapshot)))) ORDER BY w.place)
 $$;
 COMMENT ON FUNCTION snapback_internal.skipped_options(text[], uuid) IS
-    'The options that categories or * stand for, but that the snapshot does not hold: newer than it, or without any table';
+    'Return the options that categories or * select but the snapshot does not contain, because they are newer or cover no table';
 
 CREATE FUNCTION snapback_internal.skip_reason(option text) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT CASE WHEN EXISTS (SELECT FROM snapback.coverage v WHERE v.option = skip_reason.option) THEN 'not in this snapshot' ELSE 'covers no table' END;
 END;
-COMMENT ON FUNCTION snapback_internal.skip_reason(text) IS 'Why an option that a snapshot does not hold is not restored from it: it has tables that are newer, or none';
+COMMENT ON FUNCTION snapback_internal.skip_reason(text) IS
+    'Return why an option cannot be restored from a snapshot that does not contain it: its tables are newer, or it covers no table';
 
 CREATE FUNCTION snapback_internal.skip_notes(options text[]) RETURNS text[]
 LANGUAGE sql STABLE
@@ -89,4 +93,5 @@ BEGIN ATOMIC
                               snapback_internal.covers_no_table(array_agg(o.option ORDER BY o.place) FILTER (WHERE o.reason = 'covers no table'))], NULL)
     FROM (SELECT s.option, s.place, snapback_internal.skip_reason(s.option) AS reason FROM unnest(options) WITH ORDINALITY AS s (option, place)) o;
 END;
-COMMENT ON FUNCTION snapback_internal.skip_notes(text[]) IS 'What is said of skipped_options(): those whose tables are newer than the snapshot, and those without any';
+COMMENT ON FUNCTION snapback_internal.skip_notes(text[]) IS
+    'Return notes for skipped_options(): one for options newer than the snapshot, one for those that cover no table';

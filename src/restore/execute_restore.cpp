@@ -1,4 +1,4 @@
-// A restore from lock to proof, in the transaction of whoever calls it.
+// Runs a restore in the calling transaction.
 #include "catalog/column_names.hpp"
 #include "core/digest.hpp"
 #include "guard/community_lock.hpp"
@@ -26,25 +26,26 @@ struct Run {
     RestoreOptions switches;
 };
 
-/// Read what is to be done.
+/// Read the row of the restore.
 Run read_run(const std::string &id) {
     Query query;
     Rows rows = query.run("SELECT community, snapshot, options, switches FROM snapback.restore_run"
                           " WHERE id = $1 AND state IN ('queued', 'running')",
                           {Value::uuid(id)});
     if (rows.empty())
-        throw Error(sqlstate::undefined_object, "there is no restore " + id + " to carry out");
+        throw Error(sqlstate::undefined_object, "restore " + id + " does not exist or has ended");
     return {id, rows[0].text(1), rows[0].text(2), rows[0].text_array(3), read_restore_options(rows[0].value(4))};
 }
 
-/// Refuse a snapshot of another community, be it one that had the same key before.
+/// Refuse a snapshot of another community, or of an earlier one with the same key.
 void require_own_snapshot(const Run &run) {
     Query query;
     if (query
             .run("SELECT FROM snapback_internal.own_snapshots($1) s WHERE s.id = $2",
                  {Value::text(run.community), Value::uuid(run.snapshot)})
             .empty())
-        throw Error(sqlstate::unknown_snapshot, "snapshot " + run.snapshot + " is not of community " + run.community)
+        throw Error(sqlstate::unknown_snapshot,
+                    "snapshot " + run.snapshot + " does not belong to community " + run.community)
             .with_hint("snapback.list_snapshots() lists those that can be restored.");
 }
 
@@ -61,7 +62,7 @@ Manifest hold_snapshot(const Run &run) {
     return manifest;
 }
 
-/// Note the rows beyond the chosen options that were touched, by key: going back takes them back as well.
+/// Record the keys of changed rows outside the chosen options, so that an undo restores them too.
 void note_rows_outside(Query &query, const Run &run, const TablePlan &plan) {
     if (plan.outside.size() + plan.also.size() + plan.children.size() == 0)
         return;
@@ -78,7 +79,7 @@ void note_rows_outside(Query &query, const Run &run, const TablePlan &plan) {
     keys.hide();
 }
 
-/// Note what was done, table by table.
+/// Record the result for each table.
 void report(Query &query, const Run &run, const Plan &plan, const std::string &before) {
     for (const auto &table : plan.tables()) {
         note_rows_outside(query, run, *table);
@@ -97,8 +98,8 @@ void report(Query &query, const Run &run, const Plan &plan, const std::string &b
               {Value::uuid(run.id), Value::uuid(before)});
 }
 
-/// Write what the plan says, and check the constraints. Where rows meet values that others hold, tell of all those
-/// values, and not of the first.
+/// Execute the plan and check the constraints. On a unique conflict, report all conflicting values, not only the first
+/// one.
 void write(Query &query, const Plan &plan, Progress &progress) {
     std::optional<UndoneError> error = attempt([&] {
         apply(query, plan, progress);
@@ -115,7 +116,7 @@ void write(Query &query, const Plan &plan, Progress &progress) {
     error->raise();
 }
 
-/// Lock, keep what is there, plan, write, prove.
+/// Lock the community, capture its rows, plan, write and check.
 void execute_restore(const Run &run) {
     Progress progress(run.id, run.community);
     progress.at("waiting for the community's writers");
@@ -143,7 +144,7 @@ void execute_restore(const Run &run) {
     advance_restore_epoch(run.community);
 }
 
-/// Tell who was in the way of a lock that was not to be had in time.
+/// Report the possible blockers of a lock that timed out.
 [[noreturn]] void name_blockers(const Run &run) {
     std::string patience = std::to_string(settings().lock_timeout_ms) + " ms";
     Query query;
@@ -152,10 +153,10 @@ void execute_restore(const Run &run) {
             .optional_text(1);
     throw Error(sqlstate::lock_not_available,
                 "the restore of community \"" + run.community + "\" waited more than " + patience + " for a lock")
-        .with_detail(blockers ? "In the way, as far as can be seen: " + *blockers + "."
-                              : "Whoever was in the way has just ended.")
-        .with_hint("Retry the restore, or end what is in the way first: pg_terminate_backend(), COMMIT PREPARED or "
-                   "ROLLBACK PREPARED.");
+        .with_detail(blockers ? "Possible blockers: " + *blockers + "." : "The blocking transactions have ended.")
+        .with_hint(
+            "Retry the restore, or end the blocking transactions first: pg_terminate_backend(), COMMIT PREPARED or "
+            "ROLLBACK PREPARED.");
 }
 
 } // namespace

@@ -1,4 +1,4 @@
--- What a restore would do, before anybody asks for it.
+-- Shows what a restore would do.
 
 CREATE FUNCTION snapback_internal.plan_restore(snapshot uuid, options text[], switches jsonb, in_parts boolean DEFAULT true)
     RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint,
@@ -6,9 +6,11 @@ CREATE FUNCTION snapback_internal.plan_restore(snapshot uuid, options text[], sw
     LANGUAGE c CALLED ON NULL INPUT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_plan_restore';
 COMMENT ON FUNCTION snapback_internal.plan_restore(uuid, text[], jsonb, boolean) IS
-    'The plan of a restore, table by table; nothing is locked or written. The columns are those of preview_restore(); digest: SHA-256 of every write '
-    'that is planned for the table, whatever their order; parts: a JSON array with the figures of each chosen option that covers the table, and of what none of them covers (option '
-    'null), with the digest of their writes; both NULL unless in_parts. A row counts under the options whose filter it meets, then or now; a change under an option with columns where one of those differs. Errors as restore() would raise them while planning. Internal: call preview_restore().';
+    'Return the plan of a restore, one row per table, without locks or writes. The columns are those of preview_restore(). digest: SHA-256 of the planned '
+    'writes to the table, independent of their order. parts: a JSON array with the figures and the digest of each chosen option that covers the table, '
+    'and of what no chosen option covers (option null). digest and parts are NULL unless in_parts is true. A row counts for each option whose filter it '
+    'satisfies, in the snapshot or now; for an option with columns, an update counts if one of these changes. Errors: those that restore() raises during '
+    'planning. Internal: call preview_restore().';
 
 CREATE FUNCTION snapback.preview_restore(categories text[], snapshot uuid DEFAULT NULL, community text DEFAULT NULL, switches jsonb DEFAULT NULL)
     RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint,
@@ -34,20 +36,22 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback.preview_restore(text[], uuid, text, jsonb) IS
-    'What a restore would do now, table by table: rows to insert, update, delete and leave as they are. options: the chosen options that cover the table, none where it '
-    'is touched for its foreign keys only. kept: rows added since that stay, because rows outside the selection refer to them; parents: of the inserted, rows outside the '
-    'selection that come back because restored rows refer to them; nulled: references that become NULL, because the row they named is in no snapshot; cascaded: rows '
-    'outside the selection that are deleted or set to NULL, as a foreign key''s ON DELETE says; skipped: rows that are not restored, because another row holds their unique value, and rows that '
-    'refer to those. obstacles: what keeps the restore from being done, in words; notes: what an owner should know. Options that a category or * stands for, '
-    'but that the snapshot does not hold, or that cover no table, are in a last row without a relation. switches: docs/restoring/options.md. No snapshot: the newest; no community: the setting '
-    'snapback.community. Errors: SB001 unknown option, SB004 expired, SB005 not in the snapshot, SB008 unknown snapshot, 22023 a switch is not understood, XX001 damaged, and whatever would keep the restore from being planned';
+    'Return what a restore would do now, one row per table: rows to insert, update, delete and leave unchanged. options: the chosen options that cover '
+    'the table, none if the restore changes it only because of foreign keys. kept: rows added since the snapshot that remain because rows outside the '
+    'selection refer to them. parents: inserted rows outside the selection that restored rows refer to. nulled: references set to NULL because the '
+    'referenced row is not in the snapshot. cascaded: rows outside the selection that ON DELETE of a foreign key deletes or sets to NULL. skipped: rows that '
+    'are not restored because another row holds their unique value, and rows that refer to those. obstacles: why the restore would fail. notes: what else '
+    'the owner should know. The last row, without a relation, lists the options that a category or * selects but that the snapshot does not contain or '
+    'that cover no table. snapshot: by default the newest one. community: by default that of the setting snapback.community. switches: see '
+    'docs/restoring/options.md. Errors: SB001 unknown option, SB004 snapshot expired, SB005 option not in the snapshot, SB008 unknown snapshot, 22023 '
+    'invalid switch, XX001 the snapshot is damaged, and those that prevent planning';
 
 CREATE FUNCTION snapback_internal.plan_rows(snapshot uuid, options text[], switches jsonb)
     RETURNS TABLE (relation text, key jsonb, action text, old jsonb, new jsonb)
     LANGUAGE c CALLED ON NULL INPUT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_plan_rows';
 COMMENT ON FUNCTION snapback_internal.plan_rows(uuid, text[], jsonb) IS
-    'The plan of a restore, row by row; nothing is locked or written. Errors as restore() would raise them while planning. Internal: call diff_rows().';
+    'Return the plan of a restore row by row, without locks or writes. Errors: those that restore() raises during planning. Internal: call diff_rows().';
 
 CREATE FUNCTION snapback.diff_rows(snapshot uuid, option text, community text DEFAULT NULL, switches jsonb DEFAULT NULL)
     RETURNS TABLE (relation text, key jsonb, action text, old jsonb, new jsonb)
@@ -63,6 +67,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback.diff_rows(uuid, text, text, jsonb) IS
-    'What a restore of an option, a category or * would do now, row by row. action: insert, update, delete, keep (a row added since that stays, because rows outside the '
-    'selection refer to it) or skip (switch on_conflict); old: the row as it is, new: as it will be, of an update only the columns that change. Values that jsonb cannot hold, and long ones, are shown as by snapshot_rows(). Snapshot null: the newest; '
-    'community null: the setting snapback.community. Errors as those of preview_restore()';
+    'Return what a restore of an option, a category or * would do now, row by row. action: insert, update, delete, keep (an added row remains because '
+    'rows outside the selection refer to it) or skip (switch on_conflict). old: the current row, new: the row after the restore; for an update, only the '
+    'columns that change. Values that jsonb cannot represent, and long ones, appear as in snapshot_rows(). snapshot: by default the newest one. '
+    'community: by default that of the setting snapback.community. Errors: those of preview_restore()';

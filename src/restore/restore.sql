@@ -1,4 +1,4 @@
--- Restores, done and under way, with what each did table by table.
+-- Restores, their states, and their changes of each table.
 
 CREATE TABLE snapback.restore_run (
     id              uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -22,8 +22,9 @@ CREATE TABLE snapback.restore_run (
     CHECK ((state IN ('failed', 'interrupted')) = (message IS NOT NULL))
 );
 CREATE INDEX ON snapback.restore_run (community, requested_at);
-COMMENT ON TABLE snapback.restore_run IS 'One row per restore: asked for by an approved request, or by a DBA (request is null). identity: the community''s, as in snapback.snapshot; changed: where a strict request '
-    'was refused (SB011), the plan as it was then';
+COMMENT ON TABLE snapback.restore_run IS
+    'One row per restore, started by an approved request or by a DBA (request is NULL). identity: of the community, as in snapback.snapshot; changed: the '
+    'plan at the time when a strict request was refused (SB011)';
 
 CREATE TABLE snapback.restore_table (
     restore  uuid    NOT NULL REFERENCES snapback.restore_run ON DELETE CASCADE,
@@ -40,11 +41,11 @@ CREATE TABLE snapback.restore_table (
     PRIMARY KEY (restore, relation)
 );
 COMMENT ON TABLE snapback.restore_table IS
-    'What a restore changed, table by table; kept: rows added since the snapshot that stay, because rows outside the selection '
-    'refer to them; parents: of the inserted, rows outside the selection that restored rows refer to; nulled: references set to '
-    'NULL, because the row they named is in no snapshot; cascaded: rows outside the selection that were deleted or set to NULL, as a foreign '
-    'key''s ON DELETE says; skipped: rows that were not restored, because another row holds their unique value, and rows that refer to those; parts: the same for each chosen option that covers the table, '
-    'and for what none of them covers, as plan_restore() writes them';
+    'What a restore changed, one row per table. kept: rows added since the snapshot that remained because rows outside the selection refer to them. '
+    'parents: inserted rows outside the selection that restored rows refer to. nulled: references set to NULL because the referenced row is in no '
+    'snapshot. cascaded: rows outside the selection that ON DELETE of a foreign key deleted or set to NULL. skipped: rows that were not restored because '
+    'another row holds their unique value, and rows that refer to those. parts: the same figures for each chosen option that covers the table, and for '
+    'what no chosen option covers, as plan_restore() returns them';
 
 CREATE TABLE snapback.restore_row (
     number   bigint  PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -52,19 +53,19 @@ CREATE TABLE snapback.restore_row (
     table_id integer NOT NULL,
     key      jsonb   NOT NULL
 );
--- Not over the key, which may be longer in jsonb than what an index takes.
+-- Without the key: as jsonb it may exceed the maximum size of an index row.
 CREATE INDEX ON snapback.restore_row (restore, table_id);
 COMMENT ON TABLE snapback.restore_row IS
-    'Rows outside the chosen options that a restore brought back, deleted or set to NULL, by key (column: value as text): going back to the '
-    'snapshot it made before takes them back as well';
+    'Rows outside the chosen options that a restore inserted, deleted or set to NULL, by key (column: value as text). A restore of the before_restore '
+    'snapshot restores them too';
 CREATE INDEX ON snapback.restore_run (before_snapshot);
 
 CREATE FUNCTION snapback_internal.execute_restore(restore uuid) RETURNS void
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_execute_restore';
 COMMENT ON FUNCTION snapback_internal.execute_restore(uuid) IS
-    'Carry out the restore of this row of snapback.restore_run: lock the community, keep a before_restore snapshot, plan, write, check. '
-    'All in the calling transaction; any failure is an error and changes nothing. Internal: call restore() or approve_restore().';
+    'Execute the restore in this row of snapback.restore_run: lock the community, take a before_restore snapshot, plan, write, check. It runs in the '
+    'calling transaction; an error undoes everything. Internal: call restore() or approve_restore().';
 
 CREATE FUNCTION snapback_internal.check_restore_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -76,7 +77,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION snapback_internal.check_restore_change() IS 'Trigger: let a restore change its state along the allowed ways only';
+COMMENT ON FUNCTION snapback_internal.check_restore_change() IS 'Trigger function: refuse invalid changes of a restore''s state';
 
 CREATE FUNCTION snapback_internal.follow_restore_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -85,7 +86,7 @@ BEGIN
         CASE WHEN NEW.message IS NOT NULL THEN jsonb_build_object('sqlstate', NEW.sqlstate, 'message', NEW.message) END);
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION snapback_internal.follow_restore_change() IS 'Trigger: tell of a restore''s new state';
+COMMENT ON FUNCTION snapback_internal.follow_restore_change() IS 'Trigger function: announce the new state of a restore';
 
 CREATE FUNCTION snapback_internal.restored_tables(restore uuid)
 RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, kept bigint, parents bigint, nulled bigint,
@@ -95,7 +96,8 @@ BEGIN ATOMIC
     SELECT t.relation, t.inserted, t.updated, t.deleted, t.kept, t.parents, t.nulled, t.cascaded, t.skipped
     FROM snapback.restore_table t WHERE t.restore = restored_tables.restore ORDER BY t.relation COLLATE "C";
 END;
-COMMENT ON FUNCTION snapback_internal.restored_tables(uuid) IS 'What a restore changed, table by table; the columns are those of snapback.restore_table';
+COMMENT ON FUNCTION snapback_internal.restored_tables(uuid) IS
+    'Return what a restore changed, one row per table; the columns are those of snapback.restore_table';
 
 CREATE FUNCTION snapback_internal.record_restore(community text, snapshot uuid, options text[], switches jsonb, request uuid, state text) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -109,4 +111,5 @@ BEGIN
         jsonb_build_object('snapshot', snapshot, 'options', options, 'switches', switches));
     RETURN restore;
 END $$;
-COMMENT ON FUNCTION snapback_internal.record_restore(text, uuid, text[], jsonb, uuid, text) IS 'Enter a restore that is queued for a worker or running in this transaction';
+COMMENT ON FUNCTION snapback_internal.record_restore(text, uuid, text[], jsonb, uuid, text) IS
+    'Record a restore that a worker is to run, or that runs in this transaction; return its id';

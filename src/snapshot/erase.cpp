@@ -79,7 +79,7 @@ private:
         for (const KeyColumn &part : live_.key)
             if (!decoder.mapped(part.column))
                 throw Error(sqlstate::schema_changed, "the key of " + live_.name + " has changed since a snapshot")
-                    .with_hint("snapback.forget() erases all that is kept of a community.");
+                    .with_hint("snapback.forget() deletes all stored data of a community.");
         std::string chunks;
         for (std::size_t i = 0; i < table.chunk_count(); i++) {
             const Replacement &replacement = replace(table.shape, table.chunk(i), decoder);

@@ -32,7 +32,7 @@ SELECT throws_ok($$ SET snapback.no_such_setting = 0 $$, '42602', NULL, 'there i
 SET snapback.approve_url = 'https://cms.example/{token}';
 SELECT pg_temp.refused($$ '{*}' $$, '22023', 'no community is given', 'without a community');
 SELECT pg_temp.refused($$ '{*}', community => '1' $$, '22023', 'no account is given', 'without an account');
-SELECT pg_temp.refused($$ '{*}', NULL, '99', 'ann' $$, 'SB007', 'there is no community "99"', 'for an unknown community');
+SELECT pg_temp.refused($$ '{*}', NULL, '99', 'ann' $$, 'SB007', 'community "99" does not exist', 'for an unknown community');
 SELECT pg_temp.refused($$ '{*}', NULL, '1', 'ben' $$, 'SB002', 'account "ben" is not the owner of community "1"', 'by who is not the owner');
 SELECT pg_temp.refused($$ '{*}', NULL, '1', 'Ann' $$, 'SB002', 'account "Ann" is not the owner of community "1"', 'by who looks like the owner');
 SELECT pg_temp.refused($$ '{*}', NULL, '4', 'dan' $$, 'SB003', 'restores are not enabled for community "4"', 'on a plan without restores');
@@ -50,7 +50,7 @@ UPDATE "Odd Schema"."Tenants" SET boss = 'ann' WHERE "Key" = 1;
 SELECT snapback.add_option('odd.late', 'Late', '') AS _ \gset
 CREATE TABLE "Odd Schema".late (id int PRIMARY KEY, cid int NOT NULL REFERENCES "Odd Schema"."Tenants");
 SELECT snapback.protect('"Odd Schema".late', 'odd.late') AS _ \gset
-SELECT pg_temp.refused($$ '{odd.late}', NULL, '1', 'ann' $$, 'SB005', format('snapshot %s does not hold odd.late', :'one'), 'for what the snapshot does not hold');
+SELECT pg_temp.refused($$ '{odd.late}', NULL, '1', 'ann' $$, 'SB005', format('snapshot %s does not contain odd.late', :'one'), 'for what the snapshot does not hold');
 UPDATE snapback.snapshot SET captured_at = captured_at - interval '7 days' WHERE id = :'one';
 SELECT pg_temp.refused($$ '{odd.weird}', NULL, '1', 'ann' $$, 'SB004', format('snapshot %s has expired', :'one'), 'from a snapshot that is too old');
 UPDATE snapback.snapshot SET captured_at = captured_at + interval '7 days' WHERE id = :'one';
@@ -118,7 +118,7 @@ SELECT is((SELECT array_agg(state ORDER BY requested_at) FROM snapback.request),
 SELECT is(pg_temp.approval(:'token'), 'refused: the link is unknown or no longer valid', 'whose secret dies');
 SELECT is(snapback.cancel_request(:'second'), false, 'what has ended cannot be cancelled');
 SELECT is(snapback.cancel_request(:'third'), true, 'what is pending can');
-SELECT throws_ok($$ SELECT snapback.cancel_request('00000000-0000-0000-0000-000000000000') $$, '42704', 'there is no request 00000000-0000-0000-0000-000000000000 of this session''s', 'what there is not cannot');
+SELECT throws_ok($$ SELECT snapback.cancel_request('00000000-0000-0000-0000-000000000000') $$, '42704', 'request 00000000-0000-0000-0000-000000000000 does not exist or belongs to others', 'what there is not cannot');
 SET LOCAL snapback.requests_per_hour = 3;
 SELECT pg_temp.refused($$ '{odd.weird}', NULL, '1', 'ann' $$, 'SB006', 'too many restores were requested for community "1"', 'requests of the last hour count');
 SELECT lives_ok($$ SELECT snapback.request_restore('{odd.weird}', NULL, '2', 'ben') $$, 'another community has its own');
@@ -171,7 +171,7 @@ SELECT throws_ok(format('SELECT pg_temp.mail(%s)', a), '23514', NULL, 'but not: 
     $$ 'approval', 'sending', NULL, NULL, NULL, NULL $$, $$ 'approval', 'sent', NULL, now(), NULL, NULL $$, $$ 'approval', 'queued', now(), NULL, now(), NULL $$, $$ 'approval', 'failed', NULL, now(), NULL, NULL $$,
     $$ 'approval', 'failed', now(), now(), NULL, 'x' $$, $$ 'result', 'queued', now(), NULL, NULL, NULL $$, $$ 'approval', 'queued', now(), NULL, NULL, NULL, true $$, $$ 'advertisement', 'queued', now(), NULL, NULL, NULL $$]) a;
 SELECT throws_ok('INSERT INTO snapback.mail (kind, request) VALUES (''approval'', gen_random_uuid())', '23503', NULL, 'and not about nothing');
-SELECT throws_ok('SELECT snapback_internal.start_worker(''tea'')', '22023', 'there is no worker for "tea"', 'workers send mail and restore');
+SELECT throws_ok('SELECT snapback_internal.start_worker(''tea'')', '22023', 'worker "tea" does not exist', 'workers send mail and restore');
 SELECT throws_ok('SELECT snapback_internal.queue_mail(NULL, NULL, NULL)', '23502', NULL, 'and nothing is no mail');
 
 -- ---- a backend: everything that it may, and nothing that it may not
@@ -256,7 +256,7 @@ SELECT is(public.outcome('pgtap_backend', statement), expected, expected) FROM (
     ('SELECT * FROM snapback.request_restore(''{odd.weird}'', requested_by => ''ben'')', '42501: this session acts for account "ann", not for "ben"'),
     ('SELECT * FROM snapback.preview_restore(''{odd.weird}'', community => ''2'')', '42501: this session acts for community "1", not for "2"'),
     (format('SELECT * FROM snapback.preview_restore(''{odd.weird}'', %L)', :'two'), format('SB008: community "1" has no snapshot %s', :'two')),
-    (format('SELECT snapback.cancel_request(%L)', :'bens'), format('42704: there is no request %s of this session''s', :'bens'))) v (statement, expected);
+    (format('SELECT snapback.cancel_request(%L)', :'bens'), format('42704: request %s does not exist or belongs to others', :'bens'))) v (statement, expected);
 SELECT is(public.outcome('pgtap_backend', format('SET snapback.%s = DEFAULT', name)), format('42501: permission denied to set parameter "snapback.%s"', name), format('it cannot set snapback.%s', name))
 FROM unnest('{retention,request_ttl,requests_per_hour,lock_timeout,require_community_name,smtp_url,smtp_user,smtp_password_file,smtp_ca_file,smtp_require_tls,smtp_timeout,mail_from,approve_url}'::text[]) name;
 SELECT matches(public.outcome('pgtap_backend', format('SHOW snapback.%s', name)), '^42501', format('nor see snapback.%s', name)) FROM unnest('{smtp_user,smtp_password_file}'::text[]) name;

@@ -27,7 +27,7 @@ BEGIN
     RETURN NEXT is(snapback_internal.guard_state('"Odd Schema".plain'), state, statement);
     RETURN NEXT is((SELECT p.status FROM snapback.protection p WHERE relid = '"Odd Schema".plain'::regclass), status, 'the view tells');
     RETURN NEXT is((SELECT string_agg(h.concern, ',') FROM snapback.health() h WHERE h.subject = '"Odd Schema".plain'), 'guard', 'and so does health()');
-    RETURN NEXT throws_ok($t$ SELECT snapback.restore('{even.plain}', NULL, '1') $t$, '55000', '"Odd Schema".plain is not guarded: others could write to it during the restore', 'a restore is refused');
+    RETURN NEXT throws_ok($t$ SELECT snapback.restore('{even.plain}', NULL, '1') $t$, '55000', '"Odd Schema".plain is not guarded: other sessions could write to it during the restore', 'a restore is refused');
     PERFORM snapback_internal.install_guard('"Odd Schema".plain');
     RETURN NEXT is(snapback_internal.guard_state('"Odd Schema".plain'), 'enabled', 'install_guard() mends it');
 END $$;

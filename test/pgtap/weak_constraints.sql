@@ -40,7 +40,7 @@ ALTER TABLE loose DROP CONSTRAINT kept;
 DELETE FROM loose WHERE cid = 'a';
 ALTER TABLE loose ADD CONSTRAINT kept CHECK (double > -6 OR cid = 'b');
 SELECT results_eq($$ SELECT inserts, obstacles FROM snapback.preview_restore('{x.children}', NULL, 'a') $$,
-    $$ VALUES (4::bigint, ARRAY['app.loose cannot be restored: constraint "kept" refuses the row with the key (4) of the snapshot: change the constraint, or restore other options']) $$,
+    $$ VALUES (4::bigint, ARRAY['app.loose cannot be restored: constraint "kept" rejects the row with the key (4) of the snapshot: change the constraint, or restore other options']) $$,
     'a check of a computed column is tried');
 
 -- ---- a key over periods names no row, and a foreign key to it no parent

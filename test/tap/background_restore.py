@@ -122,7 +122,7 @@ def test_background():
     equal((status, reason), ("started", None), "an approval in the background returns while its restore has to wait")
     wait_until_it_waits(restore)
     equal(request_state(asked), "restoring", "the request is restoring meanwhile")
-    equal(approve(token)[:2], ("refused", "the restore was approved already and is under way"), "and cannot be approved again")
+    equal(approve(token)[:2], ("refused", "the restore was already approved and is in progress"), "and cannot be approved again")
     equal(sql(database, "SELECT restore::text, community, phase, relation, rows_done, rows_total FROM snapback.restore_progress"),
           [(restore, "42", "inserting", "cms.page", 0, 3)], "the view shows it at work, what it does, and how far it is")
     followed(restore, [(restore, "restoring", "running", "inserting", "cms.page", 0, 3)])

@@ -148,9 +148,9 @@ def test_login():
         equal(outbox.first_try(asked)[1], f'the mail server\'s password file "{password}" does not belong to the server\'s user', "another user's password file is refused")
         outbox.cancel_all()
         os.chown(password, pwd.getpwnam("postgres").pw_uid, -1)
-    for setup, problem in ((lambda: None, "can be read by others than its owner"),
+    for setup, problem in ((lambda: None, "can be read by users other than its owner"),
                            (lambda: outbox.settings(smtp_password_file=f"{FOLDER}/none"), "cannot be read: No such file or directory"),
-                           (lambda: outbox.settings(smtp_password_file=FOLDER), "is not a plain file")):
+                           (lambda: outbox.settings(smtp_password_file=FOLDER), "is not a regular file")):
         setup()
         asked = outbox.request()
         outcome, error = outbox.first_try(asked)
@@ -193,7 +193,7 @@ def test_answers():
     server = ScriptedServer(RCPT="550 no such user")
     outbox.settings(smtp_url=server.url)
     asked = outbox.request()
-    ok("550" in outbox.wait(asked, "failed")[2], "the error holds the server's answer", outbox.state(asked))
+    ok("550" in outbox.wait(asked, "failed")[2], "the error contains the reply of the server", outbox.state(asked))
     equal(outbox.sql("SELECT state, mail, mail_attempts FROM snapback.requests WHERE request = %s", asked), [("pending", "failed", 1)], "the view shows what became of the mail")
     server.close()
     for step in ("connect", "EHLO", "MAIL", "RCPT", "DATA", "end"):

@@ -71,7 +71,7 @@ def test_figures_and_notes():
     text = paragraphs(mail_of(asked, "approval"))
     ok("- Members & <b>Friends</b> (9 rows): 3 to bring back, 1 to change, 1 to remove\n" in text, "the mail says what would be done to each option", text)
     ok("The restore also writes rows of other parts, because rows refer to each other:\n\n- Departments: 1 to bring back\n" in text, "and to what else is touched, by its label", text)
-    ok("Please note:\n\n- 1 row not asked for" in text, "with the notes", text)
+    ok("Please note:\n\n- 1 row outside the selection" in text, "with the notes", text)
     ok("not restored" not in text and "anything else" not in text, "and nothing that is not so", text)
     html = mail_of(asked, "approval").part("html")
     ok("<li>Members &amp; &lt;b&gt;Friends&lt;/b&gt; (9 rows): 3 to bring back, 1 to change, 1 to remove</li>" in html, "in HTML as well, escaped", html)
@@ -91,7 +91,7 @@ def test_strict_in_background():
     equal(sql(database, "SELECT state, sqlstate FROM snapback.restores WHERE restore = %s", restore), [("failed", "SB011")], "a plan that has changed is refused")
     equal(sql(database, "SELECT state FROM snapback.requests WHERE request = %s", asked), "pending", "the request lives on")
     text = paragraphs(mail_of(asked, "result"))
-    ok("Nothing was changed." in text and "Reason: what would be done is not what the owner was shown\n" in text, "the owner is told", text)
+    ok("Nothing was changed." in text and "Reason: the plan of the restore has changed since the request\n" in text, "the owner is told", text)
     ok("Changes since the request:\n\n- Departments: previously 1 to bring back; now 1 to bring back, 1 to change\n"
        "- Members & <b>Friends</b>: previously 3 to bring back, 1 to change, 1 to remove; now 3 to bring back, 1 to change, 2 to remove\n" in text, "what has changed", text)
     ok("To try again, request a new restore.\n" in text and "approval link again" not in text, "and what to do", text)

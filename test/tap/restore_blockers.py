@@ -27,7 +27,7 @@ def check(blocker, where, name):
     """A restore gives up, and names this session or prepared transaction and where it is in the way."""
     code, message, detail, hint = refusal()
     equal((code, message), ("55P03", 'the restore of community "42" waited more than 400 ms for a lock'), f"{name}: a restore gives up")
-    ok(re.fullmatch(rf"In the way, as far as can be seen: {blocker} \([^()]*\b{where}\b[^()]*\)\.", detail) and "pg_terminate_backend" in hint,
+    ok(re.fullmatch(rf"Possible blockers: {blocker} \([^()]*\b{where}\b[^()]*\)\.", detail) and "pg_terminate_backend" in hint,
        f"{name}: and says who is in the way", (detail, hint))
 
 
@@ -49,7 +49,7 @@ damage(database)
 for statement, where, name in (
         ("ALTER TABLE cms.page ALTER title SET STATISTICS 100; LOCK TABLE cms.page", "cms.page", "ALTER TABLE"),
         ("SELECT FROM cms.page WHERE id = 8 FOR UPDATE", "cms.page", "a locked row"),
-        ("SELECT snapback.forget('43')", "all that is kept", "forget()"),
+        ("SELECT snapback.forget('43')", "the snapshot store", "forget()"),
         ("INSERT INTO cms.page VALUES (1000, '43', 'taken', 'page-2')", "cms.page", "another community's unique value"),
         ("LOCK TABLE snapback.chunk IN EXCLUSIVE MODE", "snapback.chunk", "a table of the store")):
     holder, who = session(statement)

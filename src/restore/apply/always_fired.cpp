@@ -10,8 +10,8 @@ namespace snapback {
 
 namespace {
 
-/// A constraint as SET CONSTRAINTS names it, and a table that has a trigger of a constraint so named: names of
-/// constraints are not unique within a schema, and SET CONSTRAINTS means all that have the name.
+/// A constraint as SET CONSTRAINTS names it, and a table with a trigger of that name. Several constraints of a schema
+/// may have the same name; SET CONSTRAINTS sets all of them.
 struct NamedTrigger {
     std::string constraint; // qualified and quoted
     Oid table;
@@ -33,14 +33,14 @@ std::vector<NamedTrigger> constraint_triggers(Query &query, Oid relation) {
     return found;
 }
 
-/// Throw Error (55000) where the transaction has queued an event that SET CONSTRAINTS would fire.
+/// Throw Error (55000) if the transaction has queued an event that SET CONSTRAINTS would fire.
 void require_none_pending(const NamedTrigger &trigger) {
     if (call([&] { return AfterTriggerPendingOnRel(trigger.table); }))
         throw Error(sqlstate::object_not_in_state,
                     "cannot restore while this transaction has deferred trigger events pending on " +
                         qualified_name(trigger.table))
             .with_detail("Constraint trigger " + trigger.constraint +
-                         " fires during a restore, which would fire those events with other rights than yours.")
+                         " fires during a restore, which would fire those events with the privileges of another role.")
             .with_hint("Run the restore in a transaction of its own, or call SET CONSTRAINTS ALL IMMEDIATE before it.");
 }
 

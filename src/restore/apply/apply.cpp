@@ -1,4 +1,4 @@
-// Writing the plan. Triggers stay off (session_replication_role), foreign keys are checked set by set afterwards.
+// Executes the plan. Triggers are disabled (session_replication_role); foreign keys are checked afterwards, set by set.
 #include "restore/apply/apply.hpp"
 
 #include "postgres/exec/as_owner.hpp"
@@ -10,7 +10,7 @@ namespace snapback {
 
 namespace {
 
-/// Say which value is taken: the rows that a restore writes may meet rows that it does not touch.
+/// Name the unique value that a row outside the restore already holds.
 std::optional<Error> explain_conflict(const TablePlan &plan, const ErrorReport &error) {
     if (error.sqlstate != sqlstate::unique_violation && error.sqlstate != sqlstate::exclusion_violation)
         return std::nullopt;
@@ -20,13 +20,13 @@ std::optional<Error> explain_conflict(const TablePlan &plan, const ErrorReport &
         .with_hint("Change that other row, or restore other options.");
 }
 
-/// Whether RETURNING, by which rows are counted, may be more than a table's rules let a statement have.
+/// Whether a rule of the table may prevent RETURNING, by which rows are counted.
 bool has_rules(Query &query, Oid relation) {
     return query.run("SELECT relhasrules FROM pg_catalog.pg_class WHERE oid = $1", {Value::regclass(relation)})[0]
         .boolean(1);
 }
 
-/// Writes the plan, statement by statement, and shows how far it is.
+/// Executes the plan and reports its progress.
 class Writer {
 public:
     Writer(Query &query, Progress &progress) : query_(query), progress_(progress) {}
@@ -74,7 +74,7 @@ public:
     }
 
 private:
-    /// Where a table's rows are written to, and which constraints are checked later.
+    /// Find the relations that rows are written to, and the constraints that are checked later.
     const WriteParts &parts_of(const TablePlan &plan) {
         auto [known, is_new] = parts_.try_emplace(plan.live.relation);
         if (is_new && plan.written() > 0)
@@ -82,12 +82,12 @@ private:
         return known->second;
     }
 
-    /// Run one writing statement as the table's owner; it must touch as many rows as were planned.
+    /// Run one writing statement as the table's owner; it must affect the planned number of rows.
     void write(const TablePlan &plan, const ChecksByRelation &deferred, const std::string &sql, std::uint64_t planned) {
         require_count(plan, execute(plan, deferred, sql, planned), planned);
     }
 
-    /// Run one writing statement as the table's owner, but for some constraints; return how many rows it touched.
+    /// Run one writing statement as the table's owner, without some constraints; return the number of affected rows.
     std::uint64_t execute(const TablePlan &plan, const ChecksByRelation &deferred, const std::string &sql,
                           std::uint64_t planned) {
         if (planned == 0)
@@ -108,7 +108,7 @@ private:
 
     static void require_count(const TablePlan &plan, std::uint64_t touched, std::uint64_t planned) {
         if (touched != planned)
-            throw Error(sqlstate::restore_conflict, "restoring " + plan.live.name + " touched " +
+            throw Error(sqlstate::restore_conflict, "restoring " + plan.live.name + " affected " +
                                                         std::to_string(touched) + " rows instead of " +
                                                         std::to_string(planned))
                 .with_hint("A trigger that is ENABLE ALWAYS or REPLICA may have interfered.");

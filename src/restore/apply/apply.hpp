@@ -3,8 +3,8 @@
 
 namespace snapback {
 
-/// Write what the plan says: all deletes, then updates, then inserts; triggers off, each table as its owner. Throws
-/// Error where fewer rows are written than planned, and whatever a constraint raises.
+/// Execute the plan: deletes, then updates, then inserts, with triggers disabled, each as the owner of the table.
+/// Throws Error if fewer rows are written than planned, and the errors of constraints.
 void apply(Query &query, const Plan &plan, Progress &progress);
 
 } // namespace snapback

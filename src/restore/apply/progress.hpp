@@ -10,29 +10,29 @@ extern "C" {
 
 namespace snapback {
 
-/// Shows in pg_stat_activity, and so in snapback.restore_progress, how far a restore is: other sessions cannot see what
-/// its transaction writes. The view takes apart what is put together here.
+/// Shows the progress of a restore in pg_stat_activity, because other sessions cannot see what its transaction writes.
+/// The view snapback.restore_progress parses this text.
 class Progress {
 public:
     Progress(const std::string &restore, const std::string &community)
         : prefix_("snapback: restore " + restore + of_community(community) + ": ") {}
 
-    /// Begin a step.
+    /// Begin a phase.
     void at(const std::string &step) {
         step_ = step;
         show(step_);
     }
-    /// Turn to a table, within the step: so many rows are looked at, one does not see how they go by.
+    /// Begin a table of the phase whose rows are not counted one by one.
     void table(const std::string &relation, std::uint64_t rows) {
         begin(relation, rows);
         show(step_ + ": " + rows_of_table_);
     }
-    /// Turn to a table whose rows are counted one by one.
+    /// Begin a table whose rows are counted one by one.
     void count(const std::string &relation, std::uint64_t rows) {
         begin(relation, rows);
         show_count();
     }
-    /// One more row of it is done.
+    /// Count one processed row.
     void advance() {
         if (++done_ % rows_between == 0)
             show_count();
@@ -40,10 +40,10 @@ public:
 
 private:
     static constexpr std::uint64_t rows_between = 1000;
-    // What is shown has track_activity_query_size bytes, at least 100 and 1024 by default.
+    // The text is limited to track_activity_query_size bytes, at least 100 and by default 1024.
     static constexpr std::size_t longest_name = 256;
 
-    /// Name the community between quotes, and double those in its name. A long one would leave no room for the rest.
+    /// Quote the name of the community. Omit a long name, which would leave no space for the rest.
     static std::string of_community(const std::string &community) {
         if (community.size() > longest_name)
             return {};

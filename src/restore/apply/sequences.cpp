@@ -1,4 +1,4 @@
-// Sequences after a restore: none may give out a value that has come back.
+// Advances sequences after a restore, so that none generates a restored value.
 #include "restore/apply/sequences.hpp"
 
 #include <optional>
@@ -17,7 +17,7 @@ struct OwnedSequence {
     std::string column;
 };
 
-/// Sequences that fill a column of the table: its own, and those that its default asks.
+/// Find the sequences of the table's columns: owned ones, and those that a default uses.
 std::vector<OwnedSequence> sequences_of(Query &query, Oid relation) {
     std::vector<OwnedSequence> sequences;
     for (Row row : query.run_kept(
@@ -39,7 +39,7 @@ std::vector<OwnedSequence> sequences_of(Query &query, Oid relation) {
     return sequences;
 }
 
-/// The written value that the sequence would come to last, if it could come to any.
+/// Return the written value that the sequence would generate last, if any.
 std::optional<std::int64_t> furthest_value(Query &query, const TablePlan &plan, const OwnedSequence &sequence) {
     std::string column = quote_name(sequence.column);
     Rows rows =
@@ -52,8 +52,8 @@ std::optional<std::int64_t> furthest_value(Query &query, const TablePlan &plan, 
     return rows.empty() ? std::nullopt : std::optional(rows[0].bigint(1));
 }
 
-/// Move one sequence on, where it has yet to give out a value that was written. Reading it first costs nobody anything;
-/// only a sequence that must be moved is locked against those who draw from it.
+/// Advance a sequence that has not yet generated a written value. It is read first without a lock; only a sequence that
+/// must be advanced is locked against nextval().
 void raise_sequence(Query &query, const TablePlan &plan, const OwnedSequence &sequence) {
     std::optional<std::int64_t> value = furthest_value(query, plan, sequence);
     if (!value)

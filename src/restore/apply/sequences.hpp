@@ -3,7 +3,7 @@
 
 namespace snapback {
 
-/// Move sequences on that have yet to give out a value that was restored; never turn one back.
+/// Advance the sequences that have not yet generated a restored value; never set one back.
 void raise_sequences(Query &query, const Plan &plan);
 
 } // namespace snapback

@@ -1,4 +1,4 @@
-// Proof before commit: constraints hold, and the rows are what the plan said they would be.
+// Checks before the commit: the constraints are satisfied, and the rows match the plan.
 #include "restore/check/checks.hpp"
 
 #include <algorithm>
@@ -17,25 +17,24 @@ namespace {
 
 [[noreturn]] void fail_foreign_key(const ForeignKey &key, const std::string &what, const std::string &hint) {
     throw Error(sqlstate::foreign_key_violation,
-                "the restore would break foreign key " + key.name + " of " + qualified_name(key.child))
+                "the restore would violate foreign key " + key.name + " of " + qualified_name(key.child))
         .with_detail(what)
         .with_hint(hint);
 }
 
-/// "AND …": the row seen as t is under the lock of the community that is restored, which keeps others from it.
+/// "AND …": row t is protected from other writers by the lock of the restored community.
 std::string under_the_lock(const Plan &plan, const ProtectedTable *table) {
     if (!table)
         return " AND false";
-    bool own = !table->relation_name.empty(); // the community's, and nobody else's
+    bool own = !table->relation_name.empty(); // all rows belong to the community
     return own ? "" : " AND " + comes_to(joined_path(*table), plan.community());
 }
 
-// Tables that were analyzed while the community had lost its rows seem to hold few of them after the restore, and the
-// planner would go through them all, or through all written rows, for each row anew. So the queries here leave it no
-// such choice: they take one row after the other, and find its counterpart by the index that there must be, in a
-// subquery that cannot become a join.
+// The statistics of a table may be from the time when the community had lost its rows. The planner would then choose
+// nested loops over whole tables. The queries here prevent this: they look up each row by an index that always exists,
+// in a subquery that cannot become a join.
 
-/// "SELECT … LIMIT 1" as a value: whether there is such a row; NULL where there is none.
+/// "SELECT … LIMIT 1" as a value: true, or NULL if there is no such row.
 std::string any_row(const std::string &from_where) {
     return "(SELECT true FROM " + from_where + " LIMIT 1)";
 }
@@ -60,16 +59,16 @@ TupleDesc reference_type(const TablePlan &child, const ForeignKey &key) {
     });
 }
 
-/// Whether only the table itself can say what written rows have in the foreign key's columns: defaults, and what is
-/// computed from them; and which of them are in a partition.
+/// Whether the foreign key's columns of written rows must be read from the table: they have defaults or are computed
+/// from defaults, or the foreign key belongs to a partition.
 bool is_known_when_written(const TablePlan &child, const ForeignKey &key) {
     return key.child != child.live.relation || std::ranges::any_of(key.pairs, [&](const ForeignKey::Pair &pair) {
                return !child.takes(pair.child_column);
            });
 }
 
-/// The values that written rows have in the foreign key's columns, as a relation "c"; the store holds what had to be
-/// read for it.
+/// Return the values of the foreign key's columns in written rows, as a relation "c"; the store holds those read from
+/// the table.
 std::string written_references(Query &query, const TablePlan &child, const ForeignKey &key, TupleStore &read) {
     if (!is_known_when_written(child, key))
         return "(SELECT DISTINCT " + child_columns(key, "c") + " FROM " + child.written_rows() + " c WHERE " +
@@ -83,7 +82,7 @@ std::string written_references(Query &query, const TablePlan &child, const Forei
     return read.name() + " c";
 }
 
-/// Every written row's parent must be there. One that is not under the community's lock is locked itself.
+/// Check that the parent of every written row exists. Lock parents that the community's lock does not protect.
 void check_parents(Query &query, const Plan &plan, const ForeignKey &planned) {
     const TablePlan *child = plan.table(planned.child);
     if (!child || child->written() == 0)
@@ -102,13 +101,14 @@ void check_parents(Query &query, const Plan &plan, const ForeignKey &planned) {
     Rows locked = query.run("SELECT pg_catalog.count(*) FROM " + loose.name() + " c CROSS JOIN LATERAL (SELECT FROM " +
                             referred + " FOR KEY SHARE OF t) l");
     if (static_cast<std::uint64_t>(locked[0].bigint(1)) < loose.size())
-        fail_foreign_key(key, "A restored row refers to a row of " + qualified_name(key.parent) + " that is not there.",
-                         "Another session may have deleted it just now; try again.");
+        fail_foreign_key(key,
+                         "A restored row refers to a row of " + qualified_name(key.parent) + " that does not exist.",
+                         "Another session may have deleted it concurrently; try again.");
     loose.hide();
     read.hide();
 }
 
-/// Whether children of a row are found by an index: one whose first columns are the foreign key's.
+/// Whether an index begins with the columns of the foreign key.
 bool has_child_index(Query &query, const ForeignKey &key) {
     std::vector<std::string> columns;
     for (const ForeignKey::Pair &pair : key.pairs)
@@ -124,7 +124,7 @@ bool has_child_index(Query &query, const ForeignKey &key) {
                 .empty();
 }
 
-/// Whether some row of the child refers to one of these. Without an index the child is read once.
+/// Whether a row of the child refers to one of these rows. Without an index the child is read once.
 bool is_referred_to(Query &query, const TupleStore &rows, const ForeignKey &key) {
     bool indexed = has_child_index(query, key);
     ReadableRelation child = readable(key.child);
@@ -136,14 +136,14 @@ bool is_referred_to(Query &query, const TupleStore &rows, const ForeignKey &key)
     return !query.run("SELECT FROM " + rows.name() + " g WHERE EXISTS (SELECT FROM " + referring + ") LIMIT 1").empty();
 }
 
-/// What can be done about rows that refer to what a restore takes away.
+/// The hint for rows that refer to rows or values that a restore removes.
 std::string referring_rows_hint(const Plan &plan, Oid child) {
-    std::string again = "If another session has just written those rows, try again";
+    std::string again = "Try again if another session has written those rows concurrently";
     std::vector<std::string> options = further_options(plan, child);
-    return options.empty() ? again + "." : again + "; restoring " + in_words(options) + " as well may take them along.";
+    return options.empty() ? again + "." : again + "; restoring " + in_words(options) + " as well may include them.";
 }
 
-/// No row anywhere may refer to a row that was deleted, or whose referenced columns were changed.
+/// Check that no row refers to a deleted row, or to a referenced value that was changed.
 void check_children(Query &query, const Plan &plan, const ForeignKey &planned) {
     TablePlan *parent = plan.table(planned.parent);
     if (!parent || parent->remove.size() + parent->changed() == 0)
@@ -153,7 +153,7 @@ void check_children(Query &query, const Plan &plan, const ForeignKey &planned) {
     TupleStore gone(parent->see("gone"), parent->wanted.shape());
     gone.show_to(query);
     {
-        // The referenced values of removed and changed rows as they were before, less those that some row still has.
+        // The former referenced values of deleted and changed rows, except those that a row still has.
         AsOwner owner(parent->live.owner);
         std::string changed = "SELECT p.* FROM " + parent->see("present") + " p JOIN (SELECT * FROM " +
                               parent->see("update") + " UNION ALL SELECT * FROM " + parent->see("reinsert") +
@@ -165,17 +165,17 @@ void check_children(Query &query, const Plan &plan, const ForeignKey &planned) {
     if (gone.size() > 0 && is_referred_to(query, gone, key))
         fail_foreign_key(key,
                          "A row that is not restored refers to a row of " + parent->live.name +
-                             " that the restore deletes or gives another value.",
+                             " that the restore deletes or changes.",
                          referring_rows_hint(plan, key.child));
     gone.hide();
 }
 
-/// A deferrable unique or exclusion constraint, by its index; on a partition, that partition's share of it.
+/// A deferrable unique or exclusion constraint, by its index, possibly that of a partition.
 struct Deferrable {
     Oid index;
     std::string name;
     Oid table;
-    std::string where; // which rows it is about
+    std::string where; // the predicate of the index
 };
 
 std::vector<Deferrable> deferrable_constraints(Query &query, Oid relation) {
@@ -191,7 +191,7 @@ std::vector<Deferrable> deferrable_constraints(Query &query, Oid relation) {
     return found;
 }
 
-/// Check what a trigger checks otherwise, and triggers were off. Other sessions may be about to write the same values.
+/// Check deferrable constraints, whose triggers were disabled. Other sessions may be about to write the same values.
 void check_deferrable_constraint(Query &query, const TablePlan &plan, const Deferrable &constraint) {
     DeferrableCheck check(constraint.table, constraint.index);
     SnapshotScope written;
@@ -215,13 +215,12 @@ void check_deferrable_constraints(Query &query, const TablePlan &plan) {
                            error.sqlstate != sqlstate::exclusion_violation)
                            return std::nullopt;
                        return Error(error.sqlstate,
-                                    "the restore would break constraint " + constraint.name + " of " + plan.live.name)
-                           .with_hint("Another row holds the same value now: change it, or restore other options.");
+                                    "the restore would violate constraint " + constraint.name + " of " + plan.live.name)
+                           .with_hint("Another row has the same value: change it, or restore other options.");
                    });
 }
 
-/// Whether the planner takes a table, by its pages and what VACUUM last found in one, for smaller than what has just
-/// been written to it.
+/// Whether the planner estimates fewer rows for a table than were just written to it.
 bool is_underestimated(Query &query, const TablePlan &plan) {
     if (plan.written() == 0)
         return false;
@@ -240,14 +239,14 @@ void require_guards(const Plan &plan) {
     for (const auto &table : plan.tables())
         if (GuardState state = guard_state(table->live.relation); state != GuardState::enabled)
             throw Error(sqlstate::object_not_in_state,
-                        table->live.name + " is not guarded: others could write to it during the restore")
+                        table->live.name + " is not guarded: other sessions could write to it during the restore")
                 .with_hint(state == GuardState::overtaken
                                ? "A BEFORE trigger of it fires after the guard: rename that trigger."
                                : "Call snapback.install_guards().");
 }
 
 void check_constraints(Query &query, const Plan &plan) {
-    SettingScope by_index("enable_seqscan", "off"); // where there is none, it is no hindrance
+    SettingScope by_index("enable_seqscan", "off"); // no effect if there is no index
     for (const ForeignKey &key : plan.foreign_keys()) {
         check_parents(query, plan, key);
         check_children(query, plan, key);
@@ -264,17 +263,17 @@ void check_result(const Plan &plan) {
         std::ranges::any_of(plan.tables(), [&](const auto &table) { return is_underestimated(query, *table); });
     LiveRows current(plan.community(), underestimated);
     RestoreSpec spec = plan.spec();
-    spec.rows_must_exist = false; // those that were added since are gone by now
+    spec.rows_must_exist = false; // added rows have been deleted
     Plan again(query, spec, current);
     for (const auto &table : again.tables())
         if (table->written() + table->remove.size() > 0)
             throw Error(sqlstate::restore_conflict,
-                        table->live.name + " is not as planned after the restore; nothing was changed")
+                        table->live.name + " differs from the plan after the restore; nothing was changed")
                 .with_detail(std::to_string(table->insert.size()) + " rows are missing, " +
                              std::to_string(table->changed()) + " differ, " + std::to_string(table->remove.size()) +
-                             " are too many.")
+                             " are unexpected.")
                 .with_hint("A trigger that is ENABLE ALWAYS or REPLICA may have changed what was written.");
-    again.require_no_obstacle(); // a table that could not be planned proves nothing
+    again.require_no_obstacle(); // a table that cannot be planned cannot be checked
 }
 
 } // namespace snapback

@@ -1,4 +1,4 @@
-// Unique values of restored rows that other rows hold now.
+// Finds unique values of restored rows that other rows hold.
 #include "restore/check/conflicts.hpp"
 
 #include "postgres/catalog/index_columns.hpp"
@@ -13,7 +13,7 @@ namespace {
 
 constexpr int conflicts_named = 5;
 
-// Beyond so many rows, comparing each with each takes longer than to let the constraint have the last word.
+// The maximum number of rows that are compared with each other; beyond it, the constraint itself decides.
 constexpr std::uint64_t most_rows_paired = 1000;
 
 /// "s.a, s.b": the columns of the key; the prefix may be empty.
@@ -24,11 +24,11 @@ std::string key_names(const TablePlan &plan, const std::string &prefix) {
     return names;
 }
 
-/// A query for the numbers of those rows of `written` that clash with one another; empty where none can, or where it is
-/// not asked.
+/// A query for the numbers of those rows of `written` that conflict with each other; empty if none can, or if there are
+/// too many.
 std::string clashing_among(const TablePlan &plan, const Uniqueness &uniqueness) {
     if (uniqueness.columns == key_names(plan, ""))
-        return ""; // which tells rows apart
+        return ""; // the key is distinct
     std::string number = quote_name(uniqueness.prefix + "number");
     if (uniqueness.unique)
         return "SELECT k.number FROM (SELECT " + number + " AS number, pg_catalog.count(*) OVER (PARTITION BY " +
@@ -41,7 +41,7 @@ std::string clashing_among(const TablePlan &plan, const Uniqueness &uniqueness) 
            " <> t." + number;
 }
 
-/// What can be done about rows that hold restored rows' values.
+/// The hint for rows that hold values of restored rows.
 std::string ways_out(const std::string &remedy) {
     return "Change those other rows, " + remedy + "or skip the restored rows: {\"on_conflict\": \"skip\"}.";
 }
@@ -49,7 +49,7 @@ std::string ways_out(const std::string &remedy) {
 } // namespace
 
 std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
-    AsOwner owner(lock_and_get_owner(relation)); // expressions read as they are run: under the same settings
+    AsOwner owner(lock_and_get_owner(relation)); // expressions depend on the settings under which they are read
     std::string prefix = free_prefix(relation);
     std::vector<Uniqueness> all;
     for (Row row : query.run_kept(
@@ -71,7 +71,7 @@ std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation) {
              "   AND m.amopstrategy = 3 AND m.amoplefttype = oc.opcintype AND m.amoprighttype = oc.opcintype"
              " JOIN pg_catalog.pg_operator o ON o.oid = coalesce(c.conexclop[k], m.amopopr)"
              " JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
-             // What a partition has alone, and not as its part of the table's own, is about its rows alone.
+             // An index of a partition alone covers only the rows of that partition.
              " WHERE i.indrelid = ANY (ARRAY("
              "       SELECT p.relid::oid FROM pg_catalog.pg_partition_tree($1) p) || $1::oid)"
              "   AND (i.indrelid = $1 OR NOT r.relispartition)"
@@ -89,8 +89,8 @@ std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const 
     std::string where = " r WHERE (" + uniqueness.where + ")";
     std::string among = clashing_among(plan, uniqueness);
     std::string number = quote_name(uniqueness.prefix + "number");
-    // First whom they meet, which an index tells; then whether those stay. Of the rows, which may be large, nothing but
-    // their keys and unique values is carried along: OFFSET keeps the planner from doing otherwise.
+    // Find conflicting rows by the index first, and then whether they remain. Only keys and unique values are carried
+    // along, because rows may be large; OFFSET keeps the planner from carrying more.
     return "WITH written AS MATERIALIZED (SELECT *, pg_catalog.row_number() OVER () AS " + number + " FROM (SELECT " +
            key_names(plan, "") + ", " + uniqueness.values + " FROM " + WholeRows(query, plan).query(false) + where +
            " OFFSET 0) w), met AS MATERIALIZED (SELECT s." + number + ", " + key_names(plan, "t.") +
@@ -103,8 +103,8 @@ std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const 
 
 namespace {
 
-/// What rows that the plan writes may clash in. Rows that are changed keep their keys: of the index that these are in,
-/// only inserted rows can meet others.
+/// Rows that the plan writes and that can conflict in an index. Changed rows keep their keys, so in the index of the
+/// key only inserted rows can conflict.
 std::vector<Uniqueness> uniqueness_at_stake(Query &query, const TablePlan &plan) {
     std::vector<Uniqueness> all;
     if (plan.written() == 0)

@@ -3,35 +3,35 @@
 
 namespace snapback {
 
-/// What no two rows of a table may have in common: a unique index, or an exclusion constraint.
+/// A unique index or an exclusion constraint of a table.
 struct Uniqueness {
     std::string name;
     bool unique;         // else an exclusion constraint
-    std::string prefix;  // which no column of the table has, for the names below
-    std::string columns; // as a message names them
+    std::string prefix;  // of the names below, which no column of the table has
+    std::string columns; // for messages
     std::string values;  // "(expression) AS "the key 1", …" over the table
     std::string keys;    // ""the key 1", …"
     std::string clash;   // "s."the key 1" OPERATOR(=) t."the key 1" AND …"
-    std::string where;   // which rows it is about
-    bool nulls_clash;    // a NULL is the same as another
+    std::string where;   // the predicate of the index
+    bool nulls_clash;    // NULLS NOT DISTINCT
     Oid index;
 };
 
-/// Everything that must be unique in a table, but for what is made of rows as a whole: only the table itself can say.
+/// Find all unique indexes and exclusion constraints of a table, except those over whole rows.
 std::vector<Uniqueness> uniqueness_of(Query &query, Oid relation);
 
-/// A subquery: the keys of those rows that the plan writes whose unique value is held by a row that
-/// the plan does not touch, or by another that it writes: the constraint may be a new one, or over columns of which
-/// only some are restored. Its column "<prefix>values" tells the value. Run it as the table's owner.
+/// A subquery with the keys of rows that the plan writes and whose unique value another row holds. The other row may be
+/// outside the plan, or written by it too, because the constraint may be new, or only some of its columns are restored.
+/// The column "<prefix>values" contains the value. Run it as the table's owner.
 std::string written_rows_in_conflict(Query &query, const TablePlan &plan, const Uniqueness &uniqueness);
 
-/// Name what is in conflict: an obstacle for each unique value.
+/// Add an obstacle for each unique index or exclusion constraint with conflicts.
 void find_conflicts(Query &query, TablePlan &plan);
 
-/// Remove from the plan the rows that are in conflict; true where there were any.
+/// Remove conflicting rows from the plan; return whether there were any.
 bool skip_conflicts(Query &query, TablePlan &plan);
 
-/// Remove from the plan the written rows where a condition over alias `w` holds.
+/// Remove the written rows that satisfy a condition over alias `w` from the plan.
 void skip_rows(Query &query, TablePlan &plan, const std::string &condition);
 
 } // namespace snapback

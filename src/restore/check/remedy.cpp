@@ -1,5 +1,5 @@
-// What would remove an obstacle: further options, or the same ones without switches. Nobody is told to do what does not
-// help, so each remedy is tried: planned as the restore would plan it, and thrown away.
+// Finds what would remove an obstacle: further options, or the same options without switches. Each remedy is planned
+// like a restore before a hint suggests it.
 #include "restore/check/remedy.hpp"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-/// An obstacle, and the plan and table that it was found in.
+/// An obstacle with its plan and table.
 struct Found {
     const Plan &plan;
     const TablePlan &table;
@@ -24,13 +24,13 @@ struct Found {
     }
 };
 
-/// Whether a plan has an obstacle like this one.
+/// Whether a plan has the same obstacle.
 bool has(const Plan &plan, Oid relation, const Obstacle &obstacle) {
     const TablePlan *table = plan.table(relation);
     return table && std::ranges::any_of(table->obstacles, [&](const auto &other) { return other.is(obstacle); });
 }
 
-/// Whether a plan has no obstacle but those that another has too.
+/// Whether all obstacles of a plan are in the other one too.
 bool has_none_beside(const Plan &plan, const Plan &other) {
     return plan.unusable().size() <= other.unusable().size() &&
            std::ranges::all_of(plan.tables(), [&](const auto &table) {
@@ -40,7 +40,7 @@ bool has_none_beside(const Plan &plan, const Plan &other) {
            });
 }
 
-/// The further options that cover rows in the way: those of the table, and of the tables whose rows keep rows of it.
+/// The further options that cover blocking rows: those of the table, and of tables whose rows refer to it.
 Names options_in_reach(const Plan &plan, Oid relation) {
     Names options;
     std::vector<Oid> reached{relation};
@@ -58,10 +58,10 @@ Names options_in_reach(const Plan &plan, Oid relation) {
 
 struct Outcome {
     bool helps = false;
-    Names in_reach; // further options that might
+    Names in_reach; // further options that may help
 };
 
-/// Plan again, by this spec, and see what becomes of the obstacle.
+/// Plan with this spec and look for the obstacle.
 Outcome plan_by(const RestoreSpec &spec, const Found &found) {
     LiveRows current(found.plan.community());
     Query query;
@@ -73,7 +73,7 @@ Outcome plan_by(const RestoreSpec &spec, const Found &found) {
             options_in_reach(plan, found.obstacle.in_the_way)};
 }
 
-/// The same; what cannot be planned does not help.
+/// The same; a spec that cannot be planned does not help.
 Outcome outcome_of(const RestoreSpec &spec, const Found &found) {
     Outcome outcome;
     std::optional<UndoneError> error = try_out([&] { outcome = plan_by(spec, found); });
@@ -82,7 +82,7 @@ Outcome outcome_of(const RestoreSpec &spec, const Found &found) {
     return error ? Outcome{} : outcome;
 }
 
-/// The spec of the plan, with more options.
+/// The spec of the plan with more options.
 RestoreSpec with(const Plan &plan, const Names &more) {
     RestoreSpec spec = plan.spec();
     spec.progress = nullptr;
@@ -90,7 +90,7 @@ RestoreSpec with(const Plan &plan, const Names &more) {
     return spec;
 }
 
-/// Of options that help together, as few as help.
+/// Reduce options that help together to those that are needed.
 Names fewest(const Found &found, const Names &options) {
     auto help = [&](const Names &some) { return outcome_of(with(found.plan, some), found).helps; };
     if (options.size() < 2)
@@ -109,8 +109,8 @@ Names fewest(const Found &found, const Names &options) {
     return needed;
 }
 
-/// The options that remove the obstacle where they are restored as well; none where there are no such options. Rows
-/// that those options' tables keep may ask for further ones.
+/// The options that remove the obstacle if they are restored as well; empty if there are none. Their tables may require
+/// further options.
 Names helping_options(const Found &found) {
     Names options = options_in_reach(found.plan, found.obstacle.in_the_way);
     while (!options.empty()) {
@@ -124,7 +124,7 @@ Names helping_options(const Found &found) {
     return {};
 }
 
-/// The switches that keep the chosen options from being restored whole.
+/// The switches that limit what is restored.
 Names limiting_switches(const RestoreOptions &options) {
     Names switches;
     if (!options.rows.empty())
@@ -134,7 +134,7 @@ Names limiting_switches(const RestoreOptions &options) {
     return switches;
 }
 
-/// What removes the obstacle, in words; empty where nothing does.
+/// The hint that removes the obstacle; empty if nothing does.
 std::string remedy(const Found &found) {
     if (Names options = helping_options(found); !options.empty())
         return "restore " + in_words(options) + " as well";

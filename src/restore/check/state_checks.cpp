@@ -13,9 +13,9 @@ namespace snapback {
 namespace {
 
 constexpr std::size_t most_parts = 256;
-constexpr const char *written = "\"snapback written\""; // an alias that no table is likely to have for its name
+constexpr const char *written = "\"snapback written\""; // an alias that is unlikely to be the name of a table
 
-/// The relations that hold a table's rows; none where their constraints cannot be left.
+/// The relations that hold a table's rows; empty if their constraints cannot be deferred.
 std::vector<Oid> parts_to_write(Query &query, const TablePlan &plan) {
     if (!plan.live.partitioned)
         return {plan.live.relation};
@@ -34,14 +34,14 @@ std::vector<Oid> parts_to_write(Query &query, const TablePlan &plan) {
     return takes_defaults || parts.size() > most_parts ? std::vector<Oid>{} : parts;
 }
 
-/// The CHECKs of a relation that may read other rows.
+/// The CHECK constraints of a relation that may read other rows.
 std::vector<WritePart::Check> checks_of(Query &query, Oid relation) {
     std::vector<WritePart::Check> checks;
     for (Row row :
          query.run_kept("SELECT c.conname::text, pg_catalog.pg_get_expr(c.conbin, c.conrelid), c.conbin::text,"
                         "       c.oid"
                         " FROM pg_catalog.pg_constraint c WHERE c.conrelid = $1 AND c.contype = 'c'"
-                        // A column that only later versions have: declared NOT ENFORCED.
+                        // NOT ENFORCED constraints exist in later versions only.
                         "   AND coalesce(pg_catalog.to_jsonb(c) ->> 'conenforced', 'true') = 'true'"
                         " ORDER BY c.conname",
                         {Value::regclass(relation)}))
@@ -57,7 +57,7 @@ std::string key_of(const TablePlan &plan, const std::string &alias) {
     return "ROW(" + list + ")::pg_catalog.text";
 }
 
-/// Say which constraint raised an error rather than judge a row.
+/// Report a constraint that raised an error.
 [[noreturn]] void fail_unchecked(const TablePlan &plan, const WritePart::Check &check, const UndoneError &error) {
     if (!error.is_refusal())
         error.raise();
@@ -68,7 +68,7 @@ std::string key_of(const TablePlan &plan, const std::string &alias) {
                    "Nothing was changed.");
 }
 
-/// Check one constraint on the written rows that a part holds.
+/// Check one constraint for the written rows of a part.
 void check_part(Query &query, const TablePlan &plan, const WritePart &part, const WritePart::Check &check) {
     std::string name = quote_name(call([&] { return get_rel_name(part.relation); }));
     std::string condition = "(" + check.condition + ") IS FALSE";
@@ -87,15 +87,15 @@ void check_part(Query &query, const TablePlan &plan, const WritePart &part, cons
         fail_unchecked(plan, check, *error);
     if (refused > 0)
         throw Error(sqlstate::check_violation,
-                    "the restore would break constraint \"" + check.name + "\" of " + plan.live.name)
-            .with_detail("It refuses " + std::to_string(refused) +
+                    "the restore would violate constraint \"" + check.name + "\" of " + plan.live.name)
+            .with_detail("It rejects " + std::to_string(refused) +
                          (refused == 1 ? " restored row, with the key " : " restored rows, one with the key ") + first +
-                         ", on the data as they would be after the restore.")
+                         ", with the data after the restore.")
             .with_hint("The constraint calls a function: restore the rows that it reads as well, or change the "
                        "constraint. Nothing was changed.");
 }
 
-/// The rows whose value of a column comes from the snapshot: with their key as text, and the value.
+/// The rows whose value of a column comes from the snapshot, with their key as text and the value.
 std::string values_from_snapshot(const TablePlan &plan, std::size_t column) {
     std::string name = quote_name(plan.live.columns[column].name);
     std::string select = "SELECT " + key_of(plan, "w") + ", w." + name + " FROM ";
@@ -114,7 +114,7 @@ void check_domains(Query &query, const TablePlan &plan) {
             continue;
         if (!refused->is_refusal())
             refused->raise();
-        throw Error(sqlstate::check_violation, "the restore would break a domain in column \"" + column.name +
+        throw Error(sqlstate::check_violation, "the restore would violate a domain in column \"" + column.name +
                                                    "\" of " + plan.live.name + ": " + refused->message)
             .with_detail(refused->detail)
             .with_hint("A check of the domain calls a function: restore the rows that it reads as well, or change the "
@@ -133,10 +133,10 @@ ChecksByRelation WriteParts::deferred() const {
 }
 
 WriteParts write_parts(Query &query, const TablePlan &plan) {
-    AsOwner owner(plan.live.owner); // conditions are read from the catalogs under the settings they are run with
+    AsOwner owner(plan.live.owner); // conditions depend on the settings under which they are read
     WriteParts found;
     for (Oid relation : parts_to_write(query, plan)) {
-        std::optional<std::string> takes; // a default partition that stands alone takes everything
+        std::optional<std::string> takes; // a default partition without others accepts all rows
         if (plan.live.partitioned)
             takes =
                 query.run_kept("SELECT pg_catalog.pg_get_partition_constraintdef($1)", {Value::regclass(relation)})[0]

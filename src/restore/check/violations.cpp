@@ -1,4 +1,4 @@
-// Whether rows of a snapshot fit a table whose definition may have changed since, found out before anything is written.
+// Finds rows of a snapshot that the table no longer accepts, before anything is written.
 #include "restore/check/violations.hpp"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t most_partitions_asked = 256;
 
-/// "ROW(a.x, a.y)::text": the key of a row as messages show it.
+/// "ROW(a.x, a.y)::text": the key of a row in messages.
 std::string key_text(const TablePlan &plan, const std::string &alias) {
     std::string list;
     for (const KeyColumn &part : plan.live.key)
@@ -27,7 +27,7 @@ std::string key_text(const TablePlan &plan, const std::string &alias) {
     return "ROW(" + list + ")::pg_catalog.text";
 }
 
-/// Whether the snapshot's rows were told apart by the same columns, of the same types.
+/// Whether the snapshot's key has the same columns with the same types.
 bool has_same_key(const TablePlan &plan) {
     Shape stored = read_shape(plan.stored.shape);
     std::vector<ShapeColumn> columns = columns_as_called_now(stored, plan.live);
@@ -41,18 +41,17 @@ bool has_same_key(const TablePlan &plan) {
 
 Error key_has_changed(const TablePlan &plan, const std::string &trouble) {
     return Error(sqlstate::schema_changed,
-                 "the key of " + plan.live.name + " has changed: the snapshot holds " + trouble)
-        .with_hint("Choose a snapshot that was taken since, or other options.");
+                 "the key of " + plan.live.name + " has changed: the snapshot contains " + trouble)
+        .with_hint("Choose a later snapshot, or other options.");
 }
 
-/// Looks for violations of one table, kind by kind.
+/// Finds the violations of one table.
 class ViolationSearch {
 public:
     ViolationSearch(Query &query, const TablePlan &plan) : query_(query), plan_(plan), rows_(query, plan) {}
 
-    /// Look for all of them.
     void run(const std::vector<ForeignKey> &keys) {
-        AsOwner owner(plan_.live.owner); // expressions are read from the catalogs under the settings they are run with
+        AsOwner owner(plan_.live.owner); // expressions depend on the settings under which they are read
         read_mandatory_columns();
         find_missing_values();
         find_nulls();
@@ -64,9 +63,8 @@ public:
                 find_half_references(key);
     }
 
-    /// What keeps the table from being restored.
     const std::vector<Error> &obstacles() const { return obstacles_; }
-    /// What may turn out to, once everything has been written.
+    /// Constraints that may fail after everything has been written.
     const std::vector<std::string> &notes() const { return notes_; }
 
 private:
@@ -79,17 +77,17 @@ private:
             mandatory_.push_back(plan_.live.column_named(row.text(1)));
     }
 
-    /// Columns added since that must have a value, and that rows which return have none for.
+    /// Find added NOT NULL columns without a default, which inserted rows have no value for.
     void find_missing_values() {
         for (std::size_t column : mandatory_)
             if (!plan_.mapped[column] && !rows_.default_of(column).exists && plan_.insert.size() > 0)
                 refuse("column \"" + plan_.live.columns[column].name +
-                       "\" was added since, takes no NULL and has no default, so no row can return: give it a "
-                       "default, or restore other options");
+                       "\" was added after the snapshot, is NOT NULL and has no default: add a default, or "
+                       "restore other options");
     }
 
     void find_nulls() {
-        // Not IS NULL, which a composite value of nothing but NULLs meets too.
+        // IS NULL is true for a composite value whose fields are all NULL.
         std::string any;
         for (std::size_t column : mandatory_)
             if (plan_.mapped[column] && plan_.null_then[column])
@@ -105,9 +103,8 @@ private:
             Rows rows = query_.run("SELECT pg_catalog.min(" + key_text(plan_, "w") + "), pg_catalog.count(*)" +
                                    written + "w." + quote_name(name) + " IS NOT DISTINCT FROM NULL");
             if (rows[0].bigint(2) > 0)
-                refuse("column \"" + name + "\" takes no NULL now, and the snapshot holds NULL there in " +
-                       counted(rows[0].bigint(2), rows[0].text(1)) +
-                       ": let it take NULL again, or restore other options");
+                refuse("column \"" + name + "\" no longer accepts NULL, and the snapshot contains NULL in " +
+                       counted(rows[0].bigint(2), rows[0].text(1)) + ": allow NULL again, or restore other options");
         }
     }
 
@@ -116,9 +113,9 @@ private:
              query_.run("SELECT c.conname::text, pg_catalog.pg_get_expr(c.conbin, c.conrelid), c.conkey::text[],"
                         "       c.oid, c.conbin::text"
                         " FROM pg_catalog.pg_constraint c WHERE c.conrelid = $1 AND c.contype = 'c'"
-                        // A column that only later versions have: declared NOT ENFORCED.
+                        // NOT ENFORCED constraints exist in later versions only.
                         "   AND coalesce(pg_catalog.to_jsonb(c) ->> 'conenforced', 'true') = 'true'"
-                        // Where the row is taken as a whole, only the table itself can say.
+                        // Only the table itself can evaluate references to whole rows.
                         "   AND NOT 0 = ANY (coalesce(c.conkey, '{}')) ORDER BY c.conname",
                         {Value::regclass(plan_.live.relation)})) {
             bool changed_only = false;
@@ -145,21 +142,21 @@ private:
         if (error && !error->is_refusal())
             error->raise();
         if (error && (self_contained || is_about_definitions(*error)))
-            refuse(constraint + " cannot be tried on rows of the snapshot (" + error->message +
+            refuse(constraint + " cannot be evaluated for rows of the snapshot (" + error->message +
                        "): change the constraint, or restore other options",
                    cure(*error, {check.constraint}));
         else if (error)
-            notes_.push_back(later(constraint) + "on the data as they are now, it fails: " + error->message);
+            notes_.push_back(later(constraint) + "with the current data it fails: " + error->message);
         else if (refused_rows > 0 && self_contained)
-            refuse(constraint + " refuses " + counted(refused_rows, first) +
+            refuse(constraint + " rejects " + counted(refused_rows, first) +
                    " of the snapshot: change the constraint, or restore other options");
         else if (refused_rows > 0)
-            notes_.push_back(later(constraint) + "on the data as they are now, it refuses " +
+            notes_.push_back(later(constraint) + "with the current data it rejects " +
                              rows_in_words(static_cast<std::uint64_t>(refused_rows)));
     }
 
-    /// Whether constraints that call functions are judged after the writes, and so under settings of our choice.
-    /// It takes queries for each partition, so the answer is kept.
+    /// Whether constraints that call functions are checked after the writes, with settings that we choose. The result
+    /// is cached, because it needs queries for each partition.
     bool is_left_to_the_end() {
         if (!is_left_)
             is_left_ = !plan_.live.partitioned || !write_parts(query_, plan_).parts.empty();
@@ -170,14 +167,14 @@ private:
         return is_left ? attempt_with_own_schema(query_, plan_.live.relation, body) : attempt(body);
     }
 
-    /// Values that domains refuse. What is as it was in the table need not satisfy them.
+    /// Find values that domains reject. Unchanged values need not satisfy them.
     void find_refused_by_domains() {
         for (std::size_t i = 0; i < plan_.live.columns.size(); i++) {
             const LiveColumn &column = plan_.live.columns[i];
             if (!plan_.mapped[i] || !call([&] { return contains_domain(column.type); }))
                 continue;
             std::optional<UndoneError> error = find_refused_by_domain(query_, plan_, i);
-            bool is_known = std::ranges::find(mandatory_, i) != mandatory_.end(); // to take no NULL
+            bool is_known = std::ranges::find(mandatory_, i) != mandatory_.end();
             if (error && !(is_known && error->sqlstate == sqlstate::not_null_violation))
                 judge_domain(column, *error);
         }
@@ -190,24 +187,25 @@ private:
         if (checks.empty() || is_about_definitions(error))
             obstacles_.push_back(
                 Error(sqlstate::schema_changed, "column \"" + column.name + "\" of " + plan_.live.name +
-                                                    " cannot take a value of the snapshot any more: " + error.message)
-                    .with_hint(cure(error, checks) + "Let the column take it again while this is "
-                                                     "restored, or restore other options."));
+                                                    " no longer accepts a value of the snapshot: " + error.message)
+                    .with_hint(cure(error, checks) +
+                               "Change the column so that it accepts the value during the restore, "
+                               "or restore other options."));
         else
             notes_.push_back(later("the domain of column \"" + column.name + "\"") +
-                             "on the data as they are now, it refuses a value of the snapshot");
+                             "with the current data it rejects a value of the snapshot");
     }
 
-    /// Whether an error is the same whatever the tables hold: something is not there, or may not be used.
+    /// Whether an error does not depend on data: an object is missing or may not be used.
     static bool is_about_definitions(const ErrorReport &error) { return error.sqlstate.substr(0, 2) == "42"; }
 
-    /// "constraint "x" calls a function …; ": why it is no obstacle yet.
+    /// "constraint "x" calls a function …; ": why it is a note and not an obstacle.
     static std::string later(const std::string &constraint) {
-        return constraint + " calls a function that may read other rows, and is checked once all rows have been "
+        return constraint + " calls a function that may read other rows, and is checked after all rows have been "
                             "restored; ";
     }
 
-    /// How a function is made to find what it names, where that was the trouble.
+    /// The hint to set a search_path if a name was not found.
     std::string cure(const ErrorReport &error, const std::vector<Oid> &constraints) {
         std::string text = is_about_names(error) ? search_path_cure(query_, "pg_constraint", constraints) : "";
         return text.empty() ? text : text + " ";
@@ -219,7 +217,7 @@ private:
                 .with_hint(hint + "Nothing was changed; snapback.preview_restore() lists all obstacles."));
     }
 
-    /// Rows that no partition takes. Where there are very many, it would take longer to ask than to find out.
+    /// Find rows that no partition accepts. With very many partitions this takes longer than the inserts.
     void find_unplaced() {
         if (!plan_.live.partitioned)
             return;
@@ -229,18 +227,18 @@ private:
                        {Value::regclass(plan_.live.relation)});
         if (leaves[0].bigint(2) > most_partitions_asked)
             return;
-        // Without any partition there is no condition; a default partition that stands alone takes everything.
+        // Without partitions there is no condition; a default partition without others accepts all rows.
         std::string taken = leaves[0].bigint(2) == 0 ? "false" : leaves[0].optional_text(1).value_or("true");
         std::string placed = quote_name(free_prefix(plan_.live.relation) + "placed");
         Rows rows = query_.run("SELECT pg_catalog.min(" + key_text(plan_, "w") +
                                "), pg_catalog.count(*) FROM (SELECT *, (" + taken + ") IS TRUE AS " + placed +
                                " FROM " + rows_.query(rows_.is_uncertain(0)) + " r) w WHERE NOT w." + placed);
         if (rows[0].bigint(2) > 0)
-            refuse("no partition takes " + counted(rows[0].bigint(2), rows[0].text(1)) +
-                   " of the snapshot: make one that does, or restore other options");
+            refuse("no partition accepts " + counted(rows[0].bigint(2), rows[0].text(1)) +
+                   " of the snapshot: create one, or restore other options");
     }
 
-    /// References of which a part is NULL, where the foreign key is MATCH FULL: it may be newer than the snapshot.
+    /// Find references that are partly NULL. The MATCH FULL foreign key may be newer than the snapshot.
     void find_half_references(const ForeignKey &key) {
         std::string columns;
         for (const ForeignKey::Pair &pair : key.pairs)
@@ -249,10 +247,10 @@ private:
                                plan_.written_rows() + " w WHERE pg_catalog.num_nulls(" + columns + ") BETWEEN 1 AND " +
                                std::to_string(key.pairs.size() - 1) + key.child_belongs("w"));
         if (rows[0].bigint(2) > 0)
-            refuse("foreign key \"" + key.name + "\" takes NULL in all its columns or in none, and " +
+            refuse("foreign key \"" + key.name + "\" is MATCH FULL, and " +
                    counted(rows[0].bigint(2), rows[0].text(1)) +
-                   " of the snapshot would have it in some: change the foreign key, or restore other "
-                   "options");
+                   " of the snapshot would have NULL in only some of its columns: change the foreign key, or restore "
+                   "other options");
     }
 
     static std::string counted(std::int64_t rows, const std::string &key) {

@@ -4,14 +4,12 @@
 
 namespace snapback {
 
-/// Return Error (SB009) unless the table's key, as it is now, tells the snapshot's rows apart: none has NULL there, no
-/// two are the same.
+/// Return Error (SB009) if the table's current key does not identify the snapshot's rows: a key is NULL or not unique.
 [[nodiscard]] std::optional<Error> find_indistinct_keys(Query &query, const TablePlan &plan);
 
-/// Find rows of the plan that the table would refuse as it is now: NULL where a column takes none, a value that a CHECK
-/// refuses, a column that has to be given a value and has none, half a reference. An obstacle each, naming column or
-/// constraint and the key of a row. Nothing is written to find out. What a constraint says that may read other rows is
-/// a note: these rows may change with the restore.
+/// Find rows of the plan that the table would reject: NULL in a NOT NULL column, a violated CHECK, a missing value, a
+/// reference that is partly NULL. Add an obstacle for each, with the column or constraint and the key of a row. Nothing
+/// is written. A constraint that may read other rows causes only a note, because the restore may change those rows.
 void find_violations(Query &query, TablePlan &plan, const std::vector<ForeignKey> &keys);
 
 } // namespace snapback

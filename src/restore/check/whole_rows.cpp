@@ -6,7 +6,7 @@ namespace snapback {
 
 namespace {
 
-/// The generated columns of a table, as a select list adds them: ", (expression) AS name …".
+/// The generated columns of a table as part of a select list: ", (expression) AS name …".
 std::string generated_columns(Query &query, Oid relation) {
     std::string list;
     for (Row row : query.run("SELECT a.attname::text, pg_catalog.pg_get_expr(d.adbin, d.adrelid)"
@@ -21,7 +21,7 @@ std::string generated_columns(Query &query, Oid relation) {
 } // namespace
 
 WholeRows::WholeRows(Query &query, const TablePlan &plan) : plan_(plan) {
-    AsOwner owner(plan.live.owner); // constants in expressions read as they are written under the same settings only
+    AsOwner owner(plan.live.owner); // constants in expressions depend on the settings under which they are read
     generated_list_ = generated_columns(query, plan.live.relation);
     for (std::size_t i = 0; i < plan.live.columns.size(); i++)
         defaults_.push_back(plan.mapped[i] ? ColumnDefault{}

@@ -4,22 +4,22 @@
 
 namespace snapback {
 
-/// The rows that a plan writes, seen whole: as the table will hold them, defaults and generated columns included.
+/// The complete rows that a plan writes, including defaults and generated columns.
 class WholeRows {
 public:
     WholeRows(Query &query, const TablePlan &plan);
 
     const ColumnDefault &default_of(std::size_t column) const { return defaults_[column]; }
-    /// A subquery over all rows that will be written; without the inserted where `changed_only`. Run it as the owner.
+    /// A subquery over all rows that the plan writes; without inserted rows if `changed_only`. Run it as the owner.
     std::string query(bool changed_only) const;
-    /// Whether a column of inserted rows is known only once they are written.
+    /// Whether a column of inserted rows is known only after they are written.
     bool is_uncertain(AttrNumber number) const;
 
 private:
     bool is_volatile(std::size_t column) const { return defaults_[column].exists && !defaults_[column].expression; }
 
     const TablePlan &plan_;
-    std::vector<ColumnDefault> defaults_; // of the columns that the snapshot does not have
+    std::vector<ColumnDefault> defaults_; // of columns that are not in the snapshot
     std::string generated_list_;
 };
 

@@ -6,12 +6,12 @@
 
 namespace snapback {
 
-/// Whether a row's columns lead to its community: without them it would belong to none.
+/// Whether a column is on the path to the community.
 bool is_path(const TablePlan &child, const ForeignKey &key, const std::string &column);
-/// Whether the foreign key lets these of its columns be set to NULL.
+/// Whether the foreign key allows these columns to be NULL.
 bool can_be_null(const TablePlan &child, const ForeignKey &key,
                  const std::function<bool(const ForeignKey::Pair &)> &meant);
-/// Whether the plan can do what ON DELETE SET NULL says.
+/// Whether the plan can apply ON DELETE SET NULL.
 bool can_be_cleared(const TablePlan &child, const ForeignKey &key);
 
 } // namespace snapback

@@ -11,7 +11,7 @@ void Closure::run() {
     bool skips = plan_.spec().switches.on_conflict == RestoreOptions::OnConflict::skip;
     for (bool changed = true; changed;) {
         changed = skips && skip_conflicts();
-        // In this order: a row that is kept is no missing parent.
+        // Kept rows first, because a kept row is not a missing parent.
         changed = removals_.settle() || changed;
         for (const ForeignKey &key : plan_.foreign_keys())
             changed = missing_parents_.bring_back(key) || changed;
@@ -32,7 +32,7 @@ bool Closure::skip_conflicts() {
     return any;
 }
 
-/// Remove updates that change nothing, since a reference was set to NULL.
+/// Remove updates that no longer change anything, because a reference was set to NULL.
 void Closure::drop_idle_updates() {
     for (const auto &plan : plan_.tables())
         for (TupleStore *store : {&plan->update, &plan->reinsert})
@@ -42,14 +42,14 @@ void Closure::drop_idle_updates() {
                                         images_differ(plan->columns("u"), plan->columns("p")));
 }
 
-/// What would free rows that rows of the key's child hold, in words: further options that cover all of those.
+/// Suggest options that cover all rows of the child that refer to kept rows.
 std::string Closure::way_out(const ForeignKey &key, const TablePlan &parent, std::uint64_t kept) const {
     std::string them = kept == 1 ? "it" : "them";
     const ProtectedTable *child = plan_.protected_table(key.child);
     if (!child)
-        return "that table is not protected, so nothing here removes " + them;
-    std::vector<std::string> each; // that is enough by itself
-    std::vector<std::string> some; // that cover some of those rows
+        return "that table is not protected, so no option removes " + them;
+    std::vector<std::string> each; // sufficient alone
+    std::vector<std::string> some; // cover some of these rows
     std::string uncovered;
     for (Row row : query_.run("SELECT option, coalesce(filter, 'true') FROM snapback.coverage"
                               " WHERE table_id = $1 AND option = ANY ($2) AND columns IS NULL"
@@ -66,10 +66,10 @@ std::string Closure::way_out(const ForeignKey &key, const TablePlan &parent, std
         return "restore " + in_words(each, "or") + " as well to remove " + them;
     if (!some.empty() && removals_.held_by(key, parent, uncovered) == 0)
         return "restore " + in_words(some) + " as well to remove " + them;
-    return "those rows stay as well";
+    return "those rows remain too";
 }
 
-/// Say in words what the foreign keys have asked for.
+/// Add notes about the effects of the foreign keys.
 void Closure::write_notes() {
     for (const ForeignKey &key : plan_.foreign_keys()) {
         TablePlan *parent = plan_.table(key.parent);

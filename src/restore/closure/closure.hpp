@@ -4,9 +4,8 @@
 
 namespace snapback {
 
-/// Closes a plan under the foreign keys that lead in and out of it, and under unique values that others hold: keeps
-/// what others refer to, deletes what a deleted row cascades to, brings back missing parents, skips what cannot
-/// be written, until none of that asks for more.
+/// Completes a plan by the foreign keys from and to its tables, and by unique conflicts: keeps rows that others refer
+/// to, cascades deletes, restores missing parents and skips rows that cannot be written, until nothing changes.
 class Closure {
 public:
     Closure(Query &query, Plan &plan)

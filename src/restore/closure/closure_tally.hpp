@@ -5,12 +5,12 @@
 
 namespace snapback {
 
-/// What a foreign key has asked of a plan.
+/// The effects of a foreign key on a plan.
 struct Tally {
     ForeignKey key;
     std::uint64_t parents = 0;  // rows of the parent
     std::uint64_t nulled = 0;   // rows of the child
-    std::uint64_t changed = 0;  // those of them whose parent is there, with another value
+    std::uint64_t changed = 0;  // of these, rows whose parent exists with another value
     std::uint64_t cascaded = 0; // rows of the child
 };
 

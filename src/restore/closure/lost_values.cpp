@@ -27,16 +27,16 @@ void refuse_lost_values(Query &query, const Plan &plan, const ForeignKey &key) {
                      " c WHERE " + key.refers("p", "c") + " AND " + untouched(plan.table(key.child), "c") + ")")[0]
                 .bigint(1);
         if (held > 0)
-            parent->obstacles.emplace_back(
-                Error(sqlstate::foreign_key_violation,
-                      rows_in_words(held) + " of " + parent->live.name + " cannot be restored: rows of " +
-                          qualified_name(key.child_part) +
-                          ", which are not restored, refer to the value that they would lose")
-                    .with_detail("Foreign key " + key.name + ".")
-                    .with_hint("Change the referring rows, or restore other options."),
-                key.name, key.child, [](const std::string &remedy) {
-                    return "Change the referring rows, " + remedy + ", or restore other options.";
-                });
+            parent->obstacles.emplace_back(Error(sqlstate::foreign_key_violation,
+                                                 rows_in_words(held) + " of " + parent->live.name +
+                                                     " cannot be restored: rows of " + qualified_name(key.child_part) +
+                                                     ", which are not restored, refer to the value that would change")
+                                               .with_detail("Foreign key " + key.name + ".")
+                                               .with_hint("Change the referring rows, or restore other options."),
+                                           key.name, key.child, [](const std::string &remedy) {
+                                               return "Change the referring rows, " + remedy +
+                                                      ", or restore other options.";
+                                           });
     }
     lost.hide();
 }

@@ -3,7 +3,7 @@
 
 namespace snapback {
 
-/// Find rows that would be changed in what rows that stay refer to by this key: an obstacle.
+/// Add an obstacle if the plan changes values that remaining rows refer to by this key.
 void refuse_lost_values(Query &query, const Plan &plan, const ForeignKey &key);
 
 } // namespace snapback

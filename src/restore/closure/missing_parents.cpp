@@ -1,4 +1,4 @@
-// Which parents come back: those that rows to be written refer to, and that are neither there nor coming.
+// Restores missing parents: rows that written rows refer to and that neither exist nor are inserted.
 #include "restore/closure/missing_parents.hpp"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ bool MissingParents::bring_back(const ForeignKey &key) {
     find_dangling_rows(key, *child, dangling);
     std::uint64_t count = dangling.size();
     if (count > 0 && plan_.spec().switches.missing_parents == RestoreOptions::OnMissingParent::error) {
-        refuse_dangling_rows(key, *child, count, {"are gone"});
+        refuse_dangling_rows(key, *child, count, {"no longer exist"});
     } else if (count > 0) {
         TablePlan *parent = plan_.join(key.parent);
         if (!parent || take_parents(key, *child, *parent) == 0)
@@ -34,7 +34,7 @@ bool MissingParents::bring_back(const ForeignKey &key) {
     return count > 0;
 }
 
-/// Rows that are written and refer, by this key, to no row that will be there.
+/// Find written rows whose reference by this key has no row after the restore.
 void MissingParents::find_dangling_rows(const ForeignKey &key, const TablePlan &child, TupleStore &dangling) {
     ReadableRelation parent = readable(key.parent_part);
     const TablePlan *planned = plan_.table(key.parent);
@@ -44,18 +44,18 @@ void MissingParents::find_dangling_rows(const ForeignKey &key, const TablePlan &
                           ")";
     if (planned)
         missing += " AND NOT EXISTS (SELECT FROM " + planned->written_rows() + " p WHERE " + key.refers("p", "t") + ")";
-    // A table's owner can read the tables on its path.
+    // The owner of a table can read the tables on its path.
     AsOwner owner(child.table.via == key.name ? child.live.owner : parent.owner);
     dangling.fill(query_, missing);
 }
 
-/// "AND EXISTS (…)": by the foreign key that is its path, the child's row seen as t comes to this community and not,
-/// with a parent that has moved since, to another.
+/// "AND EXISTS (…)": if the foreign key is the path of the child, its row t leads to this community, and not, by a
+/// moved parent, to another.
 std::string MissingParents::reaches_community(const ForeignKey &key, const TablePlan &child) const {
     return child.table.via == key.name ? " AND " + comes_to(joined_path(child.table), plan_.community()) : "";
 }
 
-/// Skip rows that refer to a skipped row, and to no other. True where there were any.
+/// Skip rows that refer to a skipped row only; return whether there were any.
 bool MissingParents::leave_dependants(const ForeignKey &key, TablePlan &child) {
     const TablePlan *parent = plan_.table(key.parent);
     if (!parent || parent->skipped.size() == 0)
@@ -71,7 +71,7 @@ bool MissingParents::leave_dependants(const ForeignKey &key, TablePlan &child) {
     return child.skipped.size() > before;
 }
 
-/// Add to the plan the parents of the dangling rows that the snapshot has; return how many.
+/// Add the parents of dangling rows that are in the snapshot to the plan; return their number.
 std::uint64_t MissingParents::take_parents(const ForeignKey &key, const TablePlan &child, TablePlan &parent) {
     std::uint64_t before = parent.insert.size();
     AsOwner owner(parent.live.owner);
@@ -85,8 +85,8 @@ std::uint64_t MissingParents::take_parents(const ForeignKey &key, const TablePla
     return after - before;
 }
 
-/// The parents of the dangling rows are in no snapshot, or have another value: set the reference to NULL where the
-/// column allows that, else refuse.
+/// Set references to NULL whose parents are not in the snapshot or have another value; add an obstacle if the column
+/// does not allow NULL.
 void MissingParents::null_references(const ForeignKey &key, TablePlan &child, std::uint64_t dangling) {
     auto may_go = [&](const ForeignKey::Pair &pair) {
         return pair.child_nullable && child.takes(pair.child_column) && !is_path(child, key, pair.child_column);
@@ -122,23 +122,20 @@ void MissingParents::null_references(const ForeignKey &key, TablePlan &child, st
     tallies_.of(key).nulled += dangling;
 }
 
-/// Tell parents that are gone from those that have fallen out of the community, or moved, and from those that have
-/// another value by now.
+/// Distinguish parents that do not exist, that left the community, and that have another value now.
 MissingParents::Refusal MissingParents::why_not_nulled(const ForeignKey &key, const TablePlan &child,
                                                        std::uint64_t dangling) const {
-    const char *change = "change those rows back first, or restore other options";
+    const char *change = "undo the changes of those rows first, or restore other options";
     if (std::uint64_t astray = count_astray(key, child))
-        return {astray == dangling ? "are there, but belong to the community no more"
-                                   : "are gone, or belong to the community no more",
+        return {astray == dangling ? "no longer belong to the community"
+                                   : "no longer exist or no longer belong to the community",
                 change};
     if (std::uint64_t changed = count_changed(key, child))
-        return {changed == dangling ? "are there, but have another value by now"
-                                    : "are gone, or have another value by now",
-                change};
-    return {"are gone, and in no snapshot"};
+        return {changed == dangling ? "now have another value" : "no longer exist or now have another value", change};
+    return {"no longer exist and are not in the snapshot"};
 }
 
-/// How many of the dangling rows have a parent that is there, and is not of the community.
+/// Count the dangling rows whose parent exists outside the community.
 std::uint64_t MissingParents::count_astray(const ForeignKey &key, const TablePlan &child) const {
     if (child.table.via != key.name)
         return 0;
@@ -149,8 +146,7 @@ std::uint64_t MissingParents::count_astray(const ForeignKey &key, const TablePla
     return static_cast<std::uint64_t>(rows[0].bigint(1));
 }
 
-/// How many of the dangling rows have a parent in the snapshot: it has not come back, so it is there, with another
-/// value.
+/// Count the dangling rows whose parent is in the snapshot: it was not restored, so it exists with another value.
 std::uint64_t MissingParents::count_changed(const ForeignKey &key, const TablePlan &child) const {
     const TablePlan *parent = plan_.table(key.parent);
     if (!parent)
@@ -162,7 +158,7 @@ std::uint64_t MissingParents::count_changed(const ForeignKey &key, const TablePl
     return static_cast<std::uint64_t>(rows[0].bigint(1));
 }
 
-/// The dangling rows cannot be written: an obstacle. Without them the rest can still be planned, and shown.
+/// Add an obstacle for the dangling rows and remove them, so that the rest of the plan can be shown.
 void MissingParents::refuse_dangling_rows(const ForeignKey &key, TablePlan &child, std::uint64_t dangling,
                                           const Refusal &refusal) {
     std::string names;
@@ -181,9 +177,9 @@ void MissingParents::refuse_dangling_rows(const ForeignKey &key, TablePlan &chil
         return text + ".";
     };
     child.obstacles.emplace_back(
-        Error(sqlstate::foreign_key_violation,
-              rows_in_words(dangling) + " of " + child.live.name + " cannot be restored: the rows of " +
-                  qualified_name(key.parent_part) + " that they refer to " + refusal.why)
+        Error(sqlstate::foreign_key_violation, rows_in_words(dangling) + " of " + child.live.name +
+                                                   " cannot be restored: the referenced rows of " +
+                                                   qualified_name(key.parent_part) + " " + refusal.why)
             .with_detail("Foreign key " + key.name + "; the first of these rows has the key " + first + ".")
             .with_hint(sentence(refusal.otherwise)),
         key.name, key.parent, [=](const std::string &remedy) { return sentence(remedy + ", " + refusal.otherwise); });

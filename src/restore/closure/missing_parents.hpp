@@ -3,20 +3,20 @@
 
 namespace snapback {
 
-/// Sees to it that every row of a plan that is written refers to a row that is there.
+/// Ensures that every row that a plan writes refers to an existing row.
 class MissingParents {
 public:
     MissingParents(Query &query, Plan &plan, Tallies &tallies) : query_(query), plan_(plan), tallies_(tallies) {}
 
-    /// Bring back from the snapshot what rows to be written refer to by this key, and what is neither there nor coming;
-    /// or clear the reference, or leave the row out. True where there were any. The plan may grow by a table.
+    /// Restore the missing parents of written rows by this key from the snapshot, set the references to NULL, or omit
+    /// the rows. Return whether there were any. This may add a table to the plan.
     bool bring_back(const ForeignKey &key);
 
 private:
-    /// Why dangling rows cannot be written, and what helps beside further options.
+    /// Why dangling rows cannot be written, and the hint besides further options.
     struct Refusal {
         std::string why;
-        std::string otherwise = "bring those rows back first, or restore other options";
+        std::string otherwise = "insert those rows first, or restore other options";
     };
 
     void find_dangling_rows(const ForeignKey &key, const TablePlan &child, TupleStore &dangling);

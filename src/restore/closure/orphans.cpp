@@ -8,7 +8,7 @@ namespace snapback {
 
 namespace {
 
-/// The rows as they are now: those of the snapshot, and those that have come to hang on orphans since.
+/// The current orphans: rows of the snapshot, and rows that now refer to orphans.
 std::string orphan_rows(const TablePlan &plan, const TablePlan *parent, const JoinedPath &path) {
     std::string absent =
         " WHERE NOT EXISTS (SELECT FROM " + plan.see("present") + " p WHERE " + plan.same_key("p", "t") + ") AND ";
@@ -32,7 +32,7 @@ std::uint64_t find_orphans(Query &query, TablePlan &plan, const TablePlan *paren
     std::string rows = orphan_rows(plan, parent, path);
     if (plan.orphans.fill(query, rows) == 0 || !lock)
         return plan.orphans.size();
-    // The community's lock keeps nobody from them.
+    // The community's lock does not protect these rows.
     query.run("SELECT FROM " + plan.live.from() + " t WHERE EXISTS (SELECT FROM " + plan.see("orphans") + " s WHERE " +
               plan.same_key("s", "t") + ") FOR UPDATE OF t");
     return plan.orphans.fill(query, rows);

@@ -1,5 +1,5 @@
-// Which rows are deleted: those added since, unless rows that stay refer to them; with the switch referenced: cascade,
-// what their foreign keys' ON DELETE says as well.
+// Selects the rows to delete: added rows, unless remaining rows refer to them. With the switch referenced: cascade, the
+// ON DELETE actions of foreign keys apply.
 #include "restore/closure/removals.hpp"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ bool Removals::settle() {
             }
         for (const ForeignKey &key : plan_.foreign_keys())
             changed = keep_held_rows(key) || changed;
-        // What a row cascades to stays if the row itself stays: start again without it.
+        // If a row is kept, its cascades do not apply: start again without it.
         if (changed && cascades())
             start_again();
         any = any || changed;
@@ -30,7 +30,7 @@ bool Removals::settle() {
     return any;
 }
 
-/// Undo the cascades: of the added rows all are deleted but those that are kept.
+/// Undo the cascades: delete the added rows except kept ones.
 void Removals::start_again() {
     for (const auto &table : plan_.tables())
         table->remove.fill(query_, all_rows(*table, "added") + " s WHERE true" + not_in(*table, "kept", "s"));
@@ -38,14 +38,14 @@ void Removals::start_again() {
         tally.cascaded = 0;
 }
 
-/// Rows that a foreign key's ON DELETE CASCADE deletes with those that go; true where there were more.
+/// Add rows that ON DELETE CASCADE of a foreign key deletes; return whether there were more.
 bool Removals::cascade_to_children(const ForeignKey &key) {
     TablePlan *parent = plan_.table(key.parent);
     if (!parent || parent->remove.size() == 0 || key.on_delete != ForeignKey::OnDelete::cascade)
         return false;
     TablePlan *child = plan_.join(key.child);
     if (!child)
-        return false; // not in the snapshot: the row is held
+        return false; // not in the snapshot: the row is kept
     std::uint64_t before = child->remove.size();
     AsOwner owner(child->live.owner);
     child->remove.fill(query_, all_rows(*child, "remove") + " UNION ALL SELECT " + child->columns("p") + " FROM " +
@@ -57,7 +57,7 @@ bool Removals::cascade_to_children(const ForeignKey &key) {
     return child->remove.size() > before;
 }
 
-/// Rows that would be deleted, but that rows which stay refer to: they stay too. True where there were any.
+/// Keep rows that remaining rows refer to; return whether there were any.
 bool Removals::keep_held_rows(const ForeignKey &key) {
     TablePlan *parent = plan_.table(key.parent);
     if (!parent || parent->remove.size() == 0)
@@ -66,12 +66,12 @@ bool Removals::keep_held_rows(const ForeignKey &key) {
     std::string held_by = holders(key, child);
     std::uint64_t before = parent->kept.size();
     AsOwner owner(readable(key.child_part).owner);
-    // One question at a time: joined by OR, they would be asked anew for every row.
+    // One query for each condition: with OR, each would be evaluated for every row.
     auto keep_those_of = [&](const std::string &children) {
         if (parent->remove.size() == 0)
             return;
         std::uint64_t kept = parent->kept.size();
-        // A row that comes back with the same values can be referred to instead.
+        // Another row with the same values may take the place of a deleted one.
         std::string held = all_rows(*parent, "kept") + " UNION ALL SELECT " + parent->columns("r") + " FROM " +
                            parent->see("remove") + " r WHERE EXISTS (SELECT FROM " + children + " AND " +
                            key.refers("r", "c") + ")" + not_taken_over(key, *parent, "r");
@@ -84,14 +84,14 @@ bool Removals::keep_held_rows(const ForeignKey &key) {
     return parent->kept.size() > before;
 }
 
-/// The rows that hold a row of the parent, of those where a condition holds, as a FROM clause with alias c and a
+/// The rows that refer to a row of the parent and satisfy a condition, as a FROM clause with alias c and a WHERE
 /// condition.
 std::string Removals::holders(const ForeignKey &key, const TablePlan *child, const std::string &where) const {
     std::string from = readable(key.child_part).from;
     if (where != "true")
         from = "(SELECT * FROM " + from + " WHERE " + where + ")";
     std::string rows = from + " c WHERE " + untouched(child, "c");
-    // References that are set to NULL hold nothing, where they are this community's to set.
+    // References of this community that are set to NULL keep no row.
     if (cascades() && child && can_be_cleared(*child, key))
         rows += " AND NOT EXISTS (SELECT FROM " + child->see("present") + " x WHERE " + child->same_key("x", "c") +
                 changed_since(*child, "x") + ")";
@@ -104,7 +104,7 @@ void Removals::clear_references() {
             clear_references_by(key);
 }
 
-/// What this foreign key sets to NULL; those rows are updated beyond the selection.
+/// Set references to NULL by ON DELETE SET NULL; these updates are outside the selection.
 void Removals::clear_references_by(const ForeignKey &key) {
     TablePlan *parent = plan_.table(key.parent);
     TablePlan *child = plan_.table(key.child);

@@ -3,22 +3,22 @@
 
 namespace snapback {
 
-/// Decides which rows of a plan are deleted, and what becomes of the rows that refer to them.
+/// Selects the rows that a plan deletes, and the actions on rows that refer to them.
 class Removals {
 public:
     Removals(Query &query, Plan &plan, Tallies &tallies) : query_(query), plan_(plan), tallies_(tallies) {}
 
-    /// Keep those of the added rows that others refer to, and delete what the rest cascades to; true where rows had to
-    /// be kept. The plan may grow by tables.
+    /// Keep added rows that others refer to, and cascade the deletion of the rest; return whether rows were kept. This
+    /// may add tables to the plan.
     bool settle();
-    /// Set the references to NULL that a foreign key's ON DELETE SET NULL takes from rows that stay.
+    /// Set references of remaining rows to NULL by ON DELETE SET NULL of a foreign key.
     void clear_references();
-    /// Note what is deleted outside the selection.
+    /// Record the deletes outside the selection.
     void gather_cascaded();
-    /// Forget the rows outside the selection that were to be deleted, and stay.
+    /// Discard kept rows outside the selection.
     void forget_what_was_not_added();
-    /// How many of the parent's rows that stay have rows of this key's child that refer to them, of those where a
-    /// condition over the child's columns holds.
+    /// Count the kept rows of the parent that rows of the child refer to by this key and that satisfy a condition over
+    /// the child's columns.
     std::uint64_t held_by(const ForeignKey &key, const TablePlan &parent, const std::string &where = "true") const;
 
 private:

@@ -8,7 +8,7 @@ namespace snapback {
 std::vector<ComputedColumn> computed_columns(Query &query, const RelationShape &live) {
     if (live.stored.generated.empty())
         return {};
-    AsOwner owner(live.owner); // an expression reads as it is written under the settings that it is run with only
+    AsOwner owner(live.owner); // expressions depend on the settings under which they are read
     std::vector<ComputedColumn> computed;
     for (Row row : query.run_kept("SELECT a.attname::text, a.atttypid, a.atttypmod, a.attcollation,"
                                   "       pg_catalog.pg_get_expr(d.adbin, d.adrelid)"

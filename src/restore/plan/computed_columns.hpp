@@ -6,7 +6,7 @@
 
 namespace snapback {
 
-/// A generated column, and what it is computed from.
+/// A generated column and its expression.
 struct ComputedColumn {
     std::string name;
     Oid type;
@@ -15,10 +15,10 @@ struct ComputedColumn {
     std::string expression; // over the plain columns; code of the table's owner
 };
 
-/// The generated columns by which rows refer to others, or are referred to: a plan has to know their values.
+/// Find the generated columns that foreign keys use; a plan must know their values.
 std::vector<ComputedColumn> computed_columns(Query &query, const RelationShape &live);
 
-/// The row type of a table's plain columns, and behind them these; in the current context.
+/// The row type of a table's plain columns followed by these, in the current memory context.
 TupleDesc row_type(const RelationShape &live, const std::vector<ComputedColumn> &computed);
 
 } // namespace snapback

@@ -16,8 +16,7 @@ namespace snapback {
 
 namespace {
 
-/// Keep a table's guard as it is until the transaction ends: who takes a trigger off or disables it needs a lock that
-/// this one excludes.
+/// Lock a table so that its guard trigger cannot be dropped or disabled until the transaction ends.
 void hold_guard(Oid relation) {
     for (Oid member : with_descendants(relation))
         call([&] { LockRelationOid(member, RowExclusiveLock); });
@@ -54,7 +53,7 @@ std::uint64_t LiveRows::visit(const ProtectedTable &table, const RelationShape &
 
 namespace {
 
-/// Begin the capture under a snapshot of now: the caller's is older than the wait for the community's lock.
+/// Begin the capture under a new snapshot: that of the caller is older than the community's lock.
 Capture begin_capture(const std::string &community, const std::string &restore) {
     SnapshotScope snapshot;
     return Capture({{community}, "before_restore", "before restore " + restore, GetCurrentTimestamp()});

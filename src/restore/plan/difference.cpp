@@ -13,13 +13,13 @@ namespace snapback {
 
 namespace {
 
-/// "(w covered OR p covered)": a row is selected where the condition holds then or now.
+/// "(w covered OR p covered)": a row is selected if the condition is true in the snapshot or now.
 std::string covered(const TablePlan &plan, std::size_t i) {
     std::string name = condition_name(plan, i);
     return "(w." + name + " OR p." + name + ")";
 }
 
-/// How one column of a changed row will be: the snapshot's value where some condition that covers the column holds.
+/// The new value of a column in a changed row: the snapshot's value if a condition that covers the column is true.
 std::string new_value(const TablePlan &plan, std::size_t column) {
     const std::string &name = plan.live.columns[column].name;
     std::string quoted = quote_name(name);
@@ -41,20 +41,20 @@ std::string new_value(const TablePlan &plan, std::size_t column) {
                              : "CASE WHEN " + condition + " THEN w." + quoted + " ELSE p." + quoted + " END";
 }
 
-/// Columns whose change in place could meet another row of the same restore, or that UPDATE refuses: those of unique
-/// and exclusion indexes beside the key, and identity columns that are GENERATED ALWAYS.
+/// Find columns that cannot be updated in place: those of unique and exclusion indexes except the key, which could
+/// conflict with other rows of the restore, and identity columns that are GENERATED ALWAYS.
 std::vector<std::string> delicate_columns(const TablePlan &plan) {
     Query query;
     std::vector<std::string> names;
     for (Row row :
-         // The indexes are gone through once, not for each column.
+         // This reads the indexes once, not for each column.
          query.run_kept("SELECT DISTINCT a.attname::text FROM pg_catalog.pg_attribute a"
                         " WHERE a.attrelid = $1 AND a.attnum > 0 AND a.attgenerated = '' AND NOT a.attisdropped "
                         "AND (a.attidentity = 'a' OR a.attname IN ("
                         "   SELECT m.attname FROM pg_catalog.pg_index i"
                         "   JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid"
                         "   JOIN pg_catalog.pg_attribute m ON m.attrelid = i.indrelid AND m.attnum > 0"
-                        // An index may be a partition's alone.
+                        // An index may exist on a partition only.
                         "   WHERE i.indrelid = ANY (ARRAY(SELECT p.relid::oid"
                         "       FROM pg_catalog.pg_partition_tree($1) p WHERE p.level > 0) || $1::oid)"
                         "     AND (i.indrelid = $1 AND NOT i.indisprimary"
@@ -75,7 +75,7 @@ std::string prefixed(const std::vector<std::string> &names, const std::string &a
     return list;
 }
 
-/// Rows on both sides that differ in what is selected, as they will be; `where` picks among them over u (new), p (now).
+/// Rows on both sides whose selected columns differ, as they will be; `where` is a condition over u (new) and p (now).
 std::string changed_rows(const TablePlan &plan, const std::string &where) {
     std::vector<std::string> conditions;
     if (!plan.selection.rows.empty())
@@ -91,13 +91,13 @@ std::string changed_rows(const TablePlan &plan, const std::string &where) {
            images_differ(plan.columns("u"), plan.columns("p")) + " AND " + where;
 }
 
-/// Rows of one side that have no counterpart on the other, as far as whole rows are selected.
+/// Rows of one side without a counterpart on the other, if whole rows are selected.
 std::string rows_only_in(const TablePlan &plan, const char *side, const char *other) {
     return "SELECT " + plan.columns("a") + " FROM " + plan.see(side) + " a WHERE (" + plan.selection.rows +
            ") IS TRUE AND NOT EXISTS (SELECT FROM " + plan.see(other) + " b WHERE " + plan.same_key("a", "b") + ")";
 }
 
-/// Find the rows that are missing. After a total loss they are all there were, and many: no second copy of them.
+/// Find the missing rows. If all rows are missing, avoid a second copy of them.
 void find_missing(Query &query, TablePlan &plan) {
     if (plan.selection.rows == "true" && plan.present.size() == 0)
         plan.insert.share(plan.wanted);
@@ -105,26 +105,26 @@ void find_missing(Query &query, TablePlan &plan) {
         plan.insert.fill(query, rows_only_in(plan, "wanted", "present"));
 }
 
-/// Whether each row that differs is there on both sides, and will be as in the snapshot. Then the differing bytes that
-/// paired the rows differ as values too: text forms may not.
+/// Whether each row that differs is on both sides and gets all values of the snapshot. Then rows whose bytes differ
+/// also differ as values, which is not certain for text forms.
 bool are_changed_wholly(const TablePlan &plan) {
     return plan.selection.rows == "true" && plan.has_pairs_only() &&
            std::ranges::none_of(plan.live.columns,
                                 [](const LiveColumn &column) { return column.form == FieldForm::text; });
 }
 
-/// Find a column that names a row today and is not in the snapshot (SB009).
+/// Find a key column that is not in the snapshot (SB009).
 std::optional<Error> find_changed_key(const TablePlan &plan) {
     for (const KeyColumn &part : plan.live.key)
         if (!plan.mapped[part.column])
             return Error(sqlstate::schema_changed, "the key of " + plan.live.name + " has changed: column \"" +
                                                        plan.live.columns[part.column].name +
                                                        "\" is not in the snapshot")
-                .with_hint("Choose a snapshot that was taken since, or other options.");
+                .with_hint("Choose a later snapshot, or other options.");
     return std::nullopt;
 }
 
-/// Reads both sides of one table into its plan's stores.
+/// Reads both sides of a table into the stores of its plan.
 class Sides {
 public:
     Sides(TablePlan &plan, const std::string &community, CurrentRows &current)
@@ -136,7 +136,7 @@ public:
             plan_.mapped.push_back(from_snapshot_.mapped(i));
     }
 
-    /// Whether equal bytes mean equal rows, and both sides are in the same spec.
+    /// Whether equal bytes mean equal rows, and both sides have the same order of rows.
     bool are_comparable() const { return from_snapshot_.stores_alike() && stored_.key == plan_.live.stored.key; }
 
     void load_all() {
@@ -148,7 +148,7 @@ public:
     }
 
     void load_differing() {
-        // Chunks again, since decoding them one by one costs less than row by row.
+        // Form chunks again, because decoding a chunk is faster than decoding its rows one by one.
         ChunkCutter wanted([this](std::string &&content, std::uint32_t) { add_wanted(content); });
         ChunkCutter present([this](std::string &&content, std::uint32_t) { add_present(content); });
         RowMerge merge(
@@ -166,7 +166,7 @@ public:
         present.finish();
     }
 
-    /// Why a row could not be decoded (SB009), if one could not.
+    /// The error if a row could not be decoded (SB009).
     const std::optional<Error> &refusal() const { return refusal_; }
 
     void note_nulls() const {
@@ -179,7 +179,7 @@ private:
     void add_wanted(std::string_view rows) { add(rows, from_snapshot_, plan_.wanted); }
     void add_present(std::string_view rows) { add(rows, from_live_, plan_.present); }
 
-    /// Decode a large row as it is, without a copy; let the others wait until they make a chunk.
+    /// Decode a large row without a copy; collect other rows until they form a chunk.
     void add_row(std::string_view row, ChunkCutter &waiting, RowDecoder &decoder, TupleStore &store) {
         if (row.size() < ChunkCutter::target)
             return waiting.add("", row);
@@ -191,8 +191,8 @@ private:
         decode([&] { decode_chunk(rows, decoder, plan_.live.owner, store); });
     }
 
-    /// Decode rows. A type may refuse a value, and its owner's code fail in any way. The live rows are gone through to
-    /// their end nevertheless: they may be captured on the way.
+    /// Decode rows. A type may reject a value, or its owner's code may fail. The live rows are still read to the end,
+    /// because they may be captured at the same time.
     template <class Work> void decode(Work &&work) {
         if (refusal_)
             return;

@@ -5,12 +5,12 @@
 namespace snapback {
 
 /// Compare the snapshot with the live rows of one community: chunk by chunk first, and row by row where chunks differ.
-/// Fills `wanted` and `present` with what differs, or with everything. Returns what keeps the table from being planned,
-/// if anything does: its key is not in the snapshot, or a value cannot be decoded (SB009).
+/// Fill `wanted` and `present` with the rows that differ, or with all rows. Return an error if the table cannot be
+/// planned: its key is not in the snapshot, or a value cannot be decoded (SB009).
 [[nodiscard]] std::optional<Error> load_difference(TablePlan &plan, const std::string &community, CurrentRows &current,
                                                    Extent extent);
 
-/// Work out, from `wanted` and `present`, what the plan's selection asks for, as far as the switches let it: fills
+/// Determine the changes for the plan's selection from `wanted` and `present`, within the limits of the switches. Fill
 /// insert, update, reinsert, added and remove.
 void work_out_changes(Query &query, TablePlan &plan, const RestoreOptions &switches);
 

@@ -1,4 +1,4 @@
-// What has become of a table's schema since a snapshot was taken.
+// Compares a table's schema with that of a snapshot.
 #include "restore/plan/drift.hpp"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ bool contains(const std::vector<std::string> &names, const std::string &wanted) 
     return std::find(names.begin(), names.end(), wanted) != names.end();
 }
 
-/// Names in quotes where they need them, with commas.
+/// Quote the names if necessary and separate them by commas.
 std::string listed(const std::vector<std::string> &names) {
     std::string list;
     for (const std::string &name : names)
@@ -28,7 +28,7 @@ std::string listed(const std::vector<std::string> &names) {
     return list;
 }
 
-/// Compares the shape of stored rows with that of the live table, change by change.
+/// Compares the shape of stored rows with that of the live table.
 class Drift {
 public:
     Drift(const Shape &stored, const RelationShape &live)
@@ -50,47 +50,49 @@ public:
 private:
     void note_table() {
         if (stored_.schema != live_.stored.schema || stored_.table != live_.stored.table)
-            notes_.push_back("the table was called " + quote_name(stored_.schema) + "." + quote_name(stored_.table) +
-                             " then");
+            notes_.push_back("the name of the table in the snapshot is " + quote_name(stored_.schema) + "." +
+                             quote_name(stored_.table));
     }
 
     void note_stored_column(const ShapeColumn &then, const ColumnNow &matched, const ShapeColumn &followed) {
         std::size_t now = live_.column_named(followed.name);
         if (now == live_.columns.size() && matched.former) {
-            notes_.push_back(column(then.name) + " is called \"" + *matched.former + "\" now, and the snapshot has a " +
-                             "column of that name too: the values of \"" + then.name + "\" are left out");
+            notes_.push_back(column(then.name) + " is now named \"" + *matched.former +
+                             "\", and the snapshot contains a " + "column of that name too: the values of \"" +
+                             then.name + "\" are not restored");
             return;
         }
         if (now == live_.columns.size()) {
             bool generated = contains(live_.stored.generated, followed.name);
-            notes_.push_back(generated ? column(followed.name) + " is generated now: it is computed, and its values in "
-                                                                 "the snapshot are left out"
-                                       : column(then.name) + " was dropped since: its values are left out");
+            notes_.push_back(generated
+                                 ? column(followed.name) + " is now a generated column: its values in the "
+                                                           "snapshot are not restored"
+                                 : column(then.name) + " was dropped after the snapshot: its values are not restored");
             return;
         }
         if (matched.replaced)
             note_replaced_column(matched);
         if (then.name != followed.name)
-            notes_.push_back(column(then.name) + " is called \"" + followed.name + "\" now");
+            notes_.push_back(column(then.name) + " is now named \"" + followed.name + "\"");
         const std::string &type = live_.stored.columns[now].type;
         if (then.type != type)
-            notes_.push_back(column(followed.name) + " was " + then.type + ", is " + type +
-                             " now: values go through text");
+            notes_.push_back(column(followed.name) + " changed its type from " + then.type + " to " + type +
+                             ": values are converted through text");
     }
 
     void note_replaced_column(const ColumnNow &matched) {
         std::string former;
         if (matched.former)
-            former = "; the former one is called \"" + *matched.former + "\" now" +
-                     (matched.former_too ? " and takes them too" : "");
-        notes_.push_back(column(*matched.name) + " is another column now: it takes the values by its name" + former);
+            former = "; the former one is now named \"" + *matched.former + "\"" +
+                     (matched.former_too ? " and gets them too" : "");
+        notes_.push_back(column(*matched.name) + " is now another column: it gets the values by its name" + former);
     }
 
     void note_labels(const std::string &name, const RenamedLabels &labels) {
         for (const Renames &step : labels.renames())
             for (std::size_t i = 0; i < step.from.size(); i++)
-                notes_.push_back("label \"" + step.from[i] + "\" in " + column(name) + " is called \"" + step.to[i] +
-                                 "\" now");
+                notes_.push_back("label \"" + step.from[i] + "\" in " + column(name) + " is now named \"" + step.to[i] +
+                                 "\"");
     }
 
     void note_live_column(const ShapeColumn &now) {
@@ -102,8 +104,8 @@ private:
                 return;
         notes_.push_back(column(now.name) +
                          (contains(generated_then(), now.name)
-                              ? " was generated then, and is not in the snapshot: rows that return get its default"
-                              : " was added since: rows that return get its default"));
+                              ? " was a generated column and is not in the snapshot: restored rows get its default"
+                              : " was added after the snapshot: restored rows get its default"));
     }
 
     void note_key() {
@@ -114,11 +116,11 @@ private:
         for (const KeyColumn &part : live_.key)
             now.push_back(live_.columns[part.column].name);
         if (then != now)
-            notes_.push_back("the key was (" + listed(then) + "), is (" + listed(now) +
-                             ") now: rows are matched by that");
+            notes_.push_back("the key changed from (" + listed(then) + ") to (" + listed(now) +
+                             "): rows are matched by the new key");
     }
 
-    /// The columns that were generated then, by their names now.
+    /// The current names of the columns that were generated when the snapshot was taken.
     std::vector<std::string> generated_then() const {
         std::vector<std::string> names;
         for (const std::optional<std::string> &name : follow_renames(stored_.generated, stored_.renames, live_.renames))
@@ -147,7 +149,7 @@ std::string name_then(const ManifestTable &stored) {
 
 namespace {
 
-/// Throw Error (SB009) where the snapshot was taken when another relation had the place that this one has taken since.
+/// Throw Error (SB009) if the snapshot contains another relation, which this one has replaced.
 void require_same_table(const ProtectedTable &table, Oid relation, const Manifest &manifest,
                         const ManifestTable &stored) {
     Query query;
@@ -157,10 +159,9 @@ void require_same_table(const ProtectedTable &table, Oid relation, const Manifes
                                   {Value::integer(table.id), Value::uuid(manifest.id)})[0]
                         .boolean(1);
     if (is_other)
-        throw Error(sqlstate::schema_changed, "the snapshot holds " + name_then(stored) + ", whose place " +
-                                                  qualified_name(relation) + " has taken since")
-            .with_hint("Choose a snapshot from before the tables were exchanged, or one that was taken since, or other "
-                       "options.");
+        throw Error(sqlstate::schema_changed, "the snapshot contains " + name_then(stored) + ", which " +
+                                                  qualified_name(relation) + " has replaced")
+            .with_hint("Choose a snapshot from before the tables were exchanged, or a later one, or other options.");
 }
 
 } // namespace
@@ -168,10 +169,10 @@ void require_same_table(const ProtectedTable &table, Oid relation, const Manifes
 RelationShape shape_to_restore(const ProtectedTable &table, const Manifest &manifest, const ManifestTable &stored) {
     Oid relation = relation_of(table, manifest.community);
     if (!call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)); }))
-        throw Error(sqlstate::undefined_object, name_then(stored) + " was dropped since the snapshot")
+        throw Error(sqlstate::undefined_object, name_then(stored) + " was dropped after the snapshot")
             .with_hint(
-                "Restore other options. Where a table of that name has been made anew, call snapback.protect() for "
-                "it: then it takes the place of the old one.");
+                "Restore other options. If the table has been recreated, call snapback.protect() for the new one, "
+                "which then replaces the old one.");
     require_same_table(table, relation, manifest, stored);
     return relation_shape(relation);
 }
@@ -185,21 +186,22 @@ std::optional<Error> find_unusable_option(Query &query, const TablePlan &plan,
         " FROM snapback.protected_table t WHERE t.id = $1",
         {Value::integer(plan.table.id), Value::regclass(plan.live.relation), Value::text_array(options)});
     if (broken.empty())
-        throw Error(sqlstate::undefined_object, plan.live.name + " was just taken out of protection")
-            .with_hint("Restore other options, or protect it anew: what is captured from then on can be restored.");
+        throw Error(sqlstate::undefined_object, plan.live.name + " is no longer protected")
+            .with_hint("Restore other options, or protect the table again: later snapshots can then be restored.");
     if (!broken[0].is_null(1))
         return Error(sqlstate::schema_changed, broken[0].text(1))
-            .with_hint("Call snapback.protect() again with columns and a filter that fit the table now.");
+            .with_hint("Call snapback.protect() again with columns and a filter that match the table.");
     for (Row row : query.run_kept("SELECT option, filter FROM snapback.coverage"
                                   " WHERE table_id = $1 AND option = ANY ($2) AND filter IS NOT NULL ORDER BY option",
                                   {Value::integer(plan.table.id), Value::text_array(options)}))
         for (AttrNumber number : columns_of_filter(plan.live.relation, row.text(2)))
             for (std::size_t i = 0; i < plan.live.columns.size(); i++)
                 if (plan.live.columns[i].number == number && !plan.mapped[i])
-                    return Error(sqlstate::schema_changed,
-                                 "option " + row.text(1) + " picks rows of " + plan.live.name + " by (" + row.text(2) +
-                                     "), and the snapshot has no column \"" + plan.live.columns[i].name + "\"")
-                        .with_hint("Choose a snapshot that was taken since, or other options.");
+                    return Error(sqlstate::schema_changed, "option " + row.text(1) + " selects rows of " +
+                                                               plan.live.name + " by (" + row.text(2) +
+                                                               "), but the snapshot has no column \"" +
+                                                               plan.live.columns[i].name + "\"")
+                        .with_hint("Choose a later snapshot, or other options.");
     return std::nullopt;
 }
 

@@ -8,11 +8,11 @@
 
 namespace snapback {
 
-/// Something that keeps a restore from being done.
+/// A reason why a restore would fail.
 struct Obstacle {
     Obstacle(Error refusal) : error(std::move(refusal)) {}
-    /// Rows of a table are in the way by a constraint. `hint` makes the error's hint of what would remove the obstacle,
-    /// such as "restore c.people as well"; the error itself has the hint for where nothing does.
+    /// Rows of a table block the restore by a constraint. `hint` creates the hint from a remedy such as "restore
+    /// c.people as well"; without a remedy the hint of the error applies.
     Obstacle(Error refusal, std::string constraint, Oid in_the_way,
              std::function<std::string(const std::string &)> hint)
         : error(std::move(refusal)), constraint(std::move(constraint)), in_the_way(in_the_way), hint(std::move(hint)) {}

@@ -13,31 +13,31 @@ namespace {
 
 using Share = Selection::Share;
 
-/// How many rows count under an option; how many of these are beyond the selection; how many the filter keeps as they
-/// are now.
+/// The number of rows that count for an option, of these outside the selection, and of current rows that satisfy its
+/// filter.
 struct Counts {
     std::uint64_t rows = 0;
     std::uint64_t beyond = 0;
     std::uint64_t now = 0;
 };
 
-/// Whether every option covers whole rows, and all of them: then all figures count under each.
+/// Whether every option covers all rows with all columns, so that all figures count for each.
 bool cover_everything(const std::vector<Share> &shares) {
     return std::ranges::all_of(shares,
                                [](const Share &share) { return share.columns.empty() && share.filter == "true"; });
 }
 
-/// Queries over rows of a plan that tell which options they count under.
+/// Queries that assign the rows of a plan to options.
 class SharedRows {
 public:
     SharedRows(Query &query, const TablePlan &plan)
         : query_(query), plan_(plan), prefix_(free_prefix(plan.live.relation) + "share ") {
         for (const Share &share : plan.selection.shares)
             filters_.push_back(share.filter);
-        filters_.emplace_back("true"); // whether there is a row
+        filters_.emplace_back("true"); // whether the row exists
     }
 
-    /// The rows of stores, with a column for each option. Options with columns count where the rows are changes.
+    /// The rows of stores with a column for each option. Options with columns count only for updates.
     std::string rows(std::initializer_list<const char *> kinds, bool changes) const {
         const auto &shares = plan_.selection.shares;
         std::string list = plan_.columns("k");
@@ -54,19 +54,19 @@ public:
                beside_counterparts(kinds, filters_) + ")";
     }
 
-    /// Those of them that count under one option, or, by the number after the last, under none.
+    /// The rows that count for one option, or, with the number after the last one, for none.
     std::string rows_of(std::size_t share, std::initializer_list<const char *> kinds, bool changes) const {
         if (share == plan_.selection.shares.size())
             return "(SELECT " + plan_.columns("r") + " FROM " + rows(kinds, changes) + " r WHERE r." +
                    name("in", share) + ")";
-        std::vector<std::string> asked(filters_.size()); // nothing of the other options, of which there may be many
+        std::vector<std::string> asked(filters_.size()); // without the other options, which may be many
         asked[share] = filters_[share];
         asked.back() = filters_.back();
         return "(SELECT " + plan_.columns("k") + " FROM " + beside_counterparts(kinds, asked) + " WHERE " +
                covers(share, changes) + ")";
     }
 
-    /// Count the rows of stores under each option, and last under none.
+    /// Count the rows of stores for each option, and last for none.
     std::vector<Counts> count(std::initializer_list<const char *> kinds, bool changes) const {
         std::string list;
         auto add = [&](const std::string &condition) {
@@ -87,7 +87,7 @@ public:
         return counts;
     }
 
-    /// Count the community's rows that each filter keeps now.
+    /// Count the community's current rows that satisfy each filter.
     std::vector<std::uint64_t> count_live(const std::string &community) const {
         std::string list;
         for (const Share &share : plan_.selection.shares)
@@ -113,7 +113,7 @@ private:
         return quote_name(prefix_ + what + " " + std::to_string(share));
     }
 
-    /// The rows k of stores, beside their counterparts w then and p now with what the filters say of these.
+    /// The rows k of stores with their counterparts w (snapshot) and p (now), and the results of the filters for these.
     std::string beside_counterparts(std::initializer_list<const char *> kinds,
                                     const std::vector<std::string> &filters) const {
         return plan_.all_of(kinds) + " k LEFT JOIN " + with_conditions(plan_, plan_.see("wanted"), filters, "w") +
@@ -121,7 +121,7 @@ private:
                with_conditions(plan_, plan_.see("present"), filters, "p") + " ON " + plan_.same_key("p", "k");
     }
 
-    /// The condition that the row k counts under an option, beside its counterparts w then and p now.
+    /// The condition that row k counts for an option, over its counterparts w (snapshot) and p (now).
     std::string covers(std::size_t i, bool changes) const {
         const Share &share = plan_.selection.shares[i];
         std::string condition = condition_name(plan_, i);
@@ -129,7 +129,7 @@ private:
         if (share.columns.empty())
             return met;
         if (!changes)
-            return "false"; // it neither adds nor removes rows
+            return "false"; // an option with columns neither adds nor deletes rows
         std::string then;
         std::string now;
         for (const std::string &column : share.columns) {
@@ -180,7 +180,7 @@ std::vector<Part> parts_of(Query &query, const TablePlan &plan) {
     Figures all = figures_of(plan);
     if (cover_everything(plan.selection.shares)) {
         if (parts.size() > 1)
-            parts.pop_back(); // nothing is beyond
+            parts.pop_back(); // no rows are outside the options
         for (Part &part : parts)
             part.figures = all;
         return parts;
@@ -237,7 +237,7 @@ std::string as_json(const std::vector<Part> &parts) {
     std::string json;
     for (const auto &[option, figures, digest] : parts) {
         json += json.empty() ? "[{\"option\": " : ", {\"option\": ";
-        json += option.empty() ? "null" : "\"" + option + "\""; // a name of letters, digits, dots and underscores
+        json += option.empty() ? "null" : "\"" + option + "\""; // names of options need no escape
         for (auto [name, rows] : {std::pair{"inserts", figures.inserts},
                                   {"updates", figures.updates},
                                   {"deletes", figures.deletes},

@@ -4,21 +4,21 @@
 
 namespace snapback {
 
-// A table's figures, option by option. A row counts under each chosen option whose filter it meets, as it was or as it
-// is; a changed row under an option with columns only if one of those changes. What counts under none, such as rows
-// that come back because others refer to them, is a part without an option.
+// The figures of a table for each option. A row counts for each chosen option whose filter it satisfies in the snapshot
+// or now. An updated row counts for an option with columns only if one of these changes. Rows that count for no option,
+// such as restored parents, form a part without an option.
 
-/// All figures of a table together.
+/// The figures of the whole table.
 Figures figures_of(const TablePlan &plan);
-/// The same part by part, but for the rows that stay as they are. It needs the rows of the snapshot.
+/// The figures of each part, without unchanged rows. Requires the rows of the snapshot.
 std::vector<Part> parts_of(Query &query, const TablePlan &plan);
-/// Add how many rows stay as they are, which takes reading the table where options have filters, and the digests of
-/// what is written; `all` is that of the whole table.
+/// Add the number of unchanged rows, which requires reading the table if options have filters, and the digests of the
+/// writes; `all` is the digest of the whole table.
 void complete_parts(Query &query, const TablePlan &plan, const std::string &community, const Digest &all,
                     std::vector<Part> &parts);
-/// The parts as a jsonb array of objects: option (or null), the figures, and the digest where there is one.
+/// The parts as a jsonb array of objects: option (or null), the figures, and the digest if it exists.
 std::string as_json(const std::vector<Part> &parts);
-/// How many of the rows of a store, as they will be, count under each option; and last, how many under none.
+/// Count the rows of a store, as they will be, for each option, and last for none.
 std::vector<std::uint64_t> count_by_option(Query &query, const TablePlan &plan, const char *store);
 
 } // namespace snapback

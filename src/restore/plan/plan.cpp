@@ -1,4 +1,4 @@
-// The plan: what differs, of what is selected, closed under the foreign keys that lead in and out of it.
+// The plan: selected rows that differ, completed by the foreign keys from and to their tables.
 #include "restore/plan/plan.hpp"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace snapback {
 
 namespace {
 
-/// Whether a protected table is this relation, for this community; one that it lacks is not.
+/// Whether a protected table is this relation in this community; false if the community lacks the table.
 bool is_relation(const ProtectedTable &table, const std::string &community, Oid relation) {
     if (table.relation_name.empty())
         return table.relation == relation;
@@ -67,14 +67,14 @@ void Plan::add_selected_tables() {
         if (!plan.obstacles.empty())
             continue;
         note_obstacle(plan, find_unusable_option(query_, plan, spec_.options));
-        // Going back, a row that was named may be one that came and went.
+        // In an undo, a named row may have been inserted and deleted again.
         choose_rows(query_, plan, spec_.rows_must_exist && spec_.manifest.kind != "before_restore");
     }
     find_foreign_keys();
 }
 
-/// Where a table's schema has changed too much, that is an obstacle, and nothing is planned for the table: the others
-/// can be planned without it, and shown.
+/// Add an obstacle to a table whose schema has changed too much, and plan nothing for it. The other tables can still be
+/// planned and shown.
 void Plan::note_obstacle(TablePlan &plan, std::optional<Error> obstacle) {
     if (!obstacle)
         return;
@@ -82,8 +82,8 @@ void Plan::note_obstacle(TablePlan &plan, std::optional<Error> obstacle) {
     plan.select_nothing();
 }
 
-/// The live table that a chosen one is restored into. Where there is none, or none that can be restored, that is an
-/// obstacle; the others can be planned without it, and shown.
+/// Find the live table that a chosen one is restored into. If there is none that can be restored, add an obstacle; the
+/// other tables can still be planned and shown.
 std::optional<RelationShape> Plan::look_up(const ProtectedTable &table, const ManifestTable &stored,
                                            const Selection &selection) {
     std::optional<RelationShape> live;
@@ -107,7 +107,7 @@ TablePlan &Plan::add_table(const ProtectedTable &table, RelationShape live, cons
     return plan;
 }
 
-/// Read both sides of a table; return what keeps it from being planned, if anything does.
+/// Read both sides of a table; return an error if it cannot be planned.
 std::optional<Error> Plan::load(TablePlan &plan, Extent extent) {
     std::optional<Error> obstacle = load_difference(plan, community(), current_, extent);
     if (!obstacle)
@@ -119,7 +119,7 @@ std::optional<Error> Plan::load(TablePlan &plan, Extent extent) {
     return obstacle;
 }
 
-/// The plan of the table through which the path of this one leads.
+/// The plan of the table that the path of this one leads through.
 const TablePlan *Plan::path_parent(const TablePlan &plan) const {
     std::optional<ForeignKey> key =
         plan.table.via.empty() ? std::nullopt : find_foreign_key(plan.live.relation, plan.table.via);

@@ -8,52 +8,52 @@
 
 namespace snapback {
 
-/// What is to be restored, and how.
+/// What to restore, and how.
 struct RestoreSpec {
     Manifest manifest;
     std::vector<std::string> options;
     RestoreOptions switches;
-    bool rows_must_exist = true;  // those that the switches name
-    Progress *progress = nullptr; // of the restore; a preview has none
+    bool rows_must_exist = true;  // rows that the switches name
+    Progress *progress = nullptr; // NULL for a preview
 
-    /// Show which table is being looked at.
+    /// Show which table is read.
     void look_at(const std::string &relation, std::uint64_t rows) const {
         if (progress)
             progress->table(relation, rows);
     }
 };
 
-/// A chosen table that nothing can be planned for.
+/// A chosen table that cannot be planned.
 struct UnusableTable {
-    std::string name; // as the snapshot has it
+    std::string name; // its name in the snapshot
     std::vector<std::string> options;
     Error obstacle;
 };
 
-/// What a restore will do, before anything is written. The preview shows it, the restore carries it out.
+/// The changes of a restore. The preview shows the plan, the restore executes it.
 class Plan {
 public:
-    /// Plan a restore against the rows as they are now.
+    /// Plan a restore for the current rows.
     Plan(Query &query, const RestoreSpec &spec, CurrentRows &current);
 
     const RestoreSpec &spec() const { return spec_; }
     const std::string &community() const { return spec_.manifest.community; }
     const std::vector<std::unique_ptr<TablePlan>> &tables() const { return tables_; }
-    /// The same in the order in which people are shown them: by name.
+    /// The same, ordered by name.
     std::vector<const TablePlan *> tables_by_name() const;
-    /// The chosen tables that are no more, or not what can be restored: obstacles too.
+    /// The chosen tables that no longer exist or cannot be restored; they are obstacles too.
     const std::vector<UnusableTable> &unusable() const { return unusable_; }
-    /// The foreign keys from and to its tables; a copy, since there are more once a table has joined.
+    /// The foreign keys from and to its tables; a copy, because join() may add more.
     std::vector<ForeignKey> foreign_keys() const { return foreign_keys_; }
-    /// The plan of the table with this OID, or null.
+    /// The plan of the table with this OID, or NULL.
     TablePlan *table(Oid relation) const;
-    /// The same; a table that is in the snapshot joins the plan with nothing selected. Null for any other.
+    /// The same; a table of the snapshot is added to the plan with nothing selected. NULL for other tables.
     TablePlan *join(Oid relation, Extent extent = Extent::differing);
-    /// The protected table that this relation is, for this community, in the plan or not; null for any other.
+    /// The protected table of this relation in this community, even if it is not in the plan; NULL for other relations.
     const ProtectedTable *protected_table(Oid relation) const;
-    /// Throw the first thing that keeps the restore from being done, if any does.
+    /// Throw the first obstacle, if any.
     void require_no_obstacle() const;
-    /// Let go of the rows as they are in the snapshot, once it is planned what becomes of them.
+    /// Release the rows of the snapshot, which are not needed after planning.
     void forget_snapshot_rows();
 
 private:

@@ -7,7 +7,7 @@ namespace snapback {
 
 namespace {
 
-/// The sum of rows' hashes, bit by bit: the same in any order, and no two rows of a plan are alike.
+/// The XOR of the rows' hashes, which does not depend on their order. No two rows of a plan are equal.
 void add_rows(Query &query, const TablePlan &plan, char action, const std::string &rows, std::string &sum) {
     if (rows.empty())
         return;

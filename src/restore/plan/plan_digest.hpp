@@ -4,9 +4,9 @@
 
 namespace snapback {
 
-/// Hash every write that is planned for a table: what is done, and the rows byte for byte, whatever their spec.
+/// Hash the planned writes of a table: their kind and the bytes of their rows, independent of the order of rows.
 Digest digest_of(Query &query, const TablePlan &plan);
-/// The same of a part of it: these subqueries' rows; an empty text stands for no rows.
+/// The same for the rows of these subqueries; an empty text means no rows.
 Digest digest_of(Query &query, const TablePlan &plan, const std::string &inserted, const std::string &changed,
                  const std::string &removed);
 

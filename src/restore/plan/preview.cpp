@@ -1,4 +1,4 @@
-// The preview: the very plan that a restore would carry out, shown and thrown away.
+// The preview: makes the same plan as a restore, shows it and discards it.
 #include "postgres/spi/arguments.hpp"
 #include "postgres/spi/result_set.hpp"
 #include "restore/check/conflicts.hpp"
@@ -11,7 +11,7 @@ namespace snapback {
 
 namespace {
 
-/// The obstacles of a table, a sentence or two each.
+/// The obstacles of a table with their details.
 Value obstacles_in_words(const TablePlan &plan) {
     std::vector<std::string> texts;
     for (const auto &[error, constraint, in_the_way, hint] : plan.obstacles)
@@ -19,8 +19,7 @@ Value obstacles_in_words(const TablePlan &plan) {
     return Value::text_array(texts);
 }
 
-/// What is planned for a table; with the digest and the parts of it, if they are asked for, which takes reading all its
-/// rows again.
+/// Return the plan of a table, with its digest and parts on request, which requires reading all its rows again.
 void show(Query &query, const TablePlan &plan, const std::string &community, bool in_parts, ResultSet &result) {
     Value digest{BYTEAOID, 0, true};
     Value parts{TEXTOID, 0, true};
@@ -38,7 +37,7 @@ void show(Query &query, const TablePlan &plan, const std::string &community, boo
                 obstacles_in_words(plan), Value::text_array(plan.notes), digest, parts});
 }
 
-/// A table that nothing can be planned for: what stands in the way of it, and no figures.
+/// Return the obstacle of a table that cannot be planned, without figures.
 void show(const UnusableTable &table, ResultSet &result) {
     Value none = Value::bigint(0);
     std::vector<Part> parts;
@@ -50,7 +49,7 @@ void show(const UnusableTable &table, ResultSet &result) {
                 Value::text(as_json(parts))});
 }
 
-/// The spec from a SQL function's arguments: snapshot, options, switches.
+/// Create the spec from the arguments of an SQL function: snapshot, options, switches.
 RestoreSpec spec_argument(FunctionCallInfo fcinfo) {
     return {read_manifest(uuid_argument(fcinfo, 0)), text_array_argument(fcinfo, 1),
             read_restore_options(jsonb_argument(fcinfo, 2))};

@@ -1,4 +1,4 @@
-// What an owner approved, and what would be done now: for a strict request they must be the same.
+// Compares the plan of a strict request with the preview that the owner approved.
 #include "restore/plan/previewed_plan.hpp"
 
 #include "restore/plan/plan_digest.hpp"
@@ -7,7 +7,7 @@ namespace snapback {
 
 namespace {
 
-/// The digest of what is written to each table, by the table's name; tables that nothing is written to do not count.
+/// The digests of the writes by table name, without tables that have no writes.
 using WritesByTable = std::map<std::string, std::string>;
 
 WritesByTable writes_of(Query &query, const Plan &plan) {
@@ -18,7 +18,7 @@ WritesByTable writes_of(Query &query, const Plan &plan) {
     return writes;
 }
 
-/// The writes that the preview of a restore's request told of.
+/// The writes in the preview of a restore's request.
 WritesByTable previewed_writes(Query &query, const std::string &restore) {
     WritesByTable writes;
     for (Row row : query.run("SELECT t.relation, t.digest FROM snapback.restore_run u"
@@ -38,7 +38,7 @@ bool is_strict(Query &query, const std::string &restore) {
                 .empty();
 }
 
-/// The tables that two sets of writes do not agree about.
+/// The tables in which two sets of writes differ.
 std::string differing_tables(const WritesByTable &a, const WritesByTable &b) {
     std::string names;
     WritesByTable all = a;
@@ -59,9 +59,9 @@ void require_previewed_plan(Query &query, const std::string &restore, const Plan
         return;
     std::string changed = differing_tables(previewed_writes(query, restore), writes_of(query, plan));
     if (!changed.empty())
-        throw Error(sqlstate::plan_changed, "what would be done is not what the owner was shown")
-            .with_detail("It has changed for " + changed + ".")
-            .with_hint("Request the restore anew, and it will be shown as it is now.");
+        throw Error(sqlstate::plan_changed, "the plan of the restore has changed since the request")
+            .with_detail("The planned changes differ for " + changed + ".")
+            .with_hint("Request the restore again to get a preview of the current plan.");
 }
 
 } // namespace snapback

@@ -3,7 +3,7 @@
 
 namespace snapback {
 
-/// Throw Error (SB011) where a restore's request is strict and the plan is not the one that its owner was shown.
+/// Throw Error (SB011) if a request is strict and the plan differs from its preview.
 void require_previewed_plan(Query &query, const std::string &restore, const Plan &plan);
 
 } // namespace snapback

@@ -6,13 +6,13 @@ namespace snapback {
 
 namespace {
 
-/// Throw Error (22023): the switch's value is none of those it can have.
+/// Throw Error (22023) for an invalid value of a switch.
 [[noreturn]] void refuse(const std::string &name, const std::string &value, const std::string &allowed) {
-    throw Error(sqlstate::invalid_parameter, "switch \"" + name + "\" cannot be " + value)
-        .with_hint("It can be " + allowed + ".");
+    throw Error(sqlstate::invalid_parameter, "invalid value for switch \"" + name + "\": " + value)
+        .with_hint("Specify " + allowed + ".");
 }
 
-/// Whether a switch of two values is the second of them.
+/// Whether a switch with two values has the second one.
 bool is_second(const std::string &name, const std::string &json, const char *first, const char *second) {
     if (json == '"' + std::string(first) + '"')
         return false;
@@ -21,9 +21,9 @@ bool is_second(const std::string &name, const std::string &json, const char *fir
     refuse(name, json, '"' + std::string(first) + "\" or \"" + second + '"');
 }
 
-/// Read which kinds of writes are wanted.
+/// Read the kinds of writes.
 void read_actions(Query &query, const std::string &json, RestoreOptions &options) {
-    const char *allowed = "an array of \"insert\", \"update\" and \"delete\", one of them at least";
+    const char *allowed = "an array of at least one of \"insert\", \"update\" and \"delete\"";
     if (json.front() != '[')
         refuse("actions", json, allowed);
     options.inserts = options.updates = options.deletes = false;
@@ -42,7 +42,7 @@ void read_actions(Query &query, const std::string &json, RestoreOptions &options
         refuse("actions", json, allowed);
 }
 
-/// Read which rows are wanted: {"option or table": [{"key column": value, …}, …], …}.
+/// Read the rows: {"option or table": [{"key column": value, …}, …], …}.
 void read_rows(Query &query, const std::string &json, RestoreOptions &options) {
     const char *allowed = "an object of arrays of keys: {\"option\": [{\"key column\": value}]}";
     if (json.front() != '{')
@@ -79,7 +79,7 @@ void read_switch(Query &query, const std::string &name, const std::string &json,
     else if (name == "children")
         refuse(name, json, "true or false");
     else
-        throw Error(sqlstate::invalid_parameter, "there is no switch \"" + name + "\"")
+        throw Error(sqlstate::invalid_parameter, "switch \"" + name + "\" does not exist")
             .with_hint("The switches are actions, referenced, missing_parents, on_conflict, rows and children.");
 }
 
@@ -96,8 +96,8 @@ RestoreOptions read_restore_options(const Value &switches) {
     for (Row row : query.run("SELECT key, value::text FROM pg_catalog.jsonb_each($1)", {switches}))
         read_switch(query, row.text(1), row.text(2), options);
     if (options.children && options.rows.empty())
-        throw Error(sqlstate::invalid_parameter, "switch \"children\" needs the switch \"rows\"")
-            .with_hint("It says that the rows which refer to those rows are restored with them.");
+        throw Error(sqlstate::invalid_parameter, "switch \"children\" requires the switch \"rows\"")
+            .with_hint("It adds the rows that refer to the rows of that switch.");
     return options;
 }
 

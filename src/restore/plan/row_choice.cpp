@@ -1,4 +1,4 @@
-// Restoring single rows: which rows are meant, and which belong to them.
+// Selects single rows by key, and the rows that refer to them.
 #include "restore/plan/row_choice.hpp"
 
 #include "catalog/row_keys.hpp"
@@ -9,9 +9,8 @@ namespace snapback {
 
 namespace {
 
-/// The condition that a store has a row of some kind: the store's columns get names that hide none of the columns of
-/// `beside`, which are at hand by their bare names. `equals` makes of each column's number and new name what it must be
-/// equal to.
+/// The condition that a store contains a certain row. The store's columns get names that hide no column of `beside`, so
+/// that these can be used unqualified. `equals` returns a condition for the number and the new name of a column.
 std::string is_in(const std::string &store, Oid beside, const std::vector<std::string> &columns,
                   const std::function<std::string(std::size_t, const std::string &)> &equals) {
     std::string prefix = free_prefix(beside) + "chosen ";
@@ -36,7 +35,7 @@ std::string key_is_in(const TablePlan &plan, const TupleStore &store) {
     });
 }
 
-/// All rows that are chosen one by one: a subquery.
+/// A subquery with all rows that are chosen by key.
 std::string chosen_rows(const TablePlan &plan) {
     return plan.all_of({"only", "children"});
 }
@@ -57,13 +56,13 @@ std::string refers_into(const ForeignKey &key, const TablePlan &parent) {
            key.child_belongs("");
 }
 
-/// The rows of both sides where a condition over bare column names holds.
+/// The rows of both sides that satisfy a condition over unqualified column names.
 std::string both_sides(const TablePlan &plan, const std::string &condition) {
     return "SELECT " + plan.columns("") + " FROM " + plan.see("wanted") + " WHERE " + condition + " UNION ALL SELECT " +
            plan.columns("") + " FROM " + plan.see("present") + " WHERE " + condition;
 }
 
-/// Fill a store with the rows of these keys; all of them must be somewhere.
+/// Fill a store with the rows that have these keys; each must exist on one side.
 void fill_by_key(Query &query, TablePlan &plan, TupleStore &store, const std::string &keys, bool must_exist) {
     AsOwner owner(plan.live.owner);
     Value list = Value::text(keys);
@@ -81,10 +80,10 @@ void fill_by_key(Query &query, TablePlan &plan, TupleStore &store, const std::st
     if (!missing.empty())
         throw Error(sqlstate::undefined_object,
                     "neither the snapshot nor " + plan.live.name + " has a row with the key " + missing[0].text(1))
-            .with_hint("snapback.snapshot_rows() and snapback.diff_rows() show the keys that there are.");
+            .with_hint("snapback.snapshot_rows() and snapback.diff_rows() show the existing keys.");
 }
 
-/// Take in the children of one table's chosen rows by one foreign key; true where there were more.
+/// Add the children of a table's chosen rows by one foreign key; return whether there were more.
 bool choose_children_by(Query &query, Plan &plan, const ForeignKey &key) {
     TablePlan *parent = plan.table(key.parent);
     if (!has_chosen_rows(parent))
@@ -94,7 +93,7 @@ bool choose_children_by(Query &query, Plan &plan, const ForeignKey &key) {
         return false; // not in the snapshot
     std::uint64_t before = child->children.size();
     if (child->selection.only.empty() && !child->selection.options.empty())
-        return false; // chosen as a whole
+        return false; // completely chosen
     AsOwner owner(child->live.owner);
     child->children.fill(
         query, both_sides(*child, "(" + key_is_in(*child, child->children) + " OR " + refers_into(key, *parent) + ")"));
@@ -103,7 +102,7 @@ bool choose_children_by(Query &query, Plan &plan, const ForeignKey &key) {
     return child->children.size() > before;
 }
 
-/// Take in the references that were set to NULL, by those columns alone.
+/// Add references that were set to NULL, restricted to their columns.
 void choose_references(Plan &plan, const ForeignKey &key) {
     TablePlan *parent = plan.table(key.parent);
     if (!has_chosen_rows(parent))
@@ -137,7 +136,7 @@ void choose_rows(Query &query, TablePlan &plan, bool must_exist) {
 void choose_children(Query &query, Plan &plan) {
     for (bool changed = true; changed;) {
         changed = false;
-        // The list grows where a table joins the plan.
+        // join() may extend the list.
         for (const ForeignKey &key : plan.foreign_keys())
             if (!is_cleared(key))
                 changed = choose_children_by(query, plan, key) || changed;

@@ -3,12 +3,12 @@
 
 namespace snapback {
 
-/// Narrow and widen a table's selection to the rows that it names by key. Throws Error (42704) where they must exist
-/// and neither the snapshot nor the table has a row of such a key.
+/// Restrict or extend a table's selection to the rows that it names by key. Throws Error (42704) if they must exist and
+/// neither the snapshot nor the table has a row with such a key.
 void choose_rows(Query &query, TablePlan &plan, bool must_exist);
 
-/// Take in the rows that refer to chosen rows, directly or through others, now or in the snapshot: whole rows, but of a
-/// foreign key that is set to NULL when its row goes only the columns of that key.
+/// Add the rows that refer to chosen rows, directly or through others, now or in the snapshot. For a foreign key with
+/// ON DELETE SET NULL add only its columns, otherwise whole rows.
 void choose_children(Query &query, Plan &plan);
 
 } // namespace snapback

@@ -25,7 +25,7 @@ std::vector<RowAsJson::Column> all_columns(const RelationShape &live) {
     return columns;
 }
 
-/// A row that came as one value, taken apart.
+/// The columns of a row that was passed as one value.
 class RowValue {
 public:
     explicit RowValue(TupleDesc shape)
@@ -44,7 +44,7 @@ public:
     const Datum *values() const { return values_.data(); }
     const bool *nulls() const { return nulls_.get(); }
 
-    /// Whether a column differs from that of another row in some byte.
+    /// Whether a column differs in any byte from that of another row.
     bool differs(const RowValue &other, std::size_t i) const {
         if (nulls_[i] || other.nulls_[i])
             return nulls_[i] != other.nulls_[i];
@@ -58,8 +58,8 @@ private:
     std::unique_ptr<bool[]> nulls_;
 };
 
-/// One row per difference of one kind, sorted by key. What is sorted is what is shown, in which long values are cut:
-/// sorting the rows themselves would copy each of their values in one uninterruptible step.
+/// Sorts the differences of one kind by key. It sorts the shown values, in which long values are shortened: sorting the
+/// rows would copy each value in one uninterruptible step.
 class SortedByKey {
 public:
     SortedByKey(Query &query, const RelationShape &live)
@@ -77,7 +77,7 @@ public:
         rows_.add(values_.data(), nulls_.get());
     }
 
-    /// Show them in order, and forget them.
+    /// Return the differences in order and remove them.
     void show(const std::string &action, const std::function<void(const RowDifference &)> &visit) {
         if (rows_.size() == 0)
             return;
@@ -94,13 +94,13 @@ public:
         rows_.clear();
     }
 
-    /// Remove the rows' name from the connection.
+    /// Unregister the store from the connection.
     void hide() { rows_.hide(); }
 
 private:
     static std::string column_name(std::size_t i) { return "key_" + std::to_string(i); }
 
-    /// The key's columns, as far as their types have an ordering operator.
+    /// The columns of the key whose types have an ordering operator.
     static std::vector<std::size_t> sortable_columns(const RelationShape &live) {
         std::vector<std::size_t> columns;
         for (const KeyColumn &part : live.key)
@@ -139,7 +139,7 @@ private:
     TupleStore rows_;
 };
 
-/// Shows the rows of one table's plan, store by store.
+/// Returns the rows of one table's plan, store by store.
 class Differences {
 public:
     Differences(Query &query, const TablePlan &plan, const std::function<void(const RowDifference &)> &visit)
@@ -165,7 +165,7 @@ private:
                        [this](std::size_t i) { return std::find(in_key_.begin(), in_key_.end(), i) != in_key_.end(); });
     }
 
-    /// Rows of one store, which are all one side: as they are, or as they will be.
+    /// Rows of one store that all belong to one side: as they are, or as they will be.
     void whole_rows(const char *kind, const std::string &action, bool as_they_are) {
         query_.stream("SELECT " + plan_.plain_columns("s") + " FROM " + plan_.see(kind) + " s", {},
                       [&](TupleTableSlot *slot) {

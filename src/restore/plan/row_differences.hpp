@@ -5,15 +5,15 @@
 
 namespace snapback {
 
-/// What a plan does with one row, for people to look at. The values are jsonb, or NULL.
+/// The action of a plan on one row. The values are jsonb, or NULL.
 struct RowDifference {
     Value key;          // {"column": value}
     std::string action; // insert, update, delete, keep, skip
-    Value before;       // the row as it is; of an update the columns that change
-    Value after;        // the row as it will be, likewise
+    Value before;       // the current row; for an update the columns that change
+    Value after;        // the new row, likewise
 };
 
-/// Go through every row that a table's plan speaks of, by action and key. The values live during the call only.
+/// Call a function for every row in a table's plan, by action and key. The values are valid only during the call.
 void for_each_difference(Query &query, const TablePlan &plan, const std::function<void(const RowDifference &)> &visit);
 
 } // namespace snapback

@@ -1,4 +1,4 @@
-// What is asked for: options, and of those perhaps single rows, as conditions over each table's columns.
+// The selection of options, and possibly single rows of them, as conditions over the columns of each table.
 #include "restore/plan/selection.hpp"
 
 #include <algorithm>
@@ -9,12 +9,12 @@ namespace snapback {
 
 namespace {
 
-/// Join conditions with OR, or with nothing where there are none.
+/// Append a condition, with OR if it is not the first one.
 void add_or(std::string &conditions, const std::string &condition) {
     conditions += (conditions.empty() ? "" : " OR ") + ("(" + condition + ")");
 }
 
-/// What one option covers of one table.
+/// The part of a table that an option covers.
 struct Coverage {
     std::int32_t table;
     std::string option;
@@ -43,14 +43,14 @@ std::vector<Coverage> coverage_of(const std::vector<std::string> &options) {
     return coverage;
 }
 
-/// Finds the tables that the switch "rows" speaks of.
+/// Finds the tables that the switch "rows" names.
 class RowChoice {
 public:
     RowChoice(std::span<const ProtectedTable> tables, const std::string &community,
               const std::vector<Coverage> &coverage)
         : tables_(tables), community_(community), coverage_(coverage) {}
 
-    /// The one table, under an option or by its name, that these keys are of.
+    /// Find the only table with this option or name and these key columns.
     std::int32_t table(const std::string &name, const std::string &keys) const {
         std::vector<std::string> given = columns_of_keys(keys);
         std::vector<std::int32_t> found;
@@ -65,18 +65,17 @@ public:
             names += (names.empty() ? "" : ", ") + shape.name;
         }
         if (found.empty())
-            throw Error(sqlstate::invalid_parameter, "switch \"rows\": no table of the chosen options is meant by \"" +
-                                                         name + "\" and has a key of just the columns given for it")
-                .with_hint("Name a chosen option or its table, and in each element all columns of that table's "
-                           "primary key.");
+            throw Error(sqlstate::invalid_parameter, "switch \"rows\": no table of the chosen options matches \"" +
+                                                         name + "\" and the given key columns")
+                .with_hint("Specify a chosen option or its table, and in each element all columns of the primary key.");
         if (found.size() > 1)
             throw Error(sqlstate::invalid_parameter,
-                        "switch \"rows\": several tables of \"" + name + "\" have such a key: " + names)
+                        "switch \"rows\": several tables of \"" + name + "\" have this key: " + names)
                 .with_hint("Name the table instead of the option.");
         return found.front();
     }
 
-    /// Leave nothing but this table of the options that cover it.
+    /// Restrict the options that cover this table to it.
     void limit(std::int32_t table, std::vector<std::string> &limited) const {
         for (const Coverage &item : coverage_)
             if (item.table == table)
@@ -104,7 +103,7 @@ private:
     const std::vector<Coverage> &coverage_;
 };
 
-/// Leave of each option whose rows the switches name just those rows; return their keys by table.
+/// Restrict each option whose rows the switches name to these rows; return their keys by table.
 std::map<std::int32_t, std::string> choose_rows(const RowChoice &choice, const RestoreOptions &switches,
                                                 std::vector<Coverage> &coverage) {
     std::map<std::int32_t, std::string> keys;

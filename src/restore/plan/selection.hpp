@@ -6,42 +6,42 @@
 
 namespace snapback {
 
-/// Which part of a table a restore is asked for, as SQL conditions over its columns.
+/// The part of a table to restore, as SQL conditions over its columns.
 struct Selection {
-    std::string rows; // whole rows are restored where this holds; empty: nowhere
+    std::string rows; // condition for whole rows; empty: none
     struct Part {
         std::vector<std::string> columns;
-        std::string rows; // these columns alone are restored where this holds
+        std::string rows; // condition for these columns only
     };
     std::vector<Part> parts;
     std::vector<std::string> options; // the chosen options that cover the table
-    /// What one of these covers.
+    /// The part that one of these covers.
     struct Share {
         std::string option;
         std::vector<std::string> columns; // empty: whole rows
-        std::string filter;               // "true": all of them
+        std::string filter;               // "true": all rows
     };
     std::vector<Share> shares;
-    std::string only; // a jsonb array of keys: of all this, only these rows
-    std::string also; // a jsonb array of keys: besides, these rows
+    std::string only; // a jsonb array of keys: only these of the selected rows
+    std::string also; // a jsonb array of keys: these rows in addition
 
     bool empty() const { return rows.empty() && parts.empty(); }
-    /// Demand a further condition of every row.
+    /// Add a condition for every row.
     void narrow(const std::string &condition);
-    /// Take in the whole rows where a condition holds.
+    /// Add whole rows that satisfy a condition.
     void widen(const std::string &condition);
 };
 
-/// By a protected table's number in the catalog.
+/// By the number of the protected table in the catalog.
 using Selections = std::map<std::int32_t, Selection>;
 
-/// Work out what the chosen options and switches cover of a community's tables. Throws Error (22023) where the rows
-/// that the switches name belong to none of them.
+/// Determine which parts of a community's tables the chosen options and switches cover. Throws Error (22023) if the
+/// switches name rows of no covered table.
 Selections select_tables(std::span<const ProtectedTable> tables, const std::string &community,
                          const std::vector<std::string> &options, const RestoreOptions &switches);
 
-/// Add the rows outside the chosen options that an earlier restore of these options touched, where this snapshot is
-/// the one it made before: going back to it takes them back as well.
+/// If this is the before_restore snapshot of a restore of these options, add the rows outside the options that it
+/// changed, so that an undo restores them too.
 void add_rows_touched_outside(Selections &selections, const std::string &snapshot,
                               const std::vector<std::string> &options);
 

@@ -57,7 +57,7 @@ void TablePlan::complete(Query &query) {
         present.fill(query, with_computed("SELECT * FROM " + present.name()));
 }
 
-/// The rows as in the snapshot, with the defaults of columns that it does not have; nothing where there are none.
+/// The rows of the snapshot with the defaults of columns that are not in it; empty if there are no such columns.
 std::optional<std::string> TablePlan::with_defaults() const {
     std::string list;
     bool any = false;
