@@ -155,7 +155,7 @@ void execute_restore(const Run &run) {
                 "the restore of community \"" + run.community + "\" waited more than " + patience + " for a lock")
         .with_detail(blockers ? "Possible blockers: " + *blockers + "." : "The blocking transactions have ended.")
         .with_hint(
-            "Retry the restore, or end the blocking transactions first: pg_terminate_backend(), COMMIT PREPARED or "
+            "Retry the restore, or end the blocking transactions with pg_terminate_backend(), COMMIT PREPARED or "
             "ROLLBACK PREPARED.");
 }
 
