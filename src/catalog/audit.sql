@@ -12,12 +12,12 @@ CREATE TABLE snapback.audit (
     id        uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()
 );
 CREATE INDEX ON snapback.audit (community, at);
-COMMENT ON TABLE snapback.audit IS 'Every step of every request and restore: when, what, by which database role and which account';
+COMMENT ON TABLE snapback.audit IS 'The steps of requests and restores, each with its time, the database role and the account';
 
 CREATE FUNCTION snapback_internal.is_text(value text) RETURNS boolean
 LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_is_text';
 COMMENT ON FUNCTION snapback_internal.is_text(text) IS
-    'Whether all bytes of a value mean characters, so that it can be converted to UTF-8. In a SQL_ASCII database any byte can be stored. Internal.';
+    'Return whether a value can be converted to UTF-8. In a SQL_ASCII database it may contain any bytes. Internal.';
 
 CREATE FUNCTION snapback_internal.announce(event text, community text, request uuid, restore uuid, state text, detail jsonb DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -33,7 +33,8 @@ BEGIN
     PERFORM pg_notify('snapback', CASE WHEN octet_length(payload::text) < 7900 AND snapback_internal.is_text(announce.community) IS NOT FALSE THEN payload ELSE payload - 'community' END::text);
 END $$;
 COMMENT ON FUNCTION snapback_internal.announce(text, text, uuid, uuid, text, jsonb) IS
-    'Record a change of state in snapback.audit and tell listeners on channel snapback of it, as JSON: event, community (unless too long, or no text), request, restore, state, at';
+    'Record a change of state in snapback.audit and notify listeners on channel snapback, as JSON: event, community (unless it is too long or not valid '
+    'text), request, restore, state, at';
 
 CREATE FUNCTION snapback_internal.record_step(event text, community text, request uuid, restore uuid, detail jsonb)
 RETURNS void LANGUAGE sql VOLATILE

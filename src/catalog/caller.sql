@@ -9,7 +9,8 @@ CREATE FUNCTION snapback_internal.hours_of(span interval) RETURNS interval
 LANGUAGE sql IMMUTABLE
 RETURN make_interval(secs => extract(epoch FROM span)::double precision);
 COMMENT ON FUNCTION snapback_internal.hours_of(interval) IS
-    'The same span without days, which may have 23 or 25 hours: settings are in seconds, whatever unit they are shown in';
+    'Return an interval in hours instead of days, because a day can have 23 or 25 hours; settings are in seconds, independent of the unit in which they '
+    'are shown';
 
 CREATE FUNCTION snapback_internal.acting_for(setting text, given text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -20,7 +21,7 @@ BEGIN
        AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user) THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('this session acts for %s "%s", not for "%s"', setting, configured, given),
-            HINT = format('Leave the argument out, or set snapback.%s to the one that is meant.', setting);
+            HINT = format('Omit the argument, or set snapback.%s to the same value.', setting);
     END IF;
     IF coalesce(given, configured) = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -30,7 +31,8 @@ BEGIN
     RETURN coalesce(given, configured);
 END $$;
 COMMENT ON FUNCTION snapback_internal.acting_for(text, text) IS
-    'The community or account that a call is for: the argument, else the setting. 42501 where both are given and differ (superusers may), 22023 where neither is';
+    'Return the community or account of a call: the argument, or by default the setting. Errors: 42501 both are given and differ (except for superusers), '
+    '22023 neither is given';
 
 CREATE FUNCTION snapback_internal.retention() RETURNS interval
     LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- Give a community back the snapshots that were kept before it was missing from the directory.
+-- Assigns earlier snapshots to a community that was missing from the directory.
 
 CREATE FUNCTION snapback.adopt_snapshots(community text, since timestamptz DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

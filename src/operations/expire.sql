@@ -1,4 +1,4 @@
--- The end of snapshots by age.
+-- Deletes snapshots by age.
 
 CREATE FUNCTION snapback_internal.prune() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -14,8 +14,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback_internal.prune() IS
-    'Delete what is remembered of tables and types that are gone, failed captures after snapback.retention, and departures that no snapshot is older than. '
-    'The caller holds the store. Internal.';
+    'Delete records of dropped tables and types, failed captures after snapback.retention, and departures that are older than every snapshot of their '
+    'community. The caller holds the store lock. Internal.';
 
 CREATE FUNCTION snapback.expire(OUT snapshots bigint, OUT chunks bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -32,10 +32,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback.expire() IS
-    'Delete the snapshots that are older than snapback.retention, and the chunks that no other snapshot refers to; return how many of each. '
-    'Also prune the record: failed captures after snapback.retention, requests, restores, their mail and audit after snapback.audit_retention. '
-    'Does nothing while a capture or a restore is under way: the next call will. None can begin before the transaction ends: where there is much '
-    'to delete, CALL snapback.expire_all(). Errors: 25001 above READ COMMITTED';
+    'Delete the snapshots that are older than snapback.retention, and the chunks that no other snapshot references; return the number of each. Also '
+    'delete failed captures after snapback.retention, and requests, restores, mails and the audit after snapback.audit_retention. Does nothing while a '
+    'capture or a restore runs. Captures and restores wait until the transaction ends; to delete many snapshots, use CALL snapback.expire_all(). Errors: '
+    '25001 above READ COMMITTED';
 
 CREATE FUNCTION snapback_internal.next_batch(size integer, took interval, at_most integer) RETURNS integer
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -43,24 +43,24 @@ AS $$
     SELECT CASE WHEN took > interval '0.4 s' THEN greatest(size / 2, 1) WHEN took < interval '0.1 s' THEN least(size * 2, at_most) ELSE size END
 $$;
 COMMENT ON FUNCTION snapback_internal.next_batch(integer, interval, integer) IS
-    'How large the next batch is to be, for it to take about a quarter of a second, where one of this size took so long (null: not known). Internal.';
+    'Return the size of the next batch so that it takes about a quarter of a second. took: the time of the last batch, NULL if unknown. Internal.';
 
 CREATE PROCEDURE snapback.expire_all(patience interval DEFAULT '1 minute')
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    doomed pg_catalog.uuid[];          -- the snapshots to delete; looked for after the SET
-    deleted integer := 0;              -- how many of them are deleted
-    unswept pg_catalog.text[];         -- then, the communities whose chunks are to be swept
-    to_sweep integer;                  -- how many there were
-    at_hand pg_catalog.text[] := '{}'; -- the first of them, that are being swept
-    at_once integer := 1;              -- how many
-    states pg_catalog.bytea[];         -- what they had for manifests before their chunks were compared with these
-    orphans pg_catalog.record;         -- the chunks that no manifest has
-    at_most integer := 100000;         -- how many are kept in memory
-    swept integer;                     -- how many of them are done with
-    unchanged pg_catalog.text[];       -- the communities at hand that still have the same manifests
-    batch integer := 1;                -- how many snapshots, or chunks, to delete before the store is given back
+    doomed pg_catalog.uuid[];          -- the snapshots to delete; determined after the SET
+    deleted integer := 0;              -- number of deleted ones
+    unswept pg_catalog.text[];         -- afterwards: the communities whose chunks are still to be swept
+    to_sweep integer;                  -- their number at the start
+    at_hand pg_catalog.text[] := '{}'; -- the first of them, which are being swept
+    at_once integer := 1;              -- number of these
+    states pg_catalog.bytea[];         -- their manifest states before the chunks were compared
+    orphans pg_catalog.record;         -- their unreferenced chunks
+    at_most integer := 100000;         -- maximum number of these in memory
+    swept integer;                     -- number of processed ones
+    unchanged pg_catalog.text[];       -- communities in at_hand whose manifests have not changed
+    batch integer := 1;                -- snapshots or chunks to delete before the store lock is released
     moved boolean;
     moved_at pg_catalog.timestamptz;
     reported_at pg_catalog.timestamptz;
@@ -81,7 +81,7 @@ BEGIN
         batch := snapback_internal.next_batch(batch, clock_timestamp() - began, 1000);
         began := NULL;
         doomed := coalesce(doomed, snapback_internal.expired_snapshots());
-        -- What may take long is done without the store: to compare chunks with manifests.
+        -- Comparing chunks with manifests may take long, so it runs without the store lock.
         IF deleted = cardinality(doomed) AND at_hand = '{}' AND unswept IS DISTINCT FROM '{}' THEN
             IF unswept IS NULL THEN
                 unswept := snapback_internal.unswept_communities();
@@ -110,7 +110,7 @@ BEGIN
             END IF;
         ELSIF at_hand <> '{}' THEN
             began := clock_timestamp();
-            -- A capture may refer by now to chunks that no manifest had: its community is looked through again.
+            -- A capture may now reference chunks that were unreferenced: process its community again.
             unchanged := snapback_internal.unchanged_communities(at_hand, states);
             PERFORM snapback_internal.delete_chunks(orphans.owners[swept + 1:swept + batch], orphans.digests[swept + 1:swept + batch], unchanged);
             swept := swept + batch;
@@ -133,10 +133,10 @@ BEGIN
         IF moved THEN
             moved_at := clock_timestamp();
         ELSIF clock_timestamp() >= moved_at + patience THEN
-            RAISE WARNING USING MESSAGE = 'expiry ends early: a capture or a restore is under way',
+            RAISE WARNING USING MESSAGE = 'expiration ended early because a capture or a restore is running',
                 DETAIL = concat_ws(' ', format('%s of %s expired snapshots were deleted.', deleted, cardinality(doomed)),
                                    CASE WHEN unswept <> '{}' THEN format('The chunks of %s communities remain to be swept.', cardinality(unswept)) END),
-                HINT = 'The next call goes on.';
+                HINT = 'The next call continues.';
             RETURN;
         END IF;
     END LOOP;
@@ -146,7 +146,7 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE snapback.expire_all(interval) IS
-    'What expire() does, in batches that commit, so that captures and restores can begin in between: first snapshots are deleted, then the chunks that no other snapshot refers to. '
-    'A batch takes about a quarter of a second, and deletes at most 1000 snapshots or chunks; chunks that an earlier call has left are deleted too. '
-    'patience: how long to wait for a capture or a restore that is under way, before what is left is left to the next call, with a WARNING. Progress is reported with INFO messages, every ten seconds. '
-    'Errors: 22023 patience is null or negative, 2D000 in a transaction block';
+    'Do the same as expire() in batches that commit, so that captures and restores can start in between. Delete expired snapshots first, then chunks that '
+    'no other snapshot references, including those that an earlier call left. A batch takes about a quarter of a second and deletes at most 1000 '
+    'snapshots or chunks. patience: how long to wait for a running capture or restore; afterwards the procedure ends with a WARNING, and the next call '
+    'continues. INFO messages report progress every ten seconds. Errors: 22023 patience is NULL or negative, 2D000 in a transaction block';

@@ -1,4 +1,4 @@
--- Erase all that is kept of a community.
+-- Deletes all stored data of a community.
 
 CREATE FUNCTION snapback.forget(community text, OUT snapshots bigint, OUT chunks bigint, former_only boolean DEFAULT false)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -43,6 +43,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback.forget(text, boolean) IS
-    'Erase all that is kept of a community: snapshots, requests, restores, mail and the record of them. To be called when a community is deleted. Waits for captures and restores to end. '
-    'former_only: leave what belongs to the community that the directory lists under this key now, and erase what was kept of earlier ones. '
-    'Returns how many snapshots and chunks went; zero for a community that nothing is kept of. Errors: 22004 no community is named, 25001 above READ COMMITTED';
+    'Delete all stored data of a community: snapshots, requests, restores, mail and audit. Call it when a community is deleted. Waits for captures and '
+    'restores to end. former_only: keep the data of the community that the directory lists under this key now, and delete only that of earlier ones. '
+    'Returns the number of deleted snapshots and chunks. Errors: 22004 the community is NULL, 25001 above READ COMMITTED';

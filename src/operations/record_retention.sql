@@ -1,4 +1,4 @@
--- How long it is remembered who asked for what, and what became of it.
+-- Deletes old records of requests and restores.
 
 CREATE FUNCTION snapback_internal.prune_record() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -10,7 +10,7 @@ BEGIN
         RETURN;
     END IF;
     DELETE FROM snapback.audit a WHERE a.at < oldest;
-    -- A restore is remembered at least while it can be undone, and while a snapshot counts it.
+    -- Keep a restore while it can be undone, and while a snapshot counts it.
     DELETE FROM snapback.restore_run r
     WHERE r.ended_at < oldest
       AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.id IN (r.snapshot, r.before_snapshot))
@@ -21,5 +21,5 @@ BEGIN
       AND NOT EXISTS (SELECT FROM snapback.mail m WHERE m.request = r.id AND m.state IN ('queued', 'sending'));
 END $$;
 COMMENT ON FUNCTION snapback_internal.prune_record() IS
-    'Delete what is older than snapback.audit_retention: the audit, restores whose snapshots are gone, and requests that have ended, with their mail. Nothing where the setting is 0, '
-    'and no mail that is yet to be sent';
+    'Delete records older than snapback.audit_retention: the audit, restores without their snapshots, and ended requests with their mail. Keep mail that '
+    'is not sent yet. Do nothing if the setting is 0';

@@ -4,7 +4,7 @@
 
 namespace snapback {
 
-/// Say what is wrong with the first setting that keeps mail from being sent, if any is.
+/// Return the problem of the first setting that prevents mail, if any.
 std::optional<std::string_view> unusable_mail_setting();
 
 } // namespace snapback

@@ -7,7 +7,7 @@
 
 namespace snapback {
 
-/// What a capture is told: whose rows, and what the snapshots are called.
+/// The parameters of a capture.
 struct CaptureSpec {
     std::vector<std::string> communities;
     std::string kind; // scheduled, manual, before_restore
@@ -31,7 +31,7 @@ public:
     void drop_last();
     /// Store pending chunks. The manifests then contain every chunk of the added tables.
     void flush() { chunks_.flush(); }
-    /// One manifest per community, in the spec's order.
+    /// One manifest per community, in the order of the spec's communities.
     const std::vector<Manifest> &manifests() const { return manifests_; }
     /// Store the manifests, which completes the snapshots, and return them.
     std::vector<Manifest> finish();
@@ -49,8 +49,8 @@ private:
     std::map<Digest, Shape> shapes_;
 };
 
-/// Capture every protected table of these communities under one MVCC snapshot, store what is new and return their
-/// manifests, in the same spec. All of it is part of the calling transaction.
+/// Capture every protected table of these communities under one MVCC snapshot in the calling transaction. Store new
+/// chunks and return the manifests in the order of the communities.
 std::vector<Manifest> capture(CaptureSpec spec);
 
 } // namespace snapback

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t batch_size = 4 * 1024 * 1024;
 
-/// Read what the store holds of each of these communities now: a REPEATABLE READ transaction still sees chunks that
-/// were swept before it held the store.
+/// Read the current chunks of these communities. The snapshot of a REPEATABLE READ transaction may still contain chunks
+/// that were deleted before it got the store lock.
 ChunkPacker::Known known_chunks(std::span<const std::string> communities) {
     ChunkPacker::Known known(communities.size());
     Query query;

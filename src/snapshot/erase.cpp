@@ -1,4 +1,4 @@
-// Erasing single rows from every snapshot of a community, so that no restore brings them back.
+// Erases single rows from every snapshot of a community, so that no restore can restore them.
 #include <set>
 
 #include "catalog/community_path.hpp"
@@ -16,14 +16,15 @@ namespace snapback {
 
 namespace {
 
-/// Rewrites the chunks and manifests of one community that hold rows of these keys. The caller has the store alone.
+/// Rewrites the chunks and manifests of one community that contain rows with these keys. The caller holds the store
+/// lock.
 class Erasure {
 public:
     Erasure(std::string community, RelationShape live, std::string keys)
         : community_(std::move(community)), live_(std::move(live)), keys_(std::move(keys)), reader_(community_),
           writer_(std::span<const std::string>(&community_, 1), [](std::uint32_t, std::uint32_t, const Digest &) {}) {}
 
-    /// Go through the community's snapshots; return how many rows were erased, counted in each.
+    /// Process the snapshots of the community; return the number of erased rows, counted in each snapshot.
     std::int64_t run(std::int32_t table_id) {
         Query query;
         std::int64_t erased = 0;
@@ -37,11 +38,11 @@ public:
     }
 
 private:
-    /// What a chunk becomes.
+    /// The replacement of a chunk.
     struct Replacement {
-        std::string digest; // none where no row is left
+        std::string digest; // empty if no row remains
         std::int64_t rows = 0;
-        std::int64_t bytes = 0; // by how much less
+        std::int64_t bytes = 0; // the reduction in size
     };
 
     std::int64_t erase(Manifest manifest, std::int32_t table_id) {
@@ -90,7 +91,7 @@ private:
         table.chunks = std::move(chunks);
     }
 
-    /// Snapshots share chunks: each is rewritten once.
+    /// Snapshots share chunks; each chunk is rewritten once.
     const Replacement &replace(const Digest &shape, const Digest &digest, RowDecoder &decoder) {
         auto [known, is_new] = replacements_.try_emplace({shape.hex(), digest.hex()});
         if (is_new)
@@ -113,7 +114,7 @@ private:
         return replacement;
     }
 
-    /// Which rows of a chunk have one of the keys, counted from 0.
+    /// The rows of a chunk with one of the keys, counted from 0.
     std::set<std::size_t> places_of_keys(const std::string &content, RowDecoder &decoder) {
         Query query;
         TupleStore rows("rows_of_chunk", row_type(live_));

@@ -4,8 +4,8 @@ CREATE FUNCTION snapback_internal.lock_store(wait boolean) RETURNS boolean
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_lock_store';
 COMMENT ON FUNCTION snapback_internal.lock_store(boolean) IS
-    'Take the store for a sweep until the transaction ends: no capture or restore is under way and none begins. '
-    'False where that would mean to wait and wait is false. Errors: 25001 above READ COMMITTED. Internal.';
+    'Take the store lock in exclusive mode until the transaction ends, so that no capture or restore runs. If wait is false, return false if the lock is '
+    'not available. Errors: 25001 above READ COMMITTED. Internal.';
 
 -- The subquery with DISTINCT keeps the lists of digests, which are long, out of any join.
 CREATE FUNCTION snapback_internal.unreferenced_chunks(communities text[], at_most integer DEFAULT 100000, OUT owners text[], OUT digests bytea[])
@@ -28,7 +28,7 @@ AS $$
           LIMIT at_most) o
 $$;
 COMMENT ON FUNCTION snapback_internal.unreferenced_chunks(text[], integer) IS
-    'The chunks of these communities that no snapshot refers to, by community and SHA-256: the first at_most of them. Internal.';
+    'Return the chunks of these communities that no snapshot references, ordered by community and SHA-256: the first at_most of them. Internal.';
 
 CREATE FUNCTION snapback_internal.delete_chunks(owners text[], digests bytea[], only_of text[]) RETURNS bigint
     LANGUAGE sql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
@@ -43,7 +43,7 @@ AS $$
     SELECT count(*) FROM gone
 $$;
 COMMENT ON FUNCTION snapback_internal.delete_chunks(text[], bytea[], text[]) IS
-    'Delete chunks by community and SHA-256, but only those of some communities; return how many. The caller holds the store. Internal.';
+    'Delete chunks by community and SHA-256, restricted to some communities; return their number. The caller holds the store lock. Internal.';
 
 CREATE FUNCTION snapback_internal.sweep(communities text[]) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -81,7 +81,8 @@ AS $$
           WHERE c.community IS NOT NULL AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.community = c.community)) u
 $$;
 COMMENT ON FUNCTION snapback_internal.unswept_communities() IS
-    'The communities that may have chunks which no snapshot refers to: those that are noted in snapback.unswept, and those that have chunks and no snapshot. Internal.';
+    'Return the communities that may have chunks which no snapshot references: those in snapback.unswept, and those with chunks but no snapshot. '
+    'Internal.';
 
 CREATE FUNCTION snapback_internal.manifest_states(communities text[]) RETURNS bytea[]
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
@@ -91,7 +92,7 @@ AS $$
     FROM unnest(communities) WITH ORDINALITY AS l(community, place)
 $$;
 COMMENT ON FUNCTION snapback_internal.manifest_states(text[]) IS
-    'For each of these communities, in order, a digest of which snapshots it has and of what they refer to; null where it has none. Internal.';
+    'Return for each of these communities, in order, a digest of its snapshots and their references; NULL if it has no snapshot. Internal.';
 
 CREATE FUNCTION snapback_internal.unchanged_communities(communities text[], states bytea[]) RETURNS text[]
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -101,9 +102,9 @@ AS $$
     WHERE u.state_then IS NOT DISTINCT FROM u.state_now
 $$;
 COMMENT ON FUNCTION snapback_internal.unchanged_communities(text[], bytea[]) IS
-    'Those of these communities whose snapshots are the same, and refer to the same chunks, as when manifest_states() returned these states. Internal.';
+    'Return those of these communities whose snapshots and references have not changed since manifest_states() returned these states. Internal.';
 
--- What many snapshots share is looked up by index in any case: the planner's figures may be those of the night before.
+-- Always look up shared rows by index: the statistics may be outdated.
 CREATE FUNCTION snapback_internal.delete_snapshots(doomed uuid[]) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
@@ -134,8 +135,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback_internal.delete_snapshots(uuid[]) IS
-    'Delete these snapshots, and the table sets and table descriptions that no other snapshot refers to; return how many snapshots there were. '
-    'Their communities are noted in snapback.unswept until their chunks are swept. The caller holds the store. Internal.';
+    'Delete these snapshots, and the table sets and table descriptions that no other snapshot references; return the number of snapshots. Record their '
+    'communities in snapback.unswept until their chunks are swept. The caller holds the store lock. Internal.';
 
 CREATE FUNCTION snapback_internal.expired_snapshots() RETURNS uuid[]
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -149,4 +150,5 @@ CREATE FUNCTION snapback_internal.erase(community text, table_id integer, keys t
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'snapback_erase';
 COMMENT ON FUNCTION snapback_internal.erase(text, integer, text) IS
-    'Erase rows of one table from the community''s snapshots, by keys in jsonb; the caller holds the store and sweeps it. Internal: call erase_rows().';
+    'Erase rows of one table from the snapshots of a community, by keys in jsonb. The caller holds the store lock and sweeps the community. Internal: '
+    'call erase_rows().';

@@ -26,7 +26,7 @@ void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std
 /// Read all rows of a table that belongs to one community; the visitor receives `community`.
 void read_live_table(const RelationShape &shape, std::uint32_t community, const RowVisitor &visit);
 
-/// Read all rows of a tuple store that the query can see, likewise.
+/// Read all rows of a tuple store that the query can see; the visitor receives `community`.
 void read_stored_rows(Query &query, const TupleStore &store, const RelationShape &shape, std::uint32_t community,
                       const RowVisitor &visit);
 

@@ -28,8 +28,8 @@ namespace snapback {
 
 namespace {
 
-/// Whether the client has sent a statement that is no CALL or DO, outside a transaction block: its transaction is its
-/// own, and nothing in it has begun before. Portals of functions have names.
+/// Whether the client sent a statement outside a transaction block that is not CALL or DO. Its transaction then
+/// contains no earlier statement. Portals of functions have names.
 bool is_plain_statement() {
     if (!ActivePortal || ActivePortal->name[0] != '\0' || (MyXactFlags & XACT_FLAGS_PIPELINING))
         return false;
@@ -40,7 +40,7 @@ bool is_plain_statement() {
     return true;
 }
 
-/// Whether any version of a catalog's rows meets a test: what this transaction has dropped is among them.
+/// Whether any version of a row in a catalog satisfies a test, including objects that this transaction has dropped.
 template <class Test> bool any_version(Oid catalog, const Test &test) {
     Oid own_schema = call([] { return get_namespace_oid("snapback", true); });
     Relation relation = call([&] { return table_open(catalog, AccessShareLock); });
@@ -59,7 +59,7 @@ template <class Test> bool any_version(Oid catalog, const Test &test) {
     return found;
 }
 
-/// Whether a relation holds rows of users. What this transaction has made (and not just altered) holds none of others.
+/// Whether a relation contains rows of users. A relation that this transaction created contains no rows of others.
 bool holds_rows(HeapTuple row, Oid own_schema) {
     const auto &relation = *reinterpret_cast<Form_pg_class>(GETSTRUCT(row));
     return relation.oid >= FirstNormalObjectId && relation.relnamespace != own_schema &&
@@ -80,7 +80,7 @@ bool changes_rows_of(const PlannedStmt &statement, Oid written) {
     return false;
 }
 
-/// Whether a statement calls functions that somebody has installed: they may read and write rows themselves.
+/// Whether a statement calls user-defined functions, which may read and write rows themselves.
 bool calls_installed_functions(const PlannedStmt &statement) {
     ListCell *cell = nullptr;
     foreach (cell, statement.invalItems)
@@ -89,9 +89,8 @@ bool calls_installed_functions(const PlannedStmt &statement) {
     return false;
 }
 
-/// The statement of the client that is writing to a table itself, and not by functions or triggers; otherwise nothing.
-/// It must be one that was parsed just before: then it has locked each relation that it reads exactly once, unless it
-/// names it twice.
+/// The statement of the client, if it writes to a table itself and not by functions or triggers. It must have been
+/// parsed immediately before. It has then locked each relation that it reads exactly once, unless it names it twice.
 const PlannedStmt *writing_statement(Oid written) {
     if (!ActivePortal || ActivePortal->cplan || list_length(ActivePortal->stmts) != 1)
         return nullptr;
@@ -101,11 +100,11 @@ const PlannedStmt *writing_statement(Oid written) {
     return by_itself ? statement : nullptr;
 }
 
-/// What the write that has begun does, as far as its locks could be taken for those of earlier reads.
+/// The current write, whose locks must be distinguished from those of earlier reads.
 struct CurrentWrite {
-    Oid written;                  // the table that it is writing to
-    const PlannedStmt *statement; // its statement, where its locks are known
-    bool had_commands;            // whether commands that changed rows came before it
+    Oid written;                  // the table that it writes to
+    const PlannedStmt *statement; // its statement, if its locks are known
+    bool had_commands;            // whether commands before it may have changed rows
 
     bool reads(Oid relation) const {
         ListCell *cell = nullptr;
@@ -119,9 +118,9 @@ struct CurrentWrite {
     }
 };
 
-/// Whether this transaction may have read a relation before. Queries leave the first two locks, ANALYZE the third;
-/// stronger ones exclude restores until it ends. A command that changes rows leaves the last: so does the one under
-/// way.
+/// Whether this transaction may have read a relation before. Queries hold the first two locks and ANALYZE the third;
+/// stronger locks exclude restores until the transaction ends. Commands that change rows hold the last one, including
+/// the current command.
 bool may_have_read(Oid relation, const CurrentWrite &write) {
     LOCKTAG tag;
     SET_LOCKTAG_RELATION(tag, MyDatabaseId, relation);
@@ -133,8 +132,8 @@ bool may_have_read(Oid relation, const CurrentWrite &write) {
            !(relation == write.written && holds_lock_once(tag, RowExclusiveLock));
 }
 
-/// Whether a command of this transaction may have changed rows before the current one: each is counted, even one that
-/// found no row.
+/// Whether a command before the current one may have changed rows. Such commands are counted even if they changed no
+/// row.
 bool had_commands() {
     return !ActiveSnapshotSet() || GetActiveSnapshot()->curcid != FirstCommandId;
 }
@@ -147,7 +146,7 @@ bool has_locks_of_readers(Oid written) {
     });
 }
 
-/// A library's name, without folder and suffix.
+/// The name of a library without directory and suffix.
 std::string library_name(std::string_view path) {
     std::string_view file = path.substr(path.find_last_of('/') + 1);
     return std::string(file.substr(0, file.find(DLSUFFIX)));
@@ -166,8 +165,8 @@ void remove_listed(Libraries &libraries, const char *setting) {
     }
 }
 
-/// The libraries in this process, without those that are preloaded: where one is used only for its hooks, nothing
-/// tells whether its functions have been called.
+/// The libraries in this process, except preloaded ones. For a library that is used for its hooks, calls of its
+/// functions cannot be detected.
 Libraries loaded_on_demand() {
     Libraries libraries;
     dl_iterate_phdr(
@@ -184,7 +183,7 @@ Libraries loaded_on_demand() {
     return libraries;
 }
 
-/// The library of a function in C that somebody has installed; else nothing.
+/// The library of a user-defined C function; otherwise empty.
 std::string library_of(Relation functions, HeapTuple row) {
     const auto &function = *reinterpret_cast<Form_pg_proc>(GETSTRUCT(row));
     if (function.prolang != ClanguageId || function.oid < FirstNormalObjectId)
@@ -197,8 +196,8 @@ std::string library_of(Relation functions, HeapTuple row) {
     return library_name(path);
 }
 
-/// Whether this session has loaded code that may read without a lock that stays: through another connection, as dblink
-/// and the languages do that may open one, or page by page.
+/// Whether this session has loaded code that may read rows without holding a lock: through another connection, like
+/// dblink or untrusted languages, or by pages.
 bool has_loaded_foreign_code() {
     Libraries loaded = loaded_on_demand();
     return any_version(ProcedureRelationId, [&](Relation functions, HeapTuple row, Oid) {
@@ -212,7 +211,7 @@ Beginnings find_beginnings() {
     Beginnings found{true, true};
     if (IsInParallelMode() || IsParallelWorker())
         return found;
-    // What is rolled back is the subtransaction, and what ThereAreNoReadyPortals() does not clear away itself.
+    // The rollback ends the subtransaction, and cleans up what ThereAreNoReadyPortals() leaves.
     std::optional<UndoneError> failed = try_out([&] {
         // They are numbered from the first, at level 1. If all are open, none was rolled back.
         auto begun = GetCurrentSubTransactionId() - TopSubTransactionId;

@@ -1,24 +1,23 @@
 #pragma once
-// Whether a transaction has read rows, judged by what reading leaves behind: for sessions in which the library has
-// noted no snapshots.
+// Determines from locks whether a transaction has read rows, for sessions in which the library recorded no snapshots.
 #include "postgres/error/boundary.hpp"
 
 namespace snapback {
 
-/// What this session has done before now.
+/// Earlier activity of this session.
 struct Beginnings {
-    bool ended_subtransactions; // of the current transaction
-    bool cursors;               // that are open
+    bool ended_subtransactions; // the current transaction has ended subtransactions
+    bool cursors;               // open cursors
 };
-/// Find that out, within a transaction, at the cost of a subtransaction: they are numbered.
+/// Determine it within a transaction. This uses a subtransaction, because subtransactions are numbered.
 Beginnings find_beginnings();
 
-/// Whether what the current transaction has read shows in its locks: no rollback of a subtransaction has given any
-/// back, and no cursor or code of an earlier transaction goes on. Asked at load.
+/// Whether all reads of the current transaction are visible in its locks: no subtransaction rollback released locks,
+/// and no cursor or code of an earlier transaction continues. Called when the library is loaded.
 bool reads_show_in_locks(const Beginnings &found);
 
-/// Whether the current transaction may have read rows before the statement that has begun to write to a table. False
-/// only where its locks exclude that. The locks of the statement itself count, except the one on that table.
+/// Whether the current transaction may have read rows before the current statement, which writes to a table. False only
+/// if its locks exclude earlier reads. The locks of the statement itself are ignored if they can be distinguished.
 bool may_have_read_before_writing(Oid written);
 
 } // namespace snapback

@@ -22,27 +22,27 @@ namespace snapback {
 
 namespace {
 
-/// What the current transaction read before its snapshots were noted.
+/// The reads of the current transaction before its snapshots were recorded.
 enum class Earlier {
-    nothing,  // they are noted from its begin on
-    in_doubt, // the library was loaded within it: its locks may tell
-    unknown   // they do not, or what an earlier transaction read is at hand
+    nothing,  // all its snapshots are recorded
+    in_doubt, // the library was loaded within it; its locks may show reads
+    unknown   // its locks do not show reads, or data of an earlier transaction is available
 };
 
 /// Reads of the current transaction.
 struct {
     Earlier earlier = Earlier::unknown;
-    bool noted = false;                 // whether there is a snapshot
-    SnapshotData snapshot{};            // its xmin, xmax and xip: as far as top-level transactions need
-    std::vector<TransactionId> running; // what xip points to
-    std::uint64_t next = 0;             // the next transaction id when it was noted
+    bool noted = false;                 // whether a snapshot is recorded
+    SnapshotData snapshot{};            // only its xmin, xmax and xip, which suffice for top-level transactions
+    std::vector<TransactionId> running; // the array of xip
+    std::uint64_t next = 0;             // the next transaction ID when it was recorded
 } oldest;
 
-/// Whether there may be cursors that an earlier transaction has left (WITH HOLD): functions can fetch from them unseen.
+/// Whether WITH HOLD cursors of an earlier transaction may be open. Functions can fetch from them unnoticed.
 bool cursors_may_be_left = false;
 
-/// Read the next transaction id without its lock, which every query of all sessions would take. It is at least the
-/// snapshot's xmax: that was read after it had been increased.
+/// Read the next transaction ID without its lock, which every query of all sessions would take. It is at least the xmax
+/// of the snapshot, which was read after it had been increased.
 std::uint64_t next_transaction() {
 #if PG_VERSION_NUM >= 170000
     const volatile std::uint64_t &next = TransamVariables->nextXid.value;
@@ -104,8 +104,8 @@ bool fetches_held_rows(const PlannedStmt &statement) {
     return PortalIsValid(portal) && portal->createSubid == InvalidSubTransactionId;
 }
 
-/// Whether a query reads rows of users: it opens a relation that is not of the catalogs, or a function of it may fetch
-/// from a cursor that was left. What its functions read themselves is noted apart.
+/// Whether a query reads rows of users: it opens a relation that is not a catalog, or a function may fetch from a
+/// cursor of an earlier transaction. Queries of its functions are recorded separately.
 bool reads_rows(const PlannedStmt &statement) {
     ListCell *cell = nullptr;
     foreach (cell, statement.relationOids)
@@ -120,8 +120,8 @@ bool is_about_session(const Node *statement) {
            IsA(statement, DiscardStmt);
 }
 
-/// Whether a utility statement can itself show rows to somebody: its queries and functions are noted where they begin.
-/// DDL reads under locks that exclude restores until the transaction ends, but not beyond a rollback to a savepoint.
+/// Whether a utility statement can return rows itself; its queries and functions are recorded when they start. DDL
+/// reads with locks that exclude restores until the transaction ends or rolls back to a savepoint.
 bool can_read(PlannedStmt &planned) {
     const Node *statement = planned.utilityStmt;
     if (!PlannedStmtRequiresSnapshot(&planned) || is_about_session(statement))
@@ -174,13 +174,13 @@ void at_utility(PlannedStmt *statement, const char *text, bool read_only_tree, P
     cursors_may_be_left = (cursors_may_be_left && !close) || leave;
 }
 
-/// Whether one of Postgres's own functions shows rows without a query: those that decode WAL do.
+/// Whether a built-in function returns rows without a query, by decoding WAL.
 bool decodes_changes(Oid function) {
     return function == F_PG_LOGICAL_SLOT_GET_CHANGES || function == F_PG_LOGICAL_SLOT_GET_BINARY_CHANGES ||
            function == F_PG_LOGICAL_SLOT_PEEK_CHANGES || function == F_PG_LOGICAL_SLOT_PEEK_BINARY_CHANGES;
 }
 
-/// Whether an installed function's code reads only by queries, which are noted.
+/// Whether a user-defined function reads rows only by queries, which are recorded.
 bool reads_by_queries(Oid function) {
     HeapTuple row = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
     if (!HeapTupleIsValid(row))
@@ -190,8 +190,8 @@ bool reads_by_queries(Oid function) {
     return language == SQLlanguageId || language == INTERNALlanguageId || language == get_language_oid("plpgsql", true);
 }
 
-/// Note a function that may read tables without a query: one that the client calls by the fast path, or one in C or
-/// another language, wherever it is called.
+/// Record the snapshot of a function that may read tables without a query: one called by the fast path, or one in C or
+/// another language.
 void note_function(Oid function) {
     bool installed = function >= FirstNormalObjectId;
     bool by_fast_path = !debug_query_string;

@@ -3,8 +3,8 @@
 
 namespace snapback {
 
-/// One MVCC snapshot for all that is read while it is in scope: taken now, or in a REPEATABLE READ transaction its own
-/// unless `latest`.
+/// One MVCC snapshot for all reads while it is in scope: a new one, or the one of a REPEATABLE READ transaction unless
+/// `latest`.
 class SnapshotScope {
 public:
     enum class Of { transaction, latest };

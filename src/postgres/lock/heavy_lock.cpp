@@ -51,7 +51,7 @@ bool holds_lock_once(const LOCKTAG &tag, LOCKMODE mode) {
 #else
         LockAcquireExtended(&tag, mode, false, true, true, &held);
 #endif
-        bool once = held->nLocks == 2; // with the one taken to get at the count
+        bool once = held->nLocks == 2; // including the one taken here to read the count
         LockRelease(&tag, mode, false);
         return once;
     });

@@ -18,7 +18,7 @@ Grant try_lock(const LOCKTAG &tag, LOCKMODE mode);
 bool wait_for_lock(const LOCKTAG &tag, LOCKMODE mode, int timeout_ms);
 /// Whether this transaction holds the lock in this mode.
 bool holds_lock(const LOCKTAG &tag, LOCKMODE mode);
-/// Whether this transaction, which holds the lock in this mode, has taken it one time only.
+/// Whether this transaction, which holds the lock in this mode, has taken it only once.
 bool holds_lock_once(const LOCKTAG &tag, LOCKMODE mode);
 
 /// A holder of a lock: a running process or a prepared transaction.
