@@ -69,12 +69,12 @@ BEGIN;
 SELECT asked('{x.two}');
 SELECT * FROM described();
 SELECT * FROM snapback_internal.request_side_effects((SELECT id FROM snapback.request));
-SELECT label, rows, inserts, updates, deletes FROM snapback_internal.request_contents((SELECT id FROM snapback.request));
-SELECT t.relation, t.options, t.inserts, t.digest ~ '^[0-9a-f]{64}$' FROM snapback.request r, snapback_internal.preview_tables(r.preview) t;
+SELECT label, rows, figures FROM snapback_internal.request_contents((SELECT id FROM snapback.request));
+SELECT t.relation, t.options, t.figures, t.digest ~ '^[0-9a-f]{64}$' FROM snapback.request r, snapback_internal.preview_tables(r.preview) t;
 SELECT bool_or(d.preview::text ~ 'digest') FROM snapback.describe_request(token()) d;
 SELECT detail - 'snapshot' FROM snapback.audit;
 SELECT * FROM approved();
-SELECT label, inserted, updated, deleted, parents FROM snapback_internal.restored_parts((SELECT id FROM snapback.restore_run));
+SELECT label, figures FROM snapback_internal.restored_parts((SELECT id FROM snapback.restore_run));
 ROLLBACK;
 
 -- A request keeps its switches, and the restore goes by them.
@@ -90,7 +90,7 @@ SELECT skipped_options, switches, strict FROM snapback.requests;
 SELECT * FROM approved();
 SELECT switches, inserted, updated, deleted, cascaded, skipped FROM snapback.restores;
 SELECT count(*), count(*) FILTER (WHERE name IN ('changed', 'new')) AS kept FROM member;
-SELECT label, inserted, updated, deleted FROM snapback_internal.restored_parts((SELECT id FROM snapback.restore_run));
+SELECT label, figures FROM snapback_internal.restored_parts((SELECT id FROM snapback.restore_run));
 ROLLBACK;
 SELECT fails($$SELECT asked('{x.one}', '{"actions": []}')$$);
 SELECT fails($$SELECT asked('{x.one}', '{"colour": "red"}')$$);
@@ -236,11 +236,11 @@ ROLLBACK;
 
 -- Options that share a table: a row counts under those whose filter it meets, then or now, and a change under those with columns where one of them differs.
 CREATE FUNCTION parts(options text[], switches jsonb DEFAULT NULL) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT concat_ws(' ', coalesce(p.option, '-'), p.label || ':', figures(to_jsonb(p) - '{option,label,digests}'::text[])::text)
+    SELECT concat_ws(' ', coalesce(p.option, '-'), p.label || ':', figures(to_jsonb(p.figures))::text)
     FROM (SELECT id FROM snapback.list_snapshots('a') WHERE kind = 'manual' LIMIT 1) s,
          snapback_internal.preview_parts(snapback_internal.planned_tables(s.id, snapback_internal.check_options(options, s.id), switches)) p $$;
 CREATE FUNCTION newest_parts() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT p.label || ': ' || figures(to_jsonb(p) - 'label')
+    SELECT p.label || ': ' || figures(to_jsonb(p.figures))
     FROM (SELECT id FROM snapback.restore_run ORDER BY ended_at DESC LIMIT 1) r, snapback_internal.restored_parts(r.id) p $$;
 CREATE TABLE "set ting" (cid text REFERENCES community, "k ey" text, "condition 0" text, note text, department int REFERENCES department, PRIMARY KEY (cid, "k ey"));
 CREATE TABLE use (id int PRIMARY KEY, cid text, "k ey" text, FOREIGN KEY (cid, "k ey") REFERENCES "set ting" ON DELETE CASCADE);

@@ -18,7 +18,7 @@ BEGIN
     RETURN QUERY
     SELECT r.id, r.community, called.name,
            r.requested_by, r.requested_at, r.expires_at, r.snapshot, s.captured_at,
-           (SELECT jsonb_agg(c) FROM snapback_internal.request_contents(r.id) c),
+           (SELECT jsonb_agg(o) FROM (SELECT c.option, c.label, c.rows, (c.figures).* FROM snapback_internal.request_contents(r.id) c) o),
            CASE WHEN r.state = 'pending' AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.state END,
            settings.require_community_name,
            (SELECT coalesce(jsonb_agg(jsonb_build_object('option', k.o, 'label', snapback_internal.option_label(k.o), 'reason', snapback_internal.skip_reason(k.o)) ORDER BY k.place), '[]')

@@ -3,26 +3,23 @@
 CREATE FUNCTION snapback_internal.planned_tables(snapshot uuid, options text[], switches jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN (SELECT coalesce(jsonb_agg(to_jsonb(p) || jsonb_build_object('digest', encode(p.digest, 'hex'), 'parts', p.parts::jsonb) ORDER BY p.relation COLLATE "C"), '[]')
+    RETURN (SELECT coalesce(jsonb_agg(p ORDER BY p.relation COLLATE "C"), '[]')
             FROM snapback_internal.plan_restore(planned_tables.snapshot, planned_tables.options, planned_tables.switches) p);
 END $$;
 COMMENT ON FUNCTION snapback_internal.planned_tables(uuid, text[], jsonb) IS
-    'Return plan_restore() as an array with one object per table, the digest in hexadecimal. Errors: those of plan_restore()';
+    'Return plan_restore() as an array with one object per table. Errors: those of plan_restore()';
 
-CREATE FUNCTION snapback_internal.preview_tables(preview jsonb)
-RETURNS TABLE (relation text, options text[], inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint, parents bigint,
-               nulled bigint, cascaded bigint, skipped bigint, obstacles text[], notes text[], digest text, parts jsonb)
+CREATE FUNCTION snapback_internal.preview_tables(preview jsonb) RETURNS SETOF snapback_internal.table_plan
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT * FROM jsonb_to_recordset(preview) AS t (relation text, options text[], inserts bigint, updates bigint, deletes bigint, unchanged bigint,
-        kept bigint, parents bigint, nulled bigint, cascaded bigint, skipped bigint, obstacles text[], notes text[], digest text, parts jsonb);
+    SELECT * FROM jsonb_populate_recordset(CAST(NULL AS snapback_internal.table_plan), preview);
 END;
 COMMENT ON FUNCTION snapback_internal.preview_tables(jsonb) IS 'Return the rows of a plan from planned_tables()';
 
 CREATE FUNCTION snapback_internal.shown_preview(preview jsonb) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT CASE WHEN preview IS NOT NULL THEN coalesce(jsonb_agg(t.value - '{digest,parts}'::text[] ORDER BY t.ordinality), '[]') END
+    SELECT CASE WHEN preview IS NOT NULL THEN coalesce(jsonb_agg(t.value - '{figures,digest,parts}'::text[] || (t.value -> 'figures') ORDER BY t.ordinality), '[]') END
     FROM jsonb_array_elements(preview) WITH ORDINALITY t;
 END;
 COMMENT ON FUNCTION snapback_internal.shown_preview(jsonb) IS 'Return the objects of planned_tables() without parts and digests; NULL for NULL';
@@ -59,20 +56,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION snapback_internal.option_label(text) IS 'Return the label of an option, or its name if it has been removed';
 
-CREATE FUNCTION snapback_internal.preview_parts(preview jsonb)
-RETURNS TABLE (option text, label text, inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint, parents bigint,
-               nulled bigint, cascaded bigint, skipped bigint, digests text)
+CREATE FUNCTION snapback_internal.preview_parts(preview jsonb) RETURNS TABLE (option text, label text, figures snapback.plan_figures, digests text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     -- Rows under no chosen option form a part of their own: the restore changes them because of foreign keys.
-    SELECT p.option, l.label, sum(p.inserts)::bigint, sum(p.updates)::bigint, sum(p.deletes)::bigint, sum(p.unchanged)::bigint, sum(p.kept)::bigint,
-           sum(p.parents)::bigint, sum(p.nulled)::bigint, sum(p.cascaded)::bigint, sum(p.skipped)::bigint,
-           string_agg(t.relation || ' ' || p.digest, ' ' ORDER BY t.relation COLLATE "C")
+    SELECT p.option, l.label, snapback_internal.total_figures(array_agg(p.figures)), string_agg(t.relation || ' ' || p.digest, ' ' ORDER BY t.relation COLLATE "C")
     FROM snapback_internal.preview_tables(preview) t
-    CROSS JOIN LATERAL jsonb_to_recordset(t.parts) AS p (option text, inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint, parents bigint,
-                                                         nulled bigint, cascaded bigint, skipped bigint, digest text)
+    CROSS JOIN LATERAL unnest(t.parts) p
     CROSS JOIN LATERAL (SELECT coalesce(snapback_internal.option_label(p.option), snapback_internal.relation_label(t.relation, t.options)) AS label) l
-    WHERE p.option IS NOT NULL OR cardinality(t.options) = 0 OR p.inserts + p.updates + p.deletes + p.kept + p.nulled + p.skipped > 0
+    WHERE p.option IS NOT NULL OR cardinality(t.options) = 0 OR snapback_internal.rows_written(p.figures) + (p.figures).kept + (p.figures).nulled + (p.figures).skipped > 0
     GROUP BY p.option, l.label
     ORDER BY p.option COLLATE "C" NULLS LAST, l.label COLLATE "C";
 END;
@@ -90,13 +82,11 @@ END;
 COMMENT ON FUNCTION snapback_internal.preview_notes(jsonb) IS 'Return the notes of planned_tables(), each once';
 
 CREATE FUNCTION snapback_internal.request_contents(request uuid)
-RETURNS TABLE (option text, label text, rows bigint, inserts bigint, updates bigint, deletes bigint, unchanged bigint, kept bigint, parents bigint,
-               nulled bigint, cascaded bigint, skipped bigint)
+RETURNS TABLE (option text, label text, rows bigint, figures snapback.plan_figures)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT chosen.option, snapback_internal.option_label(chosen.option), c.rows, p.inserts, p.updates, p.deletes, p.unchanged, p.kept, p.parents,
-           p.nulled, p.cascaded, p.skipped
+    SELECT chosen.option, snapback_internal.option_label(chosen.option), c.rows, p.figures
     FROM snapback.request r
     CROSS JOIN LATERAL unnest(r.options) WITH ORDINALITY AS chosen (option, place)
     LEFT JOIN snapback_internal.preview_parts(r.preview) p ON p.option = chosen.option
@@ -108,13 +98,13 @@ COMMENT ON FUNCTION snapback_internal.request_contents(uuid) IS
     'Return the options of a request with their labels, their number of rows in the snapshot while it exists, and the figures of the plan at the time of '
     'the request';
 
-CREATE FUNCTION snapback_internal.request_side_effects(request uuid) RETURNS TABLE (label text, inserts bigint, updates bigint, deletes bigint)
+CREATE FUNCTION snapback_internal.request_side_effects(request uuid) RETURNS TABLE (label text, figures snapback.plan_figures)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT p.label, p.inserts, p.updates, p.deletes
+    SELECT p.label, p.figures
     FROM snapback.request r CROSS JOIN LATERAL snapback_internal.preview_parts(r.preview) p
-    WHERE r.id = request_side_effects.request AND p.option IS NULL AND p.inserts + p.updates + p.deletes > 0;
+    WHERE r.id = request_side_effects.request AND p.option IS NULL AND snapback_internal.rows_written(p.figures) > 0;
 END $$;
 COMMENT ON FUNCTION snapback_internal.request_side_effects(uuid) IS
     'Return the planned changes of a request outside its options, which foreign keys cause';

@@ -21,18 +21,16 @@ COMMENT ON VIEW snapback.requests IS
 
 CREATE VIEW snapback.restores WITH (security_barrier) AS
 SELECT r.id AS restore, r.community, r.snapshot, r.options, r.request, r.state, r.before_snapshot, r.requested_at, r.started_at, r.ended_at,
-       r.sqlstate, CASE WHEN who.is_reader OR own THEN r.message END AS message, t.tables, t.inserted, t.updated, t.deleted, t.kept, t.parents, t.nulled,
-       t.cascaded, t.skipped, CASE WHEN who.is_reader OR own THEN r.switches END AS switches
+       r.sqlstate, CASE WHEN who.is_reader OR own THEN r.message END AS message, t.*, CASE WHEN who.is_reader OR own THEN r.switches END AS switches
 FROM (SELECT has_table_privilege('snapback.restore_run'::regclass, 'SELECT') AS is_reader, pg_has_role('pg_monitor', 'USAGE') AS is_monitor OFFSET 0) who
 LEFT JOIN LATERAL snapback_internal.acting_community(CASE WHEN NOT who.is_reader THEN nullif(current_setting('snapback.community', true), '') END) a ON true
 CROSS JOIN snapback.restore_run r
 CROSS JOIN LATERAL (SELECT r.community IS NOT DISTINCT FROM a.community AND (r.identity IS NULL OR r.identity IS NOT DISTINCT FROM a.identity)
                        AND (a.missed_at IS NULL OR r.requested_at > a.missed_at)) o (own)
-CROSS JOIN LATERAL (SELECT count(*) AS tables, coalesce(sum(t.inserted), 0)::bigint AS inserted, coalesce(sum(t.updated), 0)::bigint AS updated,
-                           coalesce(sum(t.deleted), 0)::bigint AS deleted, coalesce(sum(t.kept), 0)::bigint AS kept,
-                           coalesce(sum(t.parents), 0)::bigint AS parents, coalesce(sum(t.nulled), 0)::bigint AS nulled,
-                           coalesce(sum(t.cascaded), 0)::bigint AS cascaded, coalesce(sum(t.skipped), 0)::bigint AS skipped
-                    FROM snapback.restore_table t WHERE t.restore = r.id) t
+CROSS JOIN LATERAL (SELECT count(*) AS tables, coalesce(sum(f.inserts), 0)::bigint AS inserted, coalesce(sum(f.updates), 0)::bigint AS updated,
+                           coalesce(sum(f.deletes), 0)::bigint AS deleted, coalesce(sum(f.kept), 0)::bigint AS kept, coalesce(sum(f.parents), 0)::bigint AS parents,
+                           coalesce(sum(f.nulled), 0)::bigint AS nulled, coalesce(sum(f.cascaded), 0)::bigint AS cascaded, coalesce(sum(f.skipped), 0)::bigint AS skipped
+                    FROM snapback.restore_table t CROSS JOIN LATERAL (SELECT (t.figures).*) f WHERE t.restore = r.id) t
 WHERE who.is_reader OR who.is_monitor OR own;
 COMMENT ON VIEW snapback.restores IS
     'Restores with their outcome and the number of rows that each changed, summed over all tables. A role that may read snapback.restore_run sees all of '

@@ -110,38 +110,34 @@ COMMENT ON FUNCTION snapback_internal.mail_facts(uuid) IS
     'For the mail worker: return the contents of a mail without figures. can_retry: whether the same link can still restore (false if the plan has '
     'changed)';
 
-CREATE FUNCTION snapback_internal.restored_parts(restore uuid)
-RETURNS TABLE (label text, inserted bigint, updated bigint, deleted bigint, kept bigint, parents bigint, nulled bigint, cascaded bigint, skipped bigint)
+CREATE FUNCTION snapback_internal.restored_parts(restore uuid) RETURNS TABLE (label text, figures snapback.plan_figures)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT l.label, sum(p.inserts)::bigint, sum(p.updates)::bigint, sum(p.deletes)::bigint, sum(p.kept)::bigint, sum(p.parents)::bigint,
-           sum(p.nulled)::bigint, sum(p.cascaded)::bigint, sum(p.skipped)::bigint
+    SELECT l.label, snapback_internal.total_figures(array_agg(p.figures))
     FROM snapback.restore_run u
     JOIN snapback.restore_table t ON t.restore = u.id
-    CROSS JOIN LATERAL jsonb_to_recordset(t.parts) AS p (option text, inserts bigint, updates bigint, deletes bigint, kept bigint, parents bigint, nulled bigint,
-                                                         cascaded bigint, skipped bigint)
+    CROSS JOIN LATERAL unnest(t.parts) p
     CROSS JOIN LATERAL (SELECT array_position(u.options, p.option) AS place, coalesce(snapback_internal.option_label(p.option), snapback_internal.relation_label(t.relation, u.options)) AS label) l
     WHERE u.id = restored_parts.restore
     GROUP BY l.place, l.label
-    HAVING l.place IS NOT NULL OR sum(p.inserts + p.updates + p.deletes) > 0
+    HAVING l.place IS NOT NULL OR sum(snapback_internal.rows_written(p.figures)) > 0
     ORDER BY l.place, l.label COLLATE "C";
 END;
 COMMENT ON FUNCTION snapback_internal.restored_parts(uuid) IS
     'Return what a restore changed, for its owner: the figures of restored_tables() for each chosen option, followed by other changes';
 
-CREATE FUNCTION snapback_internal.plan_changes(restore uuid)
-RETURNS TABLE (label text, was_inserts bigint, was_updates bigint, was_deletes bigint, inserts bigint, updates bigint, deletes bigint)
+CREATE FUNCTION snapback_internal.plan_changes(restore uuid) RETURNS TABLE (label text, was snapback.plan_figures, now snapback.plan_figures)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT d.* FROM (
-        SELECT coalesce(now.label, was.label) AS label, coalesce(was.inserts, 0), coalesce(was.updates, 0), coalesce(was.deletes, 0),
-               coalesce(now.inserts, 0), coalesce(now.updates, 0), coalesce(now.deletes, 0)
+        SELECT coalesce(now.label, was.label) AS label, coalesce(was.figures, none), coalesce(now.figures, none)
         FROM snapback.restore_run u
         JOIN snapback.request r ON r.id = u.request
         CROSS JOIN (snapback_internal.preview_parts(r.preview) was FULL JOIN snapback_internal.preview_parts(u.changed) now
                     ON now.label = was.label AND coalesce(now.option, '') = coalesce(was.option, ''))
+        CROSS JOIN snapback_internal.total_figures('{}') none
         WHERE u.id = plan_changes.restore AND u.changed IS NOT NULL
-          AND (was.digests, was.inserts, was.updates, was.deletes) IS DISTINCT FROM (now.digests, now.inserts, now.updates, now.deletes)
+          AND (was.digests, (was.figures).inserts, (was.figures).updates, (was.figures).deletes) IS DISTINCT FROM (now.digests, (now.figures).inserts, (now.figures).updates, (now.figures).deletes)
         ORDER BY array_position(r.options, coalesce(now.option, was.option)), 1) d;
 END;
 COMMENT ON FUNCTION snapback_internal.plan_changes(uuid) IS

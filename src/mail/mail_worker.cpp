@@ -55,15 +55,18 @@ std::optional<ClaimedMail> claim_mail() {
     return mail;
 }
 
-FiguresInMail read_figures(Row row, int first_column) {
-    return {row.bigint(first_column), row.bigint(first_column + 1), row.bigint(first_column + 2)};
+/// Read a value of the type snapback.plan_figures, whose columns begin with this one.
+Figures read_figures(Row row, int column) {
+    Figures figures;
+    for (auto member : all_figures)
+        figures.*member = static_cast<std::uint64_t>(row.bigint(column++));
+    return figures;
 }
 
 std::vector<OptionInMail> read_options(Query &query, const std::string &request) {
     std::vector<OptionInMail> options;
-    for (Row row :
-         query.run("SELECT label, rows, inserts, updates, deletes FROM snapback_internal.request_contents($1)",
-                   {Value::uuid(request)}))
+    for (Row row : query.run("SELECT label, rows, (figures).* FROM snapback_internal.request_contents($1)",
+                             {Value::uuid(request)}))
         options.push_back({to_utf8(row.text(1)), row.is_null(2) ? std::nullopt : std::optional(row.bigint(2)),
                            row.is_null(3) ? std::nullopt : std::optional(read_figures(row, 3))});
     return options;
@@ -71,28 +74,25 @@ std::vector<OptionInMail> read_options(Query &query, const std::string &request)
 
 std::vector<OptionInMail> read_side_effects(Query &query, const std::string &request) {
     std::vector<OptionInMail> touched;
-    for (Row row : query.run("SELECT label, inserts, updates, deletes FROM snapback_internal.request_side_effects($1)",
-                             {Value::uuid(request)}))
+    for (Row row :
+         query.run("SELECT label, (figures).* FROM snapback_internal.request_side_effects($1)", {Value::uuid(request)}))
         touched.push_back({to_utf8(row.text(1)), std::nullopt, read_figures(row, 2)});
     return touched;
 }
 
 std::vector<PartInMail> read_parts(Query &query, const std::string &restore) {
     std::vector<PartInMail> parts;
-    for (Row row : query.run("SELECT label, inserted, updated, deleted, kept, parents, nulled, cascaded, skipped"
-                             " FROM snapback_internal.restored_parts($1)",
-                             {Value::uuid(restore)}))
-        parts.push_back({to_utf8(row.text(1)), row.bigint(2), row.bigint(3), row.bigint(4), row.bigint(5),
-                         row.bigint(6), row.bigint(7), row.bigint(8), row.bigint(9)});
+    for (Row row :
+         query.run("SELECT label, (figures).* FROM snapback_internal.restored_parts($1)", {Value::uuid(restore)}))
+        parts.push_back({to_utf8(row.text(1)), read_figures(row, 2)});
     return parts;
 }
 
 std::vector<ChangeInMail> read_changes(Query &query, const std::string &restore) {
     std::vector<ChangeInMail> changes;
-    for (Row row : query.run("SELECT label, was_inserts, was_updates, was_deletes, inserts, updates, deletes"
-                             " FROM snapback_internal.plan_changes($1)",
-                             {Value::uuid(restore)}))
-        changes.push_back({to_utf8(row.text(1)), read_figures(row, 2), read_figures(row, 5)});
+    for (Row row :
+         query.run("SELECT label, (was).*, (now).* FROM snapback_internal.plan_changes($1)", {Value::uuid(restore)}))
+        changes.push_back({to_utf8(row.text(1)), read_figures(row, 2), read_figures(row, 2 + all_figures.size())});
     return changes;
 }
 

@@ -83,14 +83,10 @@ void note_rows_outside(Query &query, const Run &run, const TablePlan &plan) {
 void report(Query &query, const Run &run, const Plan &plan, const std::string &before) {
     for (const auto &table : plan.tables()) {
         note_rows_outside(query, run, *table);
-        query.run("INSERT INTO snapback.restore_table (restore, relation, inserted, updated, deleted, kept, parents,"
-                  " nulled, cascaded, skipped, parts)"
-                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CAST($11 AS pg_catalog.jsonb))",
-                  {Value::uuid(run.id), Value::text(table->live.name), Value::bigint(table->insert.size()),
-                   Value::bigint(table->changed()), Value::bigint(table->remove.size()),
-                   Value::bigint(table->kept.size()), Value::bigint(table->parents), Value::bigint(table->nulled),
-                   Value::bigint(table->cascaded), Value::bigint(table->skipped.size()),
-                   Value::text(as_json(table->parts))});
+        query.run("INSERT INTO snapback.restore_table (restore, relation, figures, parts)"
+                  " VALUES ($1, $2, CAST($3 AS snapback.plan_figures), CAST($4 AS snapback.plan_part[]))",
+                  {Value::uuid(run.id), Value::text(table->live.name), Value::text(as_row(figures_of(*table))),
+                   Value::text(as_array(table->parts))});
     }
     query.run("UPDATE snapback.restore_run SET state = 'restored', before_snapshot = $2,"
               " started_at = coalesce(started_at, pg_catalog.now()), ended_at = pg_catalog.clock_timestamp()"

@@ -29,23 +29,12 @@ COMMENT ON TABLE snapback.restore_run IS
 CREATE TABLE snapback.restore_table (
     restore  uuid    NOT NULL REFERENCES snapback.restore_run ON DELETE CASCADE,
     relation text    NOT NULL,
-    inserted bigint  NOT NULL,
-    updated  bigint  NOT NULL,
-    deleted  bigint  NOT NULL,
-    kept     bigint  NOT NULL,
-    parents  bigint  NOT NULL DEFAULT 0,
-    nulled   bigint  NOT NULL DEFAULT 0,
-    cascaded bigint  NOT NULL DEFAULT 0,
-    skipped  bigint  NOT NULL DEFAULT 0,
-    parts    jsonb   NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(parts) = 'array'),
+    figures  snapback.plan_figures NOT NULL,
+    parts    snapback.plan_part[]  NOT NULL DEFAULT '{}',
     PRIMARY KEY (restore, relation)
 );
 COMMENT ON TABLE snapback.restore_table IS
-    'What a restore changed, one row per table. kept: rows added since the snapshot that remained because rows outside the selection refer to them. '
-    'parents: inserted rows outside the selection that restored rows refer to. nulled: references set to NULL because the referenced row is in no '
-    'snapshot. cascaded: rows outside the selection that ON DELETE of a foreign key deleted or set to NULL. skipped: rows that were not restored because '
-    'another row holds their unique value, and rows that refer to those. parts: the same figures for each chosen option that covers the table, and for '
-    'what no chosen option covers, as plan_restore() returns them';
+    'What a restore changed, one row per table. parts: the same for each chosen option that covers the table, and for what no chosen option covers';
 
 CREATE TABLE snapback.restore_row (
     number   bigint  PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -93,11 +82,10 @@ RETURNS TABLE (relation text, inserted bigint, updated bigint, deleted bigint, k
                cascaded bigint, skipped bigint)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT t.relation, t.inserted, t.updated, t.deleted, t.kept, t.parents, t.nulled, t.cascaded, t.skipped
-    FROM snapback.restore_table t WHERE t.restore = restored_tables.restore ORDER BY t.relation COLLATE "C";
+    SELECT t.relation, f.inserts, f.updates, f.deletes, f.kept, f.parents, f.nulled, f.cascaded, f.skipped
+    FROM snapback.restore_table t CROSS JOIN LATERAL (SELECT (t.figures).*) f WHERE t.restore = restored_tables.restore ORDER BY t.relation COLLATE "C";
 END;
-COMMENT ON FUNCTION snapback_internal.restored_tables(uuid) IS
-    'Return what a restore changed, one row per table; the columns are those of snapback.restore_table';
+COMMENT ON FUNCTION snapback_internal.restored_tables(uuid) IS 'Return the row counts of snapback.restore_table, one row per table, with the columns of restore()';
 
 CREATE FUNCTION snapback_internal.record_restore(community text, snapshot uuid, options text[], switches jsonb, request uuid, state text) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -29,7 +29,7 @@ public:
     CommunityIndex(Oid type, std::span<const std::string> communities) : encoder_(type, form_of(type)) {
         std::string scratch;
         for (std::uint32_t i = 0; i < communities.size(); i++)
-            index_.emplace(bytes_of(parse(type, communities[i]), scratch), i);
+            index_.emplace(bytes_of(Value::from_text(communities[i], type).datum, scratch), i);
     }
 
     std::uint32_t of(Datum community) {
@@ -47,14 +47,6 @@ public:
     }
 
 private:
-    static Datum parse(Oid type, const std::string &text) {
-        return call([&] {
-            Oid input;
-            Oid parameter;
-            getTypeInputInfo(type, &input, &parameter);
-            return OidInputFunctionCall(input, const_cast<char *>(text.c_str()), parameter, -1);
-        });
-    }
     std::string_view bytes_of(Datum community, std::string &scratch) const {
         if (!encoder_.is_prepared())
             community = call([&] { return encoder_.prepare(community); });

@@ -52,8 +52,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char *data, std::size_t siz
                                      text,
                                      text + "{token}",
                                      std::string(43, 'T'),
-                                     {{text, 1, FiguresInMail{1, 2, 3}}},
-                                     {{text, std::nullopt, FiguresInMail{}}},
+                                     {{text, 1, Figures{1, 2, 3}}},
+                                     {{text, std::nullopt, Figures{}}},
                                      {text},
                                      {text, text},
                                      true}));

@@ -1,7 +1,7 @@
 -- Restores: what they do to rows, what they say before and afterwards, what they refuse, and the states they go through.
 \set owner pgtap_restore_owner
 \ir ../fixture/odd_names.sql
-SELECT plan(91);
+SELECT plan(96);
 
 -- Everything that the application has, by community: rows outside a restore's community never change.
 CREATE FUNCTION public.rows_of(tenant int) RETURNS SETOF text LANGUAGE sql AS $$
@@ -39,6 +39,12 @@ SELECT pg_temp.as_it_was(2, 'and another community as it is');
 SELECT results_eq($$ SELECT sum(inserts + updates + deletes), sum(unchanged) FROM snapback.preview_restore('{*}', NULL, '1') $$, $$ VALUES (0::numeric, 35::numeric) $$, 'nothing is left to restore');
 SELECT results_eq($$ SELECT state, community, options, request, tables, inserted, updated, deleted FROM snapback.restores $$,
     $$ VALUES ('restored', '1', '{odd.weird,odd.children,even.plain,even.colors}'::text[], NULL::uuid, 3::bigint, 9::bigint, 9::bigint, 3::bigint) $$, 'it is on record');
+SELECT results_eq('SELECT relation, figures FROM snapback.restore_table ORDER BY relation',
+    $$ VALUES ('"Odd Schema"."Child''s"', '(6,2,2,12,0,0,0,0,0)'::snapback.plan_figures), ('"Odd Schema"."Weird ""Table"""', '(3,2,1,5,0,0,0,0,0)'), ('"Odd Schema".plain', '(0,5,0,0,0,0,0,0,0)') $$,
+    'with the figures of the preview, table by table');
+SELECT is(snapback_internal.total_figures(array_agg(t.figures)), '(9,9,3,17,0,0,0,0,0)', 'which can be added up') FROM snapback.restore_table t;
+SELECT is(snapback_internal.total_figures(ARRAY['(1,2,3,4,5,6,7,8,9)', NULL, '(10,20,30,40,50,60,70,80,90)']::snapback.plan_figures[]), '(11,22,33,44,55,66,77,88,99)', 'each to its own');
+SELECT is(snapback_internal.total_figures(f), '(0,0,0,0,0,0,0,0,0)', 'and are nought where there are none') FROM (VALUES (NULL::snapback.plan_figures[]), ('{}')) v (f);
 SELECT is((SELECT restores FROM snapback.snapshots WHERE id = :'one'), 1::bigint, 'the snapshot tells that it was used');
 SELECT is((SELECT nextval(pg_get_serial_sequence('"Odd Schema"."Child''s"', 'id')) > 42), true, 'sequences do not give numbers out again');
 

@@ -70,9 +70,9 @@ TEST(Mail, PutsTheTokenWhereverTheLinkWantsIt) {
 
 TEST(Mail, TellsWhatARestoreWouldDo) {
     ApprovalMail mail = approval();
-    mail.options[0].figures = FiguresInMail{3, 2, 1};
-    mail.options[1].figures = FiguresInMail{0, 0, 4};
-    mail.options[2].figures = FiguresInMail{};
+    mail.options[0].figures = Figures{3, 2, 1};
+    mail.options[1].figures = Figures{0, 0, 4};
+    mail.options[2].figures = Figures{};
     std::string text = compose(head, mail);
     for (const char *said :
          {"- Pages (1 row): 3 to bring back, 2 to change, 1 to remove\r\n", "- Notices (20 rows): 4 to remove\r\n",
@@ -84,7 +84,7 @@ TEST(Mail, TellsWhatARestoreWouldDo) {
     text = compose(head, mail);
     EXPECT_TRUE(holds(text, "\r\nSubject: Approve the restore of Blue Harbour (now called x  y)\r\n"));
     EXPECT_TRUE(holds(text, "A restore of \"Blue Harbour (now called x  y)\" was requested"));
-    mail.touched = {{"Forms", std::nullopt, FiguresInMail{1, 0, 0}}};
+    mail.touched = {{"Forms", std::nullopt, Figures{1, 0, 0}}};
     mail.skipped_options = {"Events", "<b>Rosters</b>"};
     mail.strict = true;
     for (int i = 1; i <= 20; i++)
@@ -106,7 +106,7 @@ TEST(Mail, TellsWhatARestoreWouldDo) {
 TEST(Mail, TellsOfTheRestore) {
     ResultMail result{"Blue Harbour", "2026-01-02 03:00 UTC",
                       "restored",     "",
-                      std::nullopt,   {{"Pages", 3, 2, 1}, {"Docs", 0, 0, 0, 4, 5, 6, 7, 8}, {"Notices"}}};
+                      std::nullopt,   {{"Pages", {3, 2, 1}}, {"Docs", {0, 0, 0, 9, 4, 5, 6, 7, 8}}, {"Notices"}}};
     std::string mail = compose(head, result);
     for (const char *said : {"Subject: Restored: Blue Harbour\r\n", "- Pages: 3 inserted, 2 updated, 1 deleted\r\n",
                              "- Docs: 4 kept, 5 parents restored, 6 set to NULL, 7 cascaded, 8 skipped\r\n",
@@ -147,7 +147,7 @@ TEST(Mail, LetsNothingIn) {
     ApprovalMail mail = approval();
     mail.community = mail.community_now = mail.requested_by = mail.snapshot_at = mail.expires_at =
         mail.options[0].label = evil;
-    mail.touched = {{evil, std::nullopt, FiguresInMail{1, 0, 0}}};
+    mail.touched = {{evil, std::nullopt, Figures{1, 0, 0}}};
     mail.skipped_options = mail.notes = {evil, evil};
     mail.approve_url = evil + "{token}";
     std::string text = compose(head, mail);

@@ -114,7 +114,7 @@ std::string counted(std::int64_t count, const std::string &thing) {
 }
 
 /// List the counts that are greater than zero.
-std::string list_counts(std::initializer_list<std::pair<std::int64_t, const char *>> counts) {
+std::string list_counts(std::initializer_list<std::pair<std::uint64_t, const char *>> counts) {
     std::string list;
     for (const auto &[count, what] : counts)
         if (count > 0)
@@ -122,7 +122,7 @@ std::string list_counts(std::initializer_list<std::pair<std::int64_t, const char
     return list.empty() ? "nothing to change" : list;
 }
 
-std::string describe(const FiguresInMail &figures) {
+std::string describe(const Figures &figures) {
     return list_counts(
         {{figures.inserts, "to bring back"}, {figures.updates, "to change"}, {figures.deletes, "to remove"}});
 }
@@ -137,14 +137,14 @@ std::string describe(const OptionInMail &option) {
 /// List what happened to the rows of a part, in the terms of restore()'s columns.
 std::string describe(const PartInMail &part) {
     return one_line(part.label) + ": " +
-           list_counts({{part.inserted, "inserted"},
-                        {part.updated, "updated"},
-                        {part.deleted, "deleted"},
-                        {part.kept, "kept"},
-                        {part.parents, "parents restored"},
-                        {part.nulled, "set to NULL"},
-                        {part.cascaded, "cascaded"},
-                        {part.skipped, "skipped"}});
+           list_counts({{part.figures.inserts, "inserted"},
+                        {part.figures.updates, "updated"},
+                        {part.figures.deletes, "deleted"},
+                        {part.figures.kept, "kept"},
+                        {part.figures.parents, "parents restored"},
+                        {part.figures.nulled, "set to NULL"},
+                        {part.figures.cascaded, "cascaded"},
+                        {part.figures.skipped, "skipped"}});
 }
 
 std::string describe(const ChangeInMail &change) {

@@ -1,9 +1,10 @@
 #pragma once
 // The mail to owners: the request for approval, and the outcome of a restore.
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "core/figures.hpp"
 
 namespace snapback {
 
@@ -15,17 +16,10 @@ struct MailHead {
     std::int64_t date = 0; ///< seconds since 1970
 };
 
-/// Row counts of a planned restore.
-struct FiguresInMail {
-    std::int64_t inserts = 0;
-    std::int64_t updates = 0;
-    std::int64_t deletes = 0;
-};
-
 struct OptionInMail {
     std::string label;
     std::optional<std::int64_t> rows; ///< row count in the snapshot
-    std::optional<FiguresInMail> figures = std::nullopt;
+    std::optional<Figures> figures = std::nullopt;
 };
 
 struct ApprovalMail {
@@ -46,21 +40,14 @@ struct ApprovalMail {
 /// Row counts of a completed restore, for an option or another part.
 struct PartInMail {
     std::string label;
-    std::int64_t inserted = 0;
-    std::int64_t updated = 0;
-    std::int64_t deleted = 0;
-    std::int64_t kept = 0;
-    std::int64_t parents = 0;
-    std::int64_t nulled = 0;
-    std::int64_t cascaded = 0;
-    std::int64_t skipped = 0;
+    Figures figures = {};
 };
 
 /// The planned row counts of a part: at the time of the request, and when the restore was refused.
 struct ChangeInMail {
     std::string label;
-    FiguresInMail before;
-    FiguresInMail now;
+    Figures before;
+    Figures now;
 };
 
 struct ResultMail {

@@ -32,6 +32,10 @@ void ResultSet::add(std::initializer_list<Value> row) {
     call([&] { tuplestore_putvalues(result_->setResult, result_->setDesc, columns.datums.data(), columns.nulls()); });
 }
 
+Value ResultSet::from_text(const std::string &text, int column) const {
+    return Value::from_text(text, TupleDescAttr(result_->setDesc, column - 1)->atttypid);
+}
+
 Datum result_row(FunctionCallInfo fcinfo, std::initializer_list<Value> row) {
     TupleDesc shape = call([&] {
         TupleDesc found = nullptr;

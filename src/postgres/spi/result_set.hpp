@@ -12,6 +12,8 @@ public:
     explicit ResultSet(FunctionCallInfo fcinfo);
     /// Add one row: one value per declared column, with the declared types.
     void add(std::initializer_list<Value> row);
+    /// A value of the type that a column is declared with, counted from one.
+    Value from_text(const std::string &text, int column) const;
 
 private:
     ReturnSetInfo *result_;

@@ -41,6 +41,16 @@ Value Value::text(const std::optional<std::string> &text) {
     return text ? Value::text(std::string_view(*text)) : Value{TEXTOID, 0, true};
 }
 
+Value Value::from_text(const std::string &text, Oid type) {
+    return {type, call([&] {
+                Oid input;
+                Oid parameter;
+                getTypeInputInfo(type, &input, &parameter);
+                return OidInputFunctionCall(input, const_cast<char *>(text.c_str()), parameter, -1);
+            }),
+            false};
+}
+
 Value Value::bigint(std::int64_t number) {
     return {INT8OID, Int64GetDatum(number), false};
 }

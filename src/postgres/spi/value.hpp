@@ -20,6 +20,7 @@ struct Value {
     static Value text(const std::optional<std::string> &text); // NULL if empty
     static Value text(const std::string &text) { return Value::text(std::string_view(text)); }
     static Value text(const char *text) { return Value::text(std::string_view(text)); }
+    static Value from_text(const std::string &text, Oid type); // by the input function of the type
     static Value bigint(std::int64_t number);
     static Value integer(std::int32_t number);
     static Value boolean(bool truth);

@@ -233,24 +233,18 @@ void complete_parts(Query &query, const TablePlan &plan, const std::string &comm
     }
 }
 
-std::string as_json(const std::vector<Part> &parts) {
-    std::string json;
-    for (const auto &[option, figures, digest] : parts) {
-        json += json.empty() ? "[{\"option\": " : ", {\"option\": ";
-        json += option.empty() ? "null" : "\"" + option + "\""; // names of options need no escape
-        for (auto [name, rows] : {std::pair{"inserts", figures.inserts},
-                                  {"updates", figures.updates},
-                                  {"deletes", figures.deletes},
-                                  {"unchanged", figures.unchanged},
-                                  {"kept", figures.kept},
-                                  {"parents", figures.parents},
-                                  {"nulled", figures.nulled},
-                                  {"cascaded", figures.cascaded},
-                                  {"skipped", figures.skipped}})
-            json += std::string(", \"") + name + "\": " + std::to_string(rows);
-        json += digest.empty() ? "}" : ", \"digest\": \"" + digest + "\"}";
-    }
-    return json.empty() ? "[]" : json + "]";
+std::string as_row(const Figures &figures) {
+    std::string row;
+    for (auto member : all_figures)
+        row += (row.empty() ? "(" : ",") + std::to_string(static_cast<std::int64_t>(figures.*member));
+    return row + ")";
+}
+
+std::string as_array(const std::vector<Part> &parts) {
+    std::string array;
+    for (const auto &[option, figures, digest] : parts) // options have names of letters, digits, dots and underscores
+        array += (array.empty() ? "{\"(" : ",\"(") + option + ",\\\"" + as_row(figures) + "\\\"," + digest + ")\"";
+    return array.empty() ? "{}" : array + "}";
 }
 
 std::vector<std::uint64_t> count_by_option(Query &query, const TablePlan &plan, const char *store) {

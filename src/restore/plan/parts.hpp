@@ -16,8 +16,10 @@ std::vector<Part> parts_of(Query &query, const TablePlan &plan);
 /// writes; `all` is the digest of the whole table.
 void complete_parts(Query &query, const TablePlan &plan, const std::string &community, const Digest &all,
                     std::vector<Part> &parts);
-/// The parts as a jsonb array of objects: option (or null), the figures, and the digest if it exists.
-std::string as_json(const std::vector<Part> &parts);
+/// A row of the SQL type snapback.plan_figures, as text.
+std::string as_row(const Figures &figures);
+/// An array of the SQL type snapback.plan_part, as text.
+std::string as_array(const std::vector<Part> &parts);
 /// Count the rows of a store, as they will be, for each option, and last for none.
 std::vector<std::uint64_t> count_by_option(Query &query, const TablePlan &plan, const char *store);
 

@@ -21,32 +21,29 @@ Value obstacles_in_words(const TablePlan &plan) {
 
 /// Return the plan of a table, with its digest and parts on request, which requires reading all its rows again.
 void show(Query &query, const TablePlan &plan, const std::string &community, bool in_parts, ResultSet &result) {
-    Value digest{BYTEAOID, 0, true};
-    Value parts{TEXTOID, 0, true};
+    Value digest{TEXTOID, 0, true};
+    Value parts;
     if (in_parts) {
         std::vector<Part> found = parts_of(query, plan);
         Digest whole = digest_of(query, plan);
         complete_parts(query, plan, community, whole, found);
-        digest = Value::bytea(whole.view());
-        parts = Value::text(as_json(found));
+        digest = Value::text(whole.hex());
+        parts = result.from_text(as_array(found), 7);
     }
     result.add({Value::text(plan.live.name), Value::text_array(plan.selection.options),
-                Value::bigint(plan.insert.size()), Value::bigint(plan.changed()), Value::bigint(plan.remove.size()),
-                Value::bigint(plan.left()), Value::bigint(plan.kept.size()), Value::bigint(plan.parents),
-                Value::bigint(plan.nulled), Value::bigint(plan.cascaded), Value::bigint(plan.skipped.size()),
-                obstacles_in_words(plan), Value::text_array(plan.notes), digest, parts});
+                result.from_text(as_row(figures_of(plan)), 3), obstacles_in_words(plan), Value::text_array(plan.notes),
+                digest, parts});
 }
 
 /// Return the obstacle of a table that cannot be planned, without figures.
 void show(const UnusableTable &table, ResultSet &result) {
-    Value none = Value::bigint(0);
     std::vector<Part> parts;
     for (const std::string &option : table.options)
         parts.push_back({option, {}, ""});
-    result.add({Value::text(table.name), Value::text_array(table.options), none, none, none, none, none, none, none,
-                none, none, Value::text_array(std::vector<std::string>{table.obstacle.what()}),
-                Value::text_array(std::vector<std::string>{}), Value::bytea(sha256("").view()),
-                Value::text(as_json(parts))});
+    result.add({Value::text(table.name), Value::text_array(table.options), result.from_text(as_row({}), 3),
+                Value::text_array(std::vector<std::string>{table.obstacle.what()}),
+                Value::text_array(std::vector<std::string>{}), Value::text(sha256("").hex()),
+                result.from_text(as_array(parts), 7)});
 }
 
 /// Create the spec from the arguments of an SQL function: snapshot, options, switches.

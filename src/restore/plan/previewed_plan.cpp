@@ -24,7 +24,7 @@ WritesByTable previewed_writes(Query &query, const std::string &restore) {
     for (Row row : query.run("SELECT t.relation, t.digest FROM snapback.restore_run u"
                              " JOIN snapback.request r ON r.id = u.request"
                              " CROSS JOIN LATERAL snapback_internal.preview_tables(r.preview) t"
-                             " WHERE u.id = $1 AND t.inserts + t.updates + t.deletes > 0",
+                             " WHERE u.id = $1 AND snapback_internal.rows_written(t.figures) > 0",
                              {Value::uuid(restore)}))
         writes.emplace(row.text(1), row.text(2));
     return writes;

@@ -4,6 +4,7 @@
 #include "catalog/community_path.hpp"
 #include "catalog/relation_shape.hpp"
 #include "catalog/row_keys.hpp"
+#include "core/figures.hpp"
 #include "postgres/spi/tuple_store.hpp"
 #include "restore/plan/computed_columns.hpp"
 #include "restore/plan/obstacle.hpp"
@@ -17,19 +18,6 @@ std::string images_differ(const std::string &a, const std::string &b);
 
 /// The rows of a table to read: those that differ, or all.
 enum class Extent { differing, all };
-
-/// The row counts of a plan for a table or a part of it.
-struct Figures {
-    std::uint64_t inserts = 0;
-    std::uint64_t updates = 0;
-    std::uint64_t deletes = 0;
-    std::uint64_t unchanged = 0; // rows that do not change
-    std::uint64_t kept = 0;      // added rows that remain because others refer to them
-    std::uint64_t parents = 0;   // inserted rows outside the selection
-    std::uint64_t nulled = 0;    // references that are set to NULL
-    std::uint64_t cascaded = 0;  // rows outside the selection that are deleted or set to NULL
-    std::uint64_t skipped = 0;   // rows that are not restored
-};
 
 /// The figures of one option, or outside all options.
 struct Part {
