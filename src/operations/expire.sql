@@ -45,104 +45,177 @@ $$;
 COMMENT ON FUNCTION snapback_internal.next_batch(integer, interval, integer) IS
     'Return the size of the next batch so that it takes about a quarter of a second. took: the time of the last batch, NULL if unknown. Internal.';
 
+-- The phases of expire_all(). A procedure that commits cannot have a SET clause, so start_batch() sets the search path of each transaction.
+
+CREATE PROCEDURE snapback_internal.start_batch()
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    COMMIT;
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    SET LOCAL search_path = pg_catalog, pg_temp;
+    PERFORM snapback_internal.hold_extension();
+END
+$$;
+COMMENT ON PROCEDURE snapback_internal.start_batch() IS 'Commit, and begin the transaction of the next batch. Internal.';
+
+CREATE PROCEDURE snapback_internal.await_store(patience interval, INOUT in_time boolean)
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    deadline timestamptz := clock_timestamp() + patience;
+BEGIN
+    LOOP
+        in_time := snapback_internal.lock_store(false);
+        EXIT WHEN in_time;
+        PERFORM pg_sleep(0.1);
+        EXIT WHEN clock_timestamp() >= deadline;
+        CALL snapback_internal.start_batch();
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE snapback_internal.await_store(interval, boolean) IS
+    'Take the store lock until the transaction ends, or set in_time to false if captures and restores hold it for longer than patience. Internal.';
+
+CREATE PROCEDURE snapback_internal.report_progress(message text, is_last boolean, INOUT reported_at timestamptz)
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF is_last OR clock_timestamp() >= reported_at + interval '10 s' THEN
+        RAISE INFO '%', message;
+        reported_at := clock_timestamp();
+    END IF;
+END
+$$;
+COMMENT ON PROCEDURE snapback_internal.report_progress(text, boolean, timestamptz) IS
+    'Raise an INFO message if it is the last one, or if the previous one is ten seconds old. Internal.';
+
+CREATE PROCEDURE snapback_internal.delete_expired_snapshots(patience interval, INOUT deleted integer, INOUT expired integer, INOUT in_time boolean)
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    doomed      uuid[] := snapback_internal.expired_snapshots();
+    batch       integer := 1;
+    began       timestamptz;
+    reported_at timestamptz := clock_timestamp();
+BEGIN
+    deleted := 0;
+    expired := cardinality(doomed);
+    WHILE deleted < expired LOOP
+        CALL snapback_internal.await_store(patience, in_time);
+        EXIT WHEN NOT in_time;
+        began := clock_timestamp();
+        PERFORM snapback_internal.delete_snapshots(doomed[deleted + 1:deleted + batch]);
+        deleted := least(deleted + batch, expired);
+        CALL snapback_internal.start_batch();
+        batch := snapback_internal.next_batch(batch, clock_timestamp() - began, 1000);
+        CALL snapback_internal.report_progress(format('deleted %s of %s expired snapshots', deleted, expired), deleted = expired, reported_at);
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE snapback_internal.delete_expired_snapshots(interval, integer, integer, boolean) IS
+    'Delete the expired snapshots in batches; in_time as in await_store(). Internal.';
+
+CREATE PROCEDURE snapback_internal.sweep_some(patience interval, to_sweep integer, INOUT unswept text[], INOUT at_once integer, INOUT batch integer,
+    INOUT reported_at timestamptz, INOUT moved boolean, INOUT in_time boolean)
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    began       timestamptz := clock_timestamp();
+    communities text[] := unswept[:at_once];
+    states      bytea[] := snapback_internal.manifest_states(communities);
+    at_most     integer := 100000; -- unreferenced chunks in memory
+    orphans     record := snapback_internal.unreferenced_chunks(communities, at_most);
+    swept       integer := 0;
+    unchanged   text[];
+BEGIN
+    at_once := snapback_internal.next_batch(at_once, clock_timestamp() - began, 100);
+    moved := false;
+    LOOP
+        CALL snapback_internal.await_store(patience, in_time);
+        EXIT WHEN NOT in_time;
+        began := clock_timestamp();
+        -- A capture may now reference chunks that were unreferenced: process its community again.
+        unchanged := snapback_internal.unchanged_communities(communities, states);
+        PERFORM snapback_internal.delete_chunks(orphans.owners[swept + 1:swept + batch], orphans.digests[swept + 1:swept + batch], unchanged);
+        swept := swept + batch;
+        IF (swept >= cardinality(orphans.digests) OR unchanged = '{}') AND cardinality(orphans.digests) < at_most THEN
+            DELETE FROM snapback.unswept u WHERE u.community = ANY (unchanged);
+            unswept := unswept[cardinality(communities) + 1:] || ARRAY(SELECT c FROM unnest(communities) AS c WHERE c <> ALL (unchanged));
+        END IF;
+        CALL snapback_internal.start_batch();
+        CALL snapback_internal.report_progress(format('swept the chunks of %s of %s communities', to_sweep - cardinality(unswept), to_sweep), unswept = '{}', reported_at);
+        EXIT WHEN unchanged = '{}';
+        moved := true;
+        batch := snapback_internal.next_batch(batch, clock_timestamp() - began, 1000);
+        EXIT WHEN swept >= cardinality(orphans.digests);
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE snapback_internal.sweep_some(interval, integer, text[], integer, integer, timestamptz, boolean, boolean) IS
+    'Delete the unreferenced chunks of the first at_once communities of unswept in batches. Remove those that are done, and move those whose manifests have '
+    'changed to the end. to_sweep: the number of communities at the start. moved: whether chunks could be deleted; in_time as in await_store(). The chunks are compared with the manifests without the store lock, '
+    'since that may take long. Internal.';
+
+CREATE PROCEDURE snapback_internal.sweep_chunks(patience interval, INOUT remaining integer, INOUT in_time boolean)
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    unswept     text[] := snapback_internal.unswept_communities();
+    to_sweep    integer := cardinality(unswept);
+    at_once     integer := 1;
+    batch       integer := 100;
+    moved       boolean;
+    moved_at    timestamptz := clock_timestamp();
+    reported_at timestamptz := moved_at;
+BEGIN
+    remaining := to_sweep;
+    WHILE in_time AND remaining > 0 LOOP
+        CALL snapback_internal.sweep_some(patience, to_sweep, unswept, at_once, batch, reported_at, moved, in_time);
+        remaining := cardinality(unswept);
+        IF moved THEN
+            moved_at := clock_timestamp();
+        ELSE
+            in_time := in_time AND clock_timestamp() < moved_at + patience;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE snapback_internal.sweep_chunks(interval, integer, boolean) IS
+    'Delete the chunks that no snapshot references in batches. remaining: the number of communities that are not done; in_time is false if captures and '
+    'restores prevented progress for longer than patience. Internal.';
+
 CREATE PROCEDURE snapback.expire_all(patience interval DEFAULT '1 minute')
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    doomed pg_catalog.uuid[];          -- the snapshots to delete; determined after the SET
-    deleted integer := 0;              -- number of deleted ones
-    unswept pg_catalog.text[];         -- afterwards: the communities whose chunks are still to be swept
-    to_sweep integer;                  -- their number at the start
-    at_hand pg_catalog.text[] := '{}'; -- the first of them, which are being swept
-    at_once integer := 1;              -- number of these
-    states pg_catalog.bytea[];         -- their manifest states before the chunks were compared
-    orphans pg_catalog.record;         -- their unreferenced chunks
-    at_most integer := 100000;         -- maximum number of these in memory
-    swept integer;                     -- number of processed ones
-    unchanged pg_catalog.text[];       -- communities in at_hand whose manifests have not changed
-    batch integer := 1;                -- snapshots or chunks to delete before the store lock is released
-    moved boolean;
-    moved_at pg_catalog.timestamptz;
-    reported_at pg_catalog.timestamptz;
-    began pg_catalog.timestamptz;
+    deleted   integer;
+    expired   integer;
+    remaining integer; -- communities to sweep
+    in_time   boolean := true;
 BEGIN
-    -- A procedure that commits cannot have a SET clause, and SET LOCAL ends with each transaction.
     SET LOCAL search_path = pg_catalog, pg_temp;
     IF patience IS NULL OR patience < interval '0' THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'patience must not be null or negative';
     END IF;
-    moved_at := clock_timestamp();
-    reported_at := moved_at;
-    LOOP
-        COMMIT;
-        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        SET LOCAL search_path = pg_catalog, pg_temp;
-        PERFORM snapback_internal.hold_extension();
-        batch := snapback_internal.next_batch(batch, clock_timestamp() - began, 1000);
-        began := NULL;
-        doomed := coalesce(doomed, snapback_internal.expired_snapshots());
-        -- Comparing chunks with manifests may take long, so it runs without the store lock.
-        IF deleted = cardinality(doomed) AND at_hand = '{}' AND unswept IS DISTINCT FROM '{}' THEN
-            IF unswept IS NULL THEN
-                unswept := snapback_internal.unswept_communities();
-                to_sweep := cardinality(unswept);
-                batch := 100;
-            END IF;
-            began := clock_timestamp();
-            at_hand := unswept[:at_once];
-            states := snapback_internal.manifest_states(at_hand);
-            orphans := snapback_internal.unreferenced_chunks(at_hand, at_most);
-            swept := 0;
-            at_once := snapback_internal.next_batch(at_once, clock_timestamp() - began, 100);
-            began := NULL;
-        END IF;
-        moved := false;
-        IF NOT snapback_internal.lock_store(false) THEN
-            PERFORM pg_sleep(0.1);
-        ELSIF deleted < cardinality(doomed) THEN
-            began := clock_timestamp();
-            PERFORM snapback_internal.delete_snapshots(doomed[deleted + 1:deleted + batch]);
-            deleted := least(deleted + batch, cardinality(doomed));
-            moved := true;
-            IF deleted = cardinality(doomed) OR clock_timestamp() >= reported_at + interval '10 s' THEN
-                RAISE INFO 'deleted % of % expired snapshots', deleted, cardinality(doomed);
-                reported_at := clock_timestamp();
-            END IF;
-        ELSIF at_hand <> '{}' THEN
-            began := clock_timestamp();
-            -- A capture may now reference chunks that were unreferenced: process its community again.
-            unchanged := snapback_internal.unchanged_communities(at_hand, states);
-            PERFORM snapback_internal.delete_chunks(orphans.owners[swept + 1:swept + batch], orphans.digests[swept + 1:swept + batch], unchanged);
-            swept := swept + batch;
-            moved := unchanged <> '{}';
-            IF swept >= cardinality(orphans.digests) OR NOT moved THEN
-                IF cardinality(orphans.digests) < at_most THEN
-                    DELETE FROM snapback.unswept u WHERE u.community = ANY (unchanged);
-                    unswept := unswept[cardinality(at_hand) + 1:] || ARRAY(SELECT c FROM unnest(at_hand) AS c WHERE c <> ALL (unchanged));
-                END IF;
-                at_hand := '{}';
-            END IF;
-            IF unswept = '{}' OR clock_timestamp() >= reported_at + interval '10 s' THEN
-                RAISE INFO 'swept the chunks of % of % communities', to_sweep - cardinality(unswept), to_sweep;
-                reported_at := clock_timestamp();
-            END IF;
-        ELSE
-            PERFORM snapback_internal.prune();
-            EXIT;
-        END IF;
-        IF moved THEN
-            moved_at := clock_timestamp();
-        ELSIF clock_timestamp() >= moved_at + patience THEN
-            RAISE WARNING USING MESSAGE = 'expiration ended early because a capture or a restore is running',
-                DETAIL = concat_ws(' ', format('%s of %s expired snapshots were deleted.', deleted, cardinality(doomed)),
-                                   CASE WHEN unswept <> '{}' THEN format('The chunks of %s communities remain to be swept.', cardinality(unswept)) END),
-                HINT = 'The next call continues.';
-            RETURN;
-        END IF;
-    END LOOP;
-    COMMIT;
-    SET LOCAL search_path = pg_catalog, pg_temp;
-    PERFORM snapback_internal.hold_extension(), snapback_internal.prune_record();
+    CALL snapback_internal.start_batch();
+    CALL snapback_internal.delete_expired_snapshots(patience, deleted, expired, in_time);
+    IF in_time THEN
+        CALL snapback_internal.sweep_chunks(patience, remaining, in_time);
+    END IF;
+    IF in_time THEN
+        CALL snapback_internal.await_store(patience, in_time);
+    END IF;
+    IF NOT in_time THEN
+        RAISE WARNING USING MESSAGE = 'expiration ended early because a capture or a restore is running',
+            DETAIL = concat_ws(' ', format('%s of %s expired snapshots were deleted.', deleted, expired),
+                               CASE WHEN remaining > 0 THEN format('The chunks of %s communities remain to be swept.', remaining) END),
+            HINT = 'The next call continues.';
+        RETURN;
+    END IF;
+    PERFORM snapback_internal.prune();
+    CALL snapback_internal.start_batch();
+    PERFORM snapback_internal.prune_record();
 END
 $$;
 COMMENT ON PROCEDURE snapback.expire_all(interval) IS
