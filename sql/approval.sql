@@ -1,4 +1,4 @@
--- Who may ask for a restore, and what becomes of the request until it ends. Mail itself: test/tap/mail.py. Everything that
+-- Who may request a restore, and the states of a request until it ends. For mail itself see test/tap/mail.py. Everything that
 -- would queue mail is rolled back, so that no worker starts.
 \set ECHO none
 SET client_min_messages = warning;
@@ -16,7 +16,7 @@ SELECT address, snapback_internal.valid_address(address) FROM unnest(ARRAY['ada@
     'a@b@c', 'a b@c', '"a b"@c', 'a..b@c', '.a@b', 'a.@b', 'a@b..c', 'a@-b', 'a@b-', 'a@[127.0.0.1]', 'ä@b', 'a@b,c@d', E'a@b\r\nRCPT TO:<c@d>', 'a@b>', '<a@b>',
     repeat('a', 64) || '@b', repeat('a', 65) || '@b', 'a@' || repeat('b', 63), 'a@' || repeat('b', 64)]) address;
 
--- Settings without which no mail can be sent.
+-- Settings that are required for mail.
 SET snapback.community = '42';
 SET snapback.account = 'ada';
 SELECT * FROM snapback.request_restore('{*}');
@@ -30,7 +30,7 @@ SELECT * FROM snapback.request_restore('{*}');
 SET snapback.approve_url = 'https://cms.example/approve';
 SET snapback.approve_url = 'https://cms.example/approve?t={token}';
 
--- Refusals of a request, as a backend gets them. Owners see nothing of other communities' snapshots.
+-- Refused requests, as a backend sees them. Owners see no snapshots of other communities.
 SELECT id AS others FROM snapback.snapshot WHERE community = '43' \gset
 SELECT id AS own FROM snapback.snapshot WHERE community = '42' \gset
 CREATE ROLE regress_snapback_backend;
@@ -67,7 +67,7 @@ SELECT public.error_of('SELECT * FROM snapback.request_restore(''{customization.
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT public.error_of('SELECT * FROM snapback.request_restore(''{customization.pages}'', NULL, ''42'', ''ada'')');
 ROLLBACK;
--- What is not a backend's.
+-- Functions that a backend may not call.
 SELECT public.error_of('SELECT snapback.restore(''{customization.pages}'', NULL, ''42'')');
 SELECT public.error_of('SELECT snapback_internal.announce(''request_restored'', ''42'', NULL, NULL, ''restored'')');
 SELECT public.error_of('SELECT * FROM snapback.process_queue()');
@@ -79,7 +79,7 @@ SET snapback.account = 'ada';
 \set SHOW_CONTEXT never
 \set options '''{customization.pages}'''
 
--- A snapshot that is too old, or has no successor.
+-- A snapshot that is too old, or that no other follows.
 BEGIN;
 UPDATE snapback.snapshot SET captured_at = '2020-01-01 00:00:00+00' WHERE community = '42';
 \set VERBOSITY sqlstate
@@ -91,13 +91,13 @@ SELECT * FROM snapback.request_restore(:options, NULL, '42', 'ada');
 ROLLBACK;
 \set VERBOSITY default
 
--- A secret, for the tests: the mail worker makes real ones.
+-- Create a secret for the tests; normally the mail worker does.
 CREATE FUNCTION pg_temp.mint(request uuid, token text) RETURNS void
     LANGUAGE sql AS $$ INSERT INTO snapback.token (sha256, request) VALUES (sha256(convert_to(token, 'UTF8')), request) $$;
 SELECT repeat('a', 42) || 'A' AS token, repeat('b', 42) || 'A' AS token2 \gset
 CREATE VIEW pg_temp.story AS SELECT event, community, role = session_user AS by_the_dba, account, detail - 'snapshot' AS detail FROM snapback.audit ORDER BY at;
 
--- Ask, look, approve.
+-- Request, describe, approve.
 BEGIN;
 SET LOCAL SESSION AUTHORIZATION regress_snapback_backend;
 SELECT request, status, expires_at - now() BETWEEN '59 min' AND '61 min' AS in_an_hour
@@ -125,13 +125,13 @@ SELECT kind, state FROM snapback.mail ORDER BY queued_at;
 SELECT state, tables, inserted, updated, deleted FROM snapback.restores;
 SELECT * FROM pg_temp.story;
 SELECT id, title FROM cms.page WHERE community = '42' AND (id <= 10 OR id >= 100) ORDER BY id;
--- A request that ended stays as it ended.
+-- A request that has ended keeps its state.
 SELECT public.error_of('UPDATE snapback.request SET state = ''pending'', ended_at = NULL');
 SELECT public.error_of('UPDATE snapback.request SET owner_email = ''eve@example.org''');
 SELECT public.error_of('UPDATE snapback.restore_run SET state = ''running''');
 ROLLBACK;
 
--- A restore that fails changes nothing, and may be approved again.
+-- A failed restore changes nothing and can be approved again.
 BEGIN;
 SELECT request FROM snapback.request_restore(:options) \gset
 SELECT pg_temp.mint(:'request', :'token');
@@ -146,7 +146,7 @@ SELECT status, reason FROM snapback.approve_restore(:'token');
 SELECT state FROM snapback.restores ORDER BY requested_at;
 ROLLBACK;
 
--- What may have changed between request and approval.
+-- Changes between request and approval.
 BEGIN;
 SELECT request FROM snapback.request_restore(:options) \gset
 SELECT pg_temp.mint(:'request', :'token');
@@ -182,7 +182,7 @@ ROLLBACK TO a;
 UPDATE cms.community SET name = NULL WHERE id = '42';
 SELECT status, reason FROM snapback.approve_restore(:'token', '42');
 ROLLBACK TO a;
--- The name that the directory has now may be part of the damage: that of the snapshot is shown, and either confirms.
+-- The current name in the directory may be part of the damage: the name in the snapshot is shown, and approval accepts either.
 UPDATE cms.community SET name = E'owned\r\nby nobody' WHERE id = '42';
 SELECT name, current_name FROM snapback.describe_request(:'token');
 SELECT name, current_name FROM snapback_internal.mail_facts((SELECT id FROM snapback.mail));
@@ -198,7 +198,7 @@ SELECT name, current_name FROM snapback.describe_request(:'token');
 SELECT status, reason FROM snapback.approve_restore(:'token', 'blue harbour rp');
 SELECT status, reason FROM snapback.approve_restore(:'token', 'Blue Harbour RP');
 ROLLBACK TO a;
--- A snapshot does without the name where the directory has none, a long one, or one that cannot be read.
+-- A snapshot has no name if the directory has none, or if the name is too long or cannot be read.
 SELECT community_name FROM snapback.snapshot WHERE community = '42';
 UPDATE cms.community SET name = repeat('x', 1001) WHERE id = '42';
 SELECT snapback.capture('42') AS nameless \gset
@@ -220,7 +220,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT status, reason FROM snapback.approve_restore(:'token');
 ROLLBACK;
 
--- Another request takes the place of the one before; too many are refused.
+-- A new request supersedes the pending one; too many are refused.
 BEGIN;
 SET LOCAL snapback.requests_per_hour = 2;
 SELECT request AS first FROM snapback.request_restore(:options) \gset
@@ -233,7 +233,7 @@ SAVEPOINT a;
 SELECT request FROM snapback.request_restore(:options);
 \set VERBOSITY default
 ROLLBACK TO a;
--- Cancelling: one's own, while pending.
+-- Cancel own pending requests.
 SET LOCAL SESSION AUTHORIZATION regress_snapback_backend;
 SELECT snapback.cancel_request(:'first') AS first, snapback.cancel_request(:'second') AS second, snapback.cancel_request(:'second') AS again;
 SET LOCAL snapback.account = 'bob';
@@ -244,7 +244,7 @@ RESET SESSION AUTHORIZATION;
 SELECT state FROM snapback.requests ORDER BY requested_at;
 ROLLBACK;
 
--- The link dies with its time, whether or not the queue runs.
+-- The link becomes invalid when it expires, even before the queue is processed.
 BEGIN;
 SET LOCAL snapback.request_ttl = '1s';
 SELECT request FROM snapback.request_restore(:options) \gset
@@ -258,13 +258,13 @@ SELECT state FROM snapback.request;
 SELECT count(*) FROM snapback.describe_request(:'token');
 SELECT state FROM snapback.mail;
 ROLLBACK;
--- A snapshot about to expire shortens it.
+-- The expiration of the snapshot limits that of the request.
 BEGIN;
 SET LOCAL snapback.retention = '10min';
 SELECT expires_at - clock_timestamp() BETWEEN interval '9 min' AND interval '10 min' AS with_the_snapshot FROM snapback.request_restore(:options);
 ROLLBACK;
 
--- The tables hold nothing that cannot be.
+-- The constraints of the tables.
 BEGIN;
 SELECT request FROM snapback.request_restore(:options) \gset
 SELECT regexp_replace(public.error_of($$INSERT INTO snapback.token SELECT '\x00', id FROM snapback.request$$), '\n.*', '');
@@ -278,7 +278,7 @@ SELECT regexp_replace(public.error_of($$UPDATE snapback.mail SET kind = 'result'
 ROLLBACK;
 SELECT snapback_internal.start_worker('tea');
 
--- The DBA's way, without mail.
+-- Restores by a DBA, without mail.
 BEGIN;
 SELECT * FROM snapback.restore('{customization.pages}', NULL, '42');
 SELECT state, request IS NULL AS by_dba, inserted, updated, deleted FROM snapback.restores;

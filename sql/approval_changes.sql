@@ -1,5 +1,5 @@
--- What may have become of a request, and of what it is about, by the time its link is followed: who approves is told the truth,
--- in the foreground and in the background, and what was not done can be tried again or is at its end.
+-- Changes to a request and its objects before its link is used. The approval reports them correctly,
+-- in the foreground and in the background, and can be tried again unless the request has ended.
 \set ECHO none
 SET client_min_messages = error;
 \getenv source PG_ABS_SRCDIR
@@ -23,7 +23,7 @@ BEGIN
     INSERT INTO snapback.token (sha256, request) VALUES (snapback_internal.token_hash(token()), asked);
     RETURN asked;
 END $$;
--- What the restore worker does, in its three transactions.
+-- The steps of the restore worker, in its three transactions.
 CREATE FUNCTION worked() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     run uuid := snapback_internal.claim_restore();
@@ -46,7 +46,7 @@ CREATE FUNCTION outcome() RETURNS text LANGUAGE sql AS $$
     SELECT concat('request ' || (SELECT string_agg(r.state, ', ' ORDER BY r.requested_at) FROM snapback.requests r),
                   '; restore ' || (SELECT string_agg(concat_ws(' ', r.state, r.sqlstate, r.message), ', ' ORDER BY r.requested_at) FROM snapback.restores r),
                   '; mail ' || (SELECT string_agg(m.kind || ' ' || m.state, ', ' ORDER BY m.kind) FROM snapback.mail m)) $$;
--- Ask, let something happen, approve; say what is said and what has come of it, and go back.
+-- Request, change something, approve; report the result and roll back.
 CREATE FUNCTION tried(statement text, options text[], strict boolean, background boolean) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     said text;
@@ -76,7 +76,7 @@ SELECT meanwhile('SET LOCAL session_replication_role = replica; UPDATE snapback.
 SELECT meanwhile('SELECT approved()');
 SELECT meanwhile('SELECT approved(true)');
 SELECT meanwhile('SELECT approved(true); SELECT worked()');
--- Its community, and what it would be restored from
+-- Its community, and the snapshot
 SELECT meanwhile('SELECT snapback.forget(''42'')');
 SELECT meanwhile('SELECT snapback.forget(''43'')');
 SELECT meanwhile('DELETE FROM snapback.snapshot');
@@ -87,7 +87,7 @@ SELECT meanwhile('INSERT INTO cms.community SELECT ''420'', name, owner, email, 
 SELECT meanwhile('DROP VIEW cms.directory');
 SELECT meanwhile('CREATE OR REPLACE VIEW cms.directory AS SELECT c.id AS community, c.name, c.owner, c.email AS owner_email, c.pro AS restores_enabled FROM cms.community c, generate_series(1, 2)');
 SELECT meanwhile('CREATE OR REPLACE VIEW cms.directory AS SELECT id AS community, name, owner, email AS owner_email, 1 / length(name) = 1 AS restores_enabled FROM cms.community; UPDATE cms.community SET name = ''''');
--- What stands behind an option: no restore of anything else than what was asked for, and none of nothing that is called one.
+-- The coverage of an option: a request does not restore anything else, and a restore of nothing is an error.
 SELECT meanwhile('SELECT snapback.unprotect(''cms.page'')');
 SELECT meanwhile('SELECT snapback.unprotect(''cms.page'')', '{*}');
 SELECT meanwhile('SELECT snapback.unprotect(''cms.page''), snapback.protect(''cms.page'', ''customization.pages'')');
@@ -108,12 +108,12 @@ SELECT meanwhile('ALTER TABLE cms.page SET UNLOGGED');
 SELECT meanwhile('ALTER TABLE cms.page DROP CONSTRAINT page_pkey');
 SELECT meanwhile('ALTER TABLE cms.page ALTER title TYPE date USING NULL');
 SELECT meanwhile('ALTER TABLE cms.page DISABLE TRIGGER ALL');
--- The session that approves
+-- The approving session
 SELECT meanwhile('SET LOCAL session_replication_role = replica');
 SELECT meanwhile('SET LOCAL transaction_read_only = on');
 SELECT meanwhile('SET LOCAL search_path = public; SET LOCAL lock_timeout = 1; SET LOCAL row_security = off; SET LOCAL DateStyle = german; SET LOCAL standard_conforming_strings = off');
 
--- An approval that is undone has not been: the link works, and nothing tells of it.
+-- A rolled back approval has no effect: the link works, and no record remains.
 BEGIN;
 SELECT asked('{customization.pages}') IS NOT NULL;
 SAVEPOINT a;
@@ -122,7 +122,7 @@ ROLLBACK TO a;
 SELECT approved(true);
 ROLLBACK TO a;
 SELECT outcome(), (SELECT string_agg(event, ', ' ORDER BY at) FROM snapback.audit), (SELECT count(*) FROM snapback.token);
--- Looking changes nothing, however often.
+-- describe_request() changes nothing, however often it is called.
 SELECT count(*), count(DISTINCT d) FROM generate_series(1, 1000), LATERAL snapback.describe_request(token()) d;
 SELECT outcome(), (SELECT string_agg(event, ', ' ORDER BY at) FROM snapback.audit), (SELECT count(*) FROM snapback.token);
 SAVEPOINT b;
@@ -133,7 +133,7 @@ RELEASE b;
 SELECT outcome(), (SELECT string_agg(event, ', ' ORDER BY at) FROM snapback.audit), (SELECT count(*) FROM snapback.token);
 ROLLBACK;
 
--- Nothing is too little to be told apart from something, or too much to be refused.
+-- Short and long values of the arguments.
 BEGIN;
 SELECT asked('{customization.pages}') IS NOT NULL;
 SELECT status, reason FROM snapback.approve_restore(repeat('a', 1000000));
@@ -168,22 +168,22 @@ SELECT said('SELECT snapback.revoke_operator(NULL)');
 SELECT said('SELECT snapback.grant_dump(NULL)');
 SELECT said('SELECT snapback.revoke_dump(NULL)');
 
--- A mail setting that was made after this session began: connecting again is all that is missing.
+-- A mail setting was made after this session began: connecting again solves the problem.
 BEGIN;
 SET LOCAL snapback.smtp_url = '';
 CREATE FUNCTION asked_without_mail() RETURNS text LANGUAGE sql AS $$ SELECT said('SELECT snapback.request_restore(''{*}'', NULL, ''42'', ''ada'')') $$;
 SELECT asked_without_mail();
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET snapback.smtp_url = ''smtp://localhost:1''', current_database()); END $$;
 SELECT asked_without_mail();
--- What is set for the role goes first.
+-- A setting of the role takes precedence.
 ALTER ROLE CURRENT_USER SET snapback.smtp_url = '';
 SELECT asked_without_mail();
 DO $$ BEGIN EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET "Snapback.SMTP_url" = ''smtp://localhost:2''', current_database()); END $$;
 SELECT asked_without_mail();
--- The mail worker does not have what is set for a role.
+-- The mail worker does not have the settings of a role.
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET ALL', current_database()); END $$;
 SELECT asked_without_mail();
--- What is set for another database does not count.
+-- Settings of another database do not count.
 DO $$ BEGIN EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I RESET ALL', current_database()); END $$;
 ALTER ROLE CURRENT_USER RESET ALL;
 ALTER DATABASE postgres SET snapback.smtp_url = 'smtp://localhost:1';

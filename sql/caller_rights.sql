@@ -1,5 +1,5 @@
--- Nothing that the caller's transaction has pending runs with the extension's rights: deferred triggers (the caller's and
--- those of strangers into whose tables it has written), open cursors, prepared statements, temporary objects, ON COMMIT actions.
+-- Nothing that is pending in the caller's transaction runs with the extension's privileges: deferred triggers of the caller and
+-- of tables that the caller has written to, open cursors, prepared statements, temporary objects, ON COMMIT actions.
 \getenv folder PG_ABS_SRCDIR
 \set VERBOSITY terse
 SET client_min_messages = warning;
@@ -25,7 +25,7 @@ CREATE SCHEMA mallory AUTHORIZATION snapback_mallory;
 CREATE SCHEMA trent AUTHORIZATION snapback_trent;
 GRANT USAGE ON SCHEMA mallory, trent TO PUBLIC;
 
--- Whoever runs this says as whom, and takes what it can get.
+-- A function that records the role that runs it, and tries to gain privileges.
 CREATE TABLE mallory.seen (place text, ran_as text);
 GRANT INSERT, SELECT ON mallory.seen TO PUBLIC;
 CREATE FUNCTION mallory.note(place text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
@@ -43,14 +43,14 @@ ALTER TABLE trent.page OWNER TO snapback_trent;
 GRANT INSERT ON trent.page TO snapback_mallory;
 CREATE CONSTRAINT TRIGGER of_a_stranger AFTER INSERT ON trent.page DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mallory.fire();
 
--- ---- a backend that has all of it pending asks and approves
+-- ---- ---- a backend with all of these pending requests and approves
 
 CREATE FUNCTION mallory.prepare_attack() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE o record;
 BEGIN
     INSERT INTO mallory.own VALUES (1);
     INSERT INTO trent.page VALUES (1);
-    -- What unqualified names could find.
+    -- Objects that unqualified names could find.
     FOR o IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'v') LOOP
         EXECUTE format('CREATE TEMP VIEW %I AS SELECT * FROM pg_catalog.pg_class WHERE mallory.note(%L)', o.relname, 'temporary ' || o.relname);
     END LOOP;
@@ -81,13 +81,13 @@ SET SESSION AUTHORIZATION snapback_mallory;
 SELECT state FROM snapback.describe_request('the-secret-from-the-link-is-43-letters-long');
 SELECT status, reason FROM snapback.approve_restore('the-secret-from-the-link-is-43-letters-long');
 SELECT snapback.is_locked('42');
--- What operators and monitoring may do, too.
+-- Functions for operators and monitoring.
 SELECT snapback.capture('42') IS NOT NULL;
 SELECT count(*) FROM snapback.restore('{customization.pages}', NULL, '42');
 SELECT count(*) FROM snapback.health() WHERE concern <> 'capture';
 SELECT (SELECT count(*) > 0 FROM snapback.protection), (SELECT count(*) > 0 FROM snapback.snapshots), (SELECT count(*) FROM snapback.requests),
        (SELECT count(*) > 0 FROM snapback.restores), (SELECT count(*) FROM snapback.restore_progress);
--- What was pending still is: nothing has fired.
+-- Everything that was pending still is: nothing has fired.
 SELECT * FROM mallory.seen;
 COMMIT;
 SELECT place, ran_as FROM mallory.seen ORDER BY 1;
@@ -100,7 +100,7 @@ DISCARD ALL;
 SET client_min_messages = warning;
 TRUNCATE mallory.seen;
 
--- ---- SET CONSTRAINTS means all constraints of a name in a schema: a restore sets those only that fire while it writes
+-- ---- ---- SET CONSTRAINTS sets all constraints with a name in a schema; a restore sets only those that fire while it writes
 
 SELECT count(snapback.capture(id)) FROM cms.community;
 ALTER TABLE cms.page OWNER TO snapback_trent;
@@ -120,7 +120,7 @@ EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     RETURN concat_ws(E'\n', SQLSTATE || ': ' || message, detail, hint);
 END $$;
--- Pending for the table itself, and for one that has a constraint of that name.
+-- Pending for the table itself, and for another table with a constraint of that name.
 BEGIN;
 DELETE FROM cms.page WHERE id = 2;
 SELECT mallory.failure($$SELECT snapback.restore('{customization.pages}', NULL, '42')$$);
@@ -131,14 +131,14 @@ BEGIN;
 INSERT INTO cms.other VALUES (1);
 SELECT mallory.failure($$SELECT snapback.restore('{customization.pages}', NULL, '42')$$);
 SELECT * FROM mallory.seen;
--- As the hint says.
+-- What the hint suggests.
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT place, ran_as FROM mallory.seen ORDER BY 1;
 TRUNCATE mallory.seen;
 SELECT inserted FROM snapback.restore('{customization.pages}', NULL, '42');
 SELECT place, ran_as FROM mallory.seen ORDER BY 1;
 ROLLBACK;
--- Nothing pending: fired at once as the table's owner; the caller's later writes have no other constraint changed.
+-- Nothing is pending: the trigger fires immediately as the owner of the table. Other constraints keep their mode for later writes of the caller.
 TRUNCATE mallory.seen;
 BEGIN;
 SELECT inserted FROM snapback.restore('{customization.pages}', NULL, '42');

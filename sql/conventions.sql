@@ -1,12 +1,12 @@
--- What every object of the extension owes its reader and its caller.
+-- Rules for every object of the extension.
 
--- As it is installed, whatever other tests have put in its place.
+-- In a fresh installation, without objects of other tests.
 SET client_min_messages = warning;
 DROP EXTENSION pg_snapback CASCADE;
 CREATE EXTENSION pg_snapback;
 RESET client_min_messages;
 
--- Nothing is left without a comment.
+-- Every object has a comment.
 SELECT p.oid::regprocedure AS function_without_comment
 FROM pg_proc p
 WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnamespace) AND obj_description(p.oid, 'pg_proc') IS NULL
@@ -17,8 +17,8 @@ FROM pg_class c
 WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p') AND obj_description(c.oid, 'pg_class') IS NULL
 ORDER BY c.oid::regclass::text COLLATE "C";
 
--- Names resolve the same for every caller: the search path is locked, or names were resolved when the body was parsed.
--- Exempt are procedures, which could not commit with a SET clause, and trigger functions in C, which run for every row.
+-- Names resolve in the same way for every caller: functions set the search path, or their body was parsed when it was created.
+-- Exceptions are procedures, which cannot commit with a SET clause, and trigger functions in C, which run for every row.
 SELECT p.oid::regprocedure AS function_with_open_search_path
 FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnamespace)
@@ -28,7 +28,7 @@ WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnames
   AND NOT coalesce(p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 
--- Nobody gets anything without a grant.
+-- Nothing is granted to PUBLIC.
 SELECT p.oid::regprocedure AS function_open_to_public
 FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
 WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnamespace) AND a.grantee = 0
@@ -39,14 +39,14 @@ FROM pg_class c, aclexplode(c.relacl) a
 WHERE c.relnamespace = 'snapback'::regnamespace AND a.grantee = 0
 ORDER BY c.oid::regclass::text COLLATE "C";
 
--- Every object is the extension's own.
+-- Every object belongs to the extension.
 SELECT c.oid::regclass AS relation_outside_the_extension
 FROM pg_class c
 WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'S')
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'i'))
 ORDER BY c.oid::regclass::text COLLATE "C";
 
--- Nobody may use the schema of what only the extension calls.
+-- No role has USAGE on the internal schema.
 SELECT n.nspname, a.grantee::regrole
 FROM pg_namespace n, aclexplode(n.nspacl) a
 WHERE n.nspname = 'snapback_internal' AND a.grantee <> n.nspowner;

@@ -1,4 +1,4 @@
--- Single rows erased from every snapshot of a community: no restore brings them back.
+-- Erase single rows from every snapshot of a community, so that no restore can restore them.
 \set ECHO none
 \i test/fixture/communities.sql
 \pset format unaligned
@@ -16,16 +16,16 @@ CALL snapback.capture_all();
 SELECT snapback.erase_rows('a', 'person', '[{"cid": "a", "name": "person 7"}, {"name": "person 1999", "cid": "a"}, {"cid": "a", "name": "nobody"}]');
 SELECT s.rows FROM snapback.list_snapshots('a') s;
 SELECT count(*) FROM snapback.verify();
--- Their bytes are gone from the store, and nobody else's.
+-- Their bytes are no longer in the store; other rows remain.
 SELECT community, count(*) FROM snapback.snapshot s, snapback.snapshot_rows(s.id, 'person') r WHERE r ->> 'name' IN ('person 7', 'person 1999') GROUP BY 1 ORDER BY 1;
 SELECT count(*) FROM snapback.chunk c WHERE NOT EXISTS (SELECT FROM snapback.snapshot s JOIN snapback.snapshot_table t ON t.snapshot = s.id
     WHERE s.community = c.community AND position(c.sha256 IN t.chunks) > 0);
--- The live row is there still, and a restore takes it for one added since; a row that is erased everywhere stays erased.
+-- The live row remains, and a restore treats it as added. A row that is erased everywhere cannot be restored.
 DELETE FROM person WHERE cid = 'a' AND name IN ('person 8', 'person 1999');
 SELECT restored();
 SELECT name FROM person WHERE cid = 'a' AND name IN ('person 7', 'person 8', 'person 1999');
 SELECT fails($$SELECT snapback.erase_rows('a', 'tag', '[{"id": "x"}]')$$);
--- Nor does the record keep what they were called: the keys that a restore touched beyond its options, and what was in the way of a strict one.
+-- The records of restores and of refused strict requests no longer contain the keys.
 CREATE TABLE pen (id int PRIMARY KEY, cid text NOT NULL, holder text, FOREIGN KEY (cid, holder) REFERENCES person);
 INSERT INTO pen VALUES (1, 'a', 'person 5'), (2, 'a', 'person 6');
 SELECT snapback.protect('pen', 'x.two', community_column => 'cid');
@@ -37,11 +37,11 @@ SELECT key FROM snapback.restore_row ORDER BY key;
 SELECT snapback.erase_rows('a', 'person', '[{"name": "person 5", "cid": "a"}]');
 SELECT key FROM snapback.restore_row ORDER BY key;
 SELECT changed FROM snapback.restore_run;
--- Snapshots that are older than a table's protection have none of it.
+-- Snapshots older than the protection of a table do not contain its rows.
 SELECT snapback.erase_rows('a', 'pen', '[{"id": 1}]');
 SELECT snapback.unprotect('pen');
 DROP TABLE pen;
--- All rows of a table, and a table that was empty at the time.
+-- All rows of a table, and a table that was empty at the capture.
 SELECT snapback.erase_rows('a', 'tag', '[{"id": 1}, {"id": 2}, {"id": 3}]');
 SELECT count(*) FROM snapback.verify();
 SELECT snapback.erase_rows('b', 'tag', '[{"id": 1}]');

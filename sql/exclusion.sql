@@ -1,4 +1,4 @@
--- Tables that are left out on purpose: they are listed as that, and nobody is asked about them again.
+-- Tables that are deliberately not protected: they are listed as excluded, and no check reports them.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -30,7 +30,7 @@ SELECT fails('SELECT snapback.exclude(' || a || ')') FROM unnest(ARRAY['NULL, ''
 SELECT fails('SELECT snapback.unexclude(' || a || ')') FROM unnest(ARRAY['NULL', '''page''', '''log_old''', '99999999::regclass']) a;
 SELECT * FROM shown;
 
--- It can be taken back, and ends where the table is protected.
+-- An exclusion can be removed, and ends when the table is protected.
 SELECT snapback.unexclude('nokey');
 SELECT * FROM asked;
 SET client_min_messages = notice;
@@ -45,7 +45,7 @@ SELECT status FROM shown WHERE relation = 'app.cache';
 ROLLBACK;
 SELECT snapback.exclude('"Log''s"', 'may never be changed back'), snapback.exclude('nokey', 'nobody needs these notes');
 
--- Renamed and moved, dropped, and created anew, it is the same table; another one is not.
+-- A table keeps its exclusion when it is renamed, moved, or dropped and recreated; another table does not get it.
 CREATE SCHEMA "Other Place";
 ALTER TABLE cache RENAME TO "Cache"; ALTER TABLE "Cache" SET SCHEMA "Other Place";
 SELECT * FROM shown;
@@ -65,7 +65,7 @@ SELECT relation, note FROM shown WHERE status = 'excluded';
 SELECT snapback.unexclude('"Other Place"."Cache"');
 DROP TABLE cache, "Other Place"."Cache";
 
--- In communities' own schemas it goes by name, whoever comes later.
+-- In the schemas of communities the exclusion applies by name, also to later communities.
 CREATE SCHEMA own_a; CREATE SCHEMA own_b;
 CREATE TABLE own_a.scratch (id int PRIMARY KEY); CREATE TABLE own_b.scratch (id int);
 CREATE OR REPLACE VIEW directory AS

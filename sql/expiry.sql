@@ -1,4 +1,4 @@
--- What a snapshot costs where tables are empty, that these are held all the same, and how many snapshots are swept.
+-- Storage of snapshots with empty tables, and expiration of many snapshots.
 \set ECHO none
 \getenv source PG_ABS_SRCDIR
 \set fixture :source '/test/fixture/communities.sql'
@@ -20,7 +20,7 @@ CREATE VIEW stored AS
 \set ECHO all
 \pset tuples_only off
 
--- Three communities hold three tables each: a row for those with rows in them, and one set for all.
+-- Three communities with three tables each: one row for each non-empty table, and one table set for all.
 CALL snapback.capture_all();
 SELECT * FROM stored;
 SELECT community, table_id, rows, bytes > 0 AS any_bytes, chunks <> '' AS any_chunks FROM snapback.manifest m JOIN snapback.snapshot s ON s.id = m.snapshot ORDER BY community COLLATE "C", table_id;
@@ -28,7 +28,7 @@ CALL snapback.capture_all();
 SELECT * FROM stored;
 SELECT * FROM snapback.verify();
 
--- An empty table is held: it is an option to restore, has no rows, and what was added to it goes.
+-- A snapshot contains an empty table: it can be restored, has no rows, and added rows are deleted.
 SELECT id AS snapshot FROM snapback.list_snapshots('a') LIMIT 1 \gset
 SELECT option, tables, rows, bytes > 0 AS any_bytes FROM snapback.snapshot_contents(:'snapshot');
 SELECT snapback_internal.snapshot_options(:'snapshot');
@@ -41,12 +41,12 @@ DELETE FROM page WHERE cid = 'a';
 SELECT relation, inserts, deletes FROM snapback.preview_restore('{*}', NULL, 'a');
 SELECT restored();
 SELECT changed();
--- A column that came since is told of where a table was empty too, and the other way round.
+-- An added column is reported even if the table was empty, and the reverse.
 ALTER TABLE empty_two ADD more int;
 SELECT * FROM snapback.schema_changes(:'snapshot', 'empty_two');
 SELECT * FROM snapback.verify();
 
--- Another shape makes another set; each goes with the last snapshot that has it, and what that alone had.
+-- A different shape creates another set. Deleting the last snapshot with a set deletes the set and its shapes.
 SELECT community, kind, count(DISTINCT s.table_set) AS sets FROM snapback.snapshot s GROUP BY 1, 2 ORDER BY community COLLATE "C", kind;
 CALL snapback.capture_all();
 SELECT * FROM stored;
@@ -63,7 +63,7 @@ SELECT * FROM stored;
 CALL snapback.expire_all();
 SELECT * FROM snapback.verify();
 
--- A set that is damaged is found in the snapshots that have it, and no new one takes it.
+-- verify() reports a damaged set for its snapshots, and new snapshots do not use it.
 CREATE FUNCTION damage(statement text) RETURNS TABLE (faulty bigint, restore text) LANGUAGE plpgsql AS $$
 BEGIN
     BEGIN
@@ -91,7 +91,7 @@ SELECT statement, d.* FROM unnest(ARRAY[
 SELECT fails('DELETE FROM snapback.table_set');
 SELECT fails($$UPDATE snapback.table_set SET sha256 = ''$$);
 SELECT * FROM snapback.verify();
--- Snapshots without a set hold what they have rows of.
+-- Snapshots without a set contain their non-empty tables.
 BEGIN;
 UPDATE snapback.snapshot SET table_set = NULL, captured_at = captured_at - interval '8 days' WHERE community = 'a';
 SELECT count(*) FROM snapback.manifest m JOIN snapback.snapshot s ON s.id = m.snapshot WHERE s.community = 'a';
@@ -102,7 +102,7 @@ SELECT snapshots FROM snapback.forget('it''s "c"');
 SELECT * FROM stored;
 ROLLBACK;
 
--- Many snapshots go in batches, each of which is committed; where one takes long, the next is smaller.
+-- Snapshots are deleted in batches, each of which commits; after a slow batch the next one is smaller.
 INSERT INTO snapback.snapshot (community, captured_at, kind, manifest_sha256, table_set)
     SELECT 'gone ' || n, now() - interval '8 days', 'scheduled', sha256(''), (SELECT id FROM snapback.table_set) FROM generate_series(1, 18) n;
 CREATE TABLE sweep (transaction xid8, deleted bigint, place serial);
@@ -122,7 +122,7 @@ DROP TRIGGER note_sweep ON snapback.snapshot;
 TRUNCATE sweep;
 SELECT * FROM stored;
 
--- Chunks go in batches as well, however many of them a single snapshot leaves behind: at most 1000 are deleted before captures and restores can begin.
+-- Chunks are deleted in batches too: at most 1000 before captures and restores can begin.
 CREATE FUNCTION leave(community text, chunks integer) RETURNS void LANGUAGE sql AS $$
     INSERT INTO snapback.chunk SELECT community, decode(lpad(to_hex(n), 64, '0'), 'hex'), 'x' FROM generate_series(1, chunks) n;
     INSERT INTO snapback.snapshot (community, captured_at, kind, manifest_sha256) VALUES (community, now() - interval '8 days', 'scheduled', sha256(''));
@@ -138,7 +138,7 @@ SELECT sum(deleted), count(*) > 6 AS many, count(DISTINCT transaction) = count(*
 SELECT * FROM left_over();
 SELECT * FROM snapback.verify();
 
--- A snapshot that is taken between two batches may refer to a chunk that no other did, as yet.
+-- A capture between two batches may reference a chunk that was unreferenced before.
 CREATE FUNCTION capture_meanwhile() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (SELECT count(*) FROM snapback.snapshot WHERE label = 'meanwhile') = 0 THEN
@@ -163,7 +163,7 @@ SELECT s.label, r ->> 'body' AS body FROM snapback.snapshot s CROSS JOIN snapbac
 SELECT snapback.erase_rows('a', 'page', '[{"id": 2}]');
 SELECT * FROM snapback.verify();
 
--- What a call that fails has left is swept by the next one, whichever it is, also where the community has no snapshot any more.
+-- After a failed call, the next one sweeps the remaining chunks, even if the community has no snapshot left.
 CREATE FUNCTION interrupt() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (SELECT sum(deleted) FROM app.sweep) > 300 THEN
@@ -202,7 +202,7 @@ SELECT * FROM left_over();
 ROLLBACK;
 SELECT snapback.erase_rows('a', 'page', '[{"id": 2}]');
 SELECT * FROM left_over();
--- Chunks of a community that has no snapshot are found without any note of it.
+-- Chunks of a community without snapshots are found even without a record in unswept.
 INSERT INTO snapback.chunk SELECT c, sha256(c::bytea), 'x' FROM unnest(ARRAY['', '0', 'aa', 'zz', 'é']) c;
 SELECT snapback_internal.unswept_communities();
 CALL snapback.expire_all();
@@ -211,14 +211,14 @@ SELECT * FROM left_over();
 DROP TRIGGER then_interrupt ON snapback.chunk;
 DROP TRIGGER note_sweep ON snapback.chunk;
 
--- Where transactions are REPEATABLE READ by default, expire_all() is not; the others refuse to be, as they would not see a snapshot that was taken meanwhile.
+-- expire_all() works if the default isolation level is REPEATABLE READ; other functions fail, because they would not see concurrent captures.
 SELECT leave('a', 3);
 SET default_transaction_isolation = 'repeatable read';
 CALL snapback.expire_all();
 SELECT statement, fails(statement) FROM unnest(ARRAY['SELECT snapback.expire()', 'SELECT snapback.forget(''a'')', 'SELECT snapback.erase_rows(''a'', ''page'', ''[]'')']) statement;
 RESET default_transaction_isolation;
 SELECT * FROM left_over();
--- It may not be called where it cannot commit.
+-- It fails in a transaction block.
 UPDATE snapback.snapshot SET captured_at = captured_at - interval '8 days' WHERE community = 'a';
 BEGIN;
 CALL snapback.expire_all();

@@ -1,4 +1,4 @@
--- A key that another community has had before: whoever gets it gets none of the other's snapshots.
+-- A community with the key of an earlier one gets none of its snapshots.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -9,7 +9,7 @@ SET timezone = 'Asia/Tokyo';
 SET snapback.smtp_url = 'smtp://mail.example.org'; SET snapback.mail_from = 'x@example.org'; SET snapback.approve_url = 'https://example.org/{token}';
 CREATE TABLE page (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, title text);
 SELECT snapback.protect('page', 'x.one');
--- What anybody sees of a community's snapshots, and what a DBA is told.
+-- The snapshots of a community that anyone sees, and the state that a DBA sees.
 CREATE FUNCTION seen(community text) RETURNS TABLE (listed bigint, contents bigint) LANGUAGE sql AS $$
     SELECT count(DISTINCT l.id), count(c.option) FROM snapback.list_snapshots(community) l LEFT JOIN LATERAL snapback.snapshot_contents(l.id) c ON true $$;
 CREATE FUNCTION told() RETURNS SETOF text LANGUAGE sql AS $$
@@ -28,7 +28,7 @@ CALL snapback.capture_all();
 SELECT * FROM told();
 SELECT * FROM seen('a');
 
--- While it is away, nobody sees its snapshots. Only a DBA does, and they are marked.
+-- While the community is missing, nobody sees its snapshots. Only a DBA does, with their state.
 SELECT leaves('a');
 SELECT * FROM seen('a');
 SELECT DISTINCT community, status FROM snapback.snapshots ORDER BY 1;
@@ -37,7 +37,7 @@ SELECT fails($$SELECT snapback.preview_restore('{x}', NULL, 'a')$$);
 SELECT count(*) FROM snapback.describe_request(repeat('t', 43));
 SELECT count(*) FROM snapback.departure;
 SELECT fails($$SELECT snapback.adopt_snapshots('a')$$);
--- Every way to notice it; what fails takes its note back. Only once, whoever looks.
+-- Every function that records the absence; a failed one does not. It is recorded only once.
 CREATE FUNCTION notices(statement text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE noticed bigint;
 BEGIN
@@ -58,7 +58,7 @@ CALL snapback.capture_all();
 SELECT snapback_internal.note_departures();
 SELECT * FROM told();
 
--- Another community gets the key: it begins with nothing.
+-- Another community gets the key: it has no snapshots.
 SELECT comes('a');
 SELECT * FROM seen('a');
 SELECT fails($$SELECT snapback.diff_rows(NULL, 'x.one', 'a')$$);
@@ -74,11 +74,11 @@ SELECT status, reason FROM snapback.approve_restore(repeat('t', 43));
 SELECT DISTINCT community, kind, status FROM snapback.snapshots ORDER BY 1, 2;
 SELECT subject, problem FROM snapback.health() WHERE concern = 'capture';
 SELECT * FROM told();
--- Nor does the way behind these checks lead there.
+-- Internal functions refuse these snapshots too.
 INSERT INTO snapback.restore_run (community, snapshot, options) SELECT 'a', id, '{x.one}' FROM snapback.snapshot WHERE community = 'a' AND kind = 'scheduled' RETURNING id AS run \gset
 SELECT fails(format('SELECT snapback_internal.execute_restore(%L)', :'run'));
 DELETE FROM snapback.restore_run WHERE id = :'run';
--- Nor do a backend's views show it who asked for what, and what failed with which values; nor a community that is not there.
+-- The views for a backend show no requests, failures or values of the earlier community, or of a missing one.
 CREATE ROLE regress_former_backend;
 SELECT snapback.grant_backend('regress_former_backend');
 SET snapback.community = 'a';
@@ -87,14 +87,14 @@ SELECT (SELECT count(*) FROM snapback.requests) AS requests, (SELECT count(*) FR
 SELECT count(*) FROM snapback_internal.acting_community('b');
 RESET ROLE;
 SELECT (SELECT count(*) FROM snapback.requests) AS requests, (SELECT count(*) FROM snapback.restores) AS restores;
--- Monitoring shows which snapshots are disowned.
+-- Monitoring shows disowned snapshots.
 CREATE ROLE regress_former_monitor;
 GRANT pg_monitor TO regress_former_monitor;
 SET ROLE regress_former_monitor;
 SELECT community, status, count(*) FROM snapback.snapshots GROUP BY 1, 2 ORDER BY community COLLATE "C", 2;
 SELECT subject, regexp_replace(problem, 'noticed at [^)]*', 'noticed at <time>') FROM snapback.health() WHERE concern = 'disowned';
 RESET ROLE;
--- Its own snapshots are its own, the key's earlier ones go when they are told to, and what has been erased is in none of them.
+-- The new community keeps its own snapshots; forget() deletes the earlier ones, and erased rows are in none.
 INSERT INTO page VALUES (3, 'a', 'of the new a');
 SELECT snapback.capture('a', 'new') IS NOT NULL;
 SELECT request AS second FROM snapback.request_restore('{x.one}', NULL, 'a', 'ada') \gset
@@ -117,7 +117,7 @@ SELECT bool_and(detail::text NOT LIKE '%' || :'first' || '%') FROM snapback.audi
 SELECT snapshots, (SELECT count(*) FROM snapback.snapshot WHERE community = 'a') FROM snapback.forget('a', former_only => true);
 SELECT snapshots FROM snapback.forget('a');
 
--- A mistake: the community was away and is back. What is asked for since a time undoes only what was noticed since.
+-- By mistake the community was missing and is back. adopt_snapshots() with a time ignores only absences recorded since then.
 SELECT leaves('a');
 SELECT comes('a');
 INSERT INTO page VALUES (1, 'a', 'first');
@@ -146,7 +146,7 @@ SELECT fails('SELECT snapback.adopt_snapshots(NULL)');
 SELECT fails('SELECT snapback.forget(NULL, former_only => true)');
 SELECT event, detail FROM snapback.audit WHERE event ~ 'depart|adopt' ORDER BY at;
 
--- A directory that cannot be read says nothing about anybody; one of others is warned of.
+-- If the directory cannot be read, no absence is recorded; row security in it causes a warning.
 SELECT community, count(*) AS snapshots FROM snapback.snapshot WHERE community IN ('a', 'b') GROUP BY 1 ORDER BY 1;
 BEGIN;
 CREATE FUNCTION broken() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'the directory is broken'; END $$;
@@ -169,7 +169,7 @@ SELECT DISTINCT community, status FROM snapback.snapshots ORDER BY 1;
 SELECT snapback.set_directory('directory');
 SELECT DISTINCT community, status FROM snapback.snapshots ORDER BY 1;
 ROLLBACK;
--- A row without a community, and one that is listed twice, hide nobody.
+-- A row without a key, and a duplicate one, hide no community.
 BEGIN;
 CREATE OR REPLACE VIEW directory AS SELECT id AS community, id AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled FROM community WHERE id = 'a'
     UNION ALL SELECT unnest(ARRAY[NULL, 'a']), '', '', '', true;
@@ -177,7 +177,7 @@ SELECT snapback_internal.note_departures();
 SELECT community FROM snapback.departure;
 SELECT fails($$SELECT snapback.list_snapshots('a')$$);
 ROLLBACK;
--- In a clock that went back the snapshots are of later than the notice.
+-- If the clock was set back, snapshots are newer than the recorded absence.
 BEGIN;
 UPDATE snapback.snapshot SET captured_at = captured_at + interval '1 hour';
 SELECT leaves('b');
@@ -185,7 +185,7 @@ SELECT snapback_internal.note_departures(), snapback_internal.note_departures();
 SELECT comes('b');
 SELECT * FROM seen('b');
 ROLLBACK;
--- What is noted goes with the last snapshot that it is about.
+-- The record is deleted with the last snapshot that it concerns.
 BEGIN;
 SELECT leaves('b');
 SELECT snapback_internal.note_departures();
@@ -199,13 +199,13 @@ SELECT community FROM snapback.departure ORDER BY 1;
 SELECT * FROM seen('b');
 ROLLBACK;
 
--- With an identity in the directory nobody need notice anything. A time is the same one in every time zone and date style.
+-- With an identity in the directory no absence must be recorded. A timestamp is the same in every time zone and date style.
 CREATE TABLE founded (id text PRIMARY KEY, at timestamptz);
 INSERT INTO founded VALUES ('a', '2026-01-01 00:00:00.123456+00'), ('b', NULL);
 CREATE OR REPLACE VIEW directory AS SELECT c.id AS community, c.id AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled, f.at AS identity
     FROM community c LEFT JOIN founded f USING (id);
 SELECT snapback.set_directory('directory');
--- Taken before there was an identity: they are the community's.
+-- Captured before the directory had an identity: these belong to the community.
 SELECT count(*) > 0 AS before FROM snapback.list_snapshots('a');
 DELETE FROM snapback.snapshot;
 SELECT snapback.capture('a') IS NOT NULL, snapback.capture('b') IS NOT NULL;
@@ -232,7 +232,7 @@ SELECT (SELECT count(*) FROM snapback.requests) AS requests, (SELECT count(*) FR
 RESET ROLE;
 RESET snapback.community;
 SELECT status, reason FROM snapback.approve_restore(repeat('v', 43));
--- The request is bound to it by itself as well, whatever its snapshot is.
+-- A request stores the identity itself, independent of its snapshot.
 BEGIN;
 UPDATE snapback.snapshot SET identity = NULL;
 SELECT * FROM seen('a');
@@ -256,7 +256,7 @@ ROLLBACK;
 SELECT * FROM seen('b');
 UPDATE founded SET at = '2026-02-02' WHERE id = 'b';
 SELECT * FROM seen('b');
--- It was a mistake: identities are what they were, or are taken for right from now on. Not by those who undo an absence.
+-- After a mistake, adopt_snapshots() assigns the current identity, unless it is restricted by time.
 SELECT snapback.adopt_snapshots('b', since => '-infinity');
 SELECT snapback.adopt_snapshots('b');
 SELECT * FROM seen('b');
@@ -265,7 +265,7 @@ SELECT DISTINCT kind FROM snapback.list_snapshots('a') ORDER BY 1;
 SELECT snapback.adopt_snapshots('a');
 SELECT * FROM told();
 SELECT count(*) FROM snapback.verify();
--- A directory without the column knows nothing of identities: its communities are others, until they are adopted.
+-- A directory without the column has no identities: snapshots with an identity are disowned until they are adopted.
 ALTER VIEW directory RENAME TO with_identity;
 CREATE VIEW directory AS SELECT id AS community, id AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled FROM community;
 SELECT snapback.set_directory('directory');
@@ -274,7 +274,7 @@ SELECT snapback.adopt_snapshots('a') > 0;
 SELECT DISTINCT identity IS NULL FROM snapback.snapshot WHERE community = 'a';
 SELECT * FROM seen('a');
 SELECT snapback.set_directory('with_identity');
--- Whatever type it is of.
+-- Identities of any type.
 BEGIN;
 DROP VIEW with_identity;
 CREATE VIEW with_identity AS SELECT id AS community, id AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled, json_build_object('no', 1) AS identity FROM community;

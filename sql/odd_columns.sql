@@ -1,4 +1,4 @@
--- Columns called as the extension's own queries call theirs, and settings by which the same text means something else.
+-- Columns with names that the extension uses in its queries, and settings that change the meaning of texts.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -31,7 +31,7 @@ SELECT snapshot_rows -> 'id' FROM snapback.list_snapshots('a') l, snapback.snaps
 SELECT count(*) FROM snapback.verify();
 SELECT snapback.unprotect('odd_part'), snapback.unprotect('odd'); DELETE FROM watched; DELETE FROM snapback.snapshot; DROP TABLE odd, odd_part;
 
--- What is unique of the row as a whole only the table itself can say.
+-- Only the table itself can check an index over whole rows.
 CREATE TABLE whole (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, v int);
 CREATE FUNCTION value_of(whole) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1.v';
 CREATE UNIQUE INDEX ON whole (value_of(whole));
@@ -62,13 +62,13 @@ SELECT restored();
 RESET standard_conforming_strings; RESET transform_null_equals;
 SELECT * FROM path WHERE cid = 'a' ORDER BY id;
 
--- Who keeps triggers from firing is listened to nevertheless.
+-- A caller may disable triggers; changes of requests are still announced.
 SET session_replication_role = replica;
 SELECT relation, updated FROM snapback.restore('{x.one}', NULL, 'a');
 RESET session_replication_role;
 SELECT event FROM snapback.audit WHERE restore = (SELECT restore FROM snapback.restores ORDER BY requested_at DESC LIMIT 1) ORDER BY at;
 
--- What was dropped between a request and its approval keeps nobody from seeing the rest.
+-- An option that was dropped between request and approval does not prevent reading the others.
 CREATE TABLE gone (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
 INSERT INTO gone VALUES (1, 'a');
 SELECT snapback.protect('gone', 'x.two', filter => 'id > 0');
@@ -76,7 +76,7 @@ SELECT snapback.capture('a') IS NOT NULL;
 DROP TABLE gone;
 SELECT option, tables, rows FROM snapback.snapshot_contents((SELECT s.id FROM snapback.snapshots s WHERE s.kind = 'manual' ORDER BY captured_at DESC LIMIT 1));
 
--- A directory that cannot be read is what health() tells first, and not the last.
+-- health() reports a directory that cannot be read first.
 ALTER VIEW directory RENAME COLUMN owner TO boss;
 SELECT concern, subject, problem FROM snapback.health() WHERE subject NOT IN ('b', 'it''s "c"') AND concern <> 'guard';
 DROP VIEW directory;

@@ -1,4 +1,4 @@
--- Values that jsonb cannot hold, or only at length: they are shown nevertheless, row by row, and restored as they are.
+-- Values that jsonb cannot represent, and long values: they are shown row by row, and restored unchanged.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -8,7 +8,7 @@ CREATE FUNCTION newest() RETURNS uuid LANGUAGE sql AS $$
     SELECT s.id FROM snapback.snapshot s WHERE s.kind <> 'before_restore' ORDER BY s.captured_at DESC LIMIT 1 $$;
 \set ECHO all
 
--- json that is not jsonb: alone, in a domain, an array, a composite type; a type whose cast to json fails.
+-- json values that are not valid jsonb: as a column, in a domain, an array, a composite type; a type whose cast to json fails.
 CREATE TYPE pair AS (a int, b json);
 CREATE DOMAIN document AS json;
 CREATE TYPE mood AS ENUM ('good', 'bad');
@@ -29,7 +29,7 @@ DELETE FROM odd WHERE id = 1;
 UPDATE odd SET j = '"\u0000"', l = NULL, m = 'bad';
 INSERT INTO odd (id, cid, j) VALUES (3, 'a', '"\udead"');
 SELECT key, action, old, new FROM snapback.diff_rows(NULL, 'x.one', 'a');
--- Where a row of another community has its unique value; the row is not looked at as a whole.
+-- A row of another community holds the unique value; that row is not read completely.
 INSERT INTO odd (id, cid, u) VALUES (4, 'b', 'u1');
 SELECT unnest(obstacles) FROM snapback.preview_restore('{x.one}', NULL, 'a');
 SELECT key, action, new ->> 'u' FROM snapback.diff_rows(NULL, 'x.one', 'a', '{"on_conflict": "skip"}');
@@ -37,21 +37,21 @@ DELETE FROM odd WHERE id = 4;
 SELECT restored('{x.one}');
 SELECT * FROM odd ORDER BY id;
 SELECT count(*) FROM snapback.diff_rows(NULL, 'x.one', 'a');
--- The cast is run as the table's owner.
+-- The cast runs as the owner of the table.
 CREATE ROLE regress_odd_owner;
 GRANT USAGE ON SCHEMA app TO regress_odd_owner;
 ALTER TABLE odd OWNER TO regress_odd_owner;
 GRANT REFERENCES, SELECT ON community TO regress_odd_owner;
 CREATE OR REPLACE FUNCTION refuse_bad(mood) RETURNS json LANGUAGE sql IMMUTABLE AS $$ SELECT to_json(current_user) $$;
 SELECT r -> 'm' FROM snapback.snapshot_rows(newest(), 'odd') r;
--- A statement that is ended while such code runs is ended.
+-- A statement can be canceled while such code runs.
 CREATE OR REPLACE FUNCTION refuse_bad(mood) RETURNS json LANGUAGE sql IMMUTABLE AS $$ SELECT to_json(pg_sleep(60)) $$;
 SET statement_timeout = '200ms';
 SELECT count(*) FROM snapback.snapshot_rows(newest(), 'odd');
 RESET statement_timeout;
 SELECT snapback.unprotect('odd');
 
--- What is shown as text although that is not of the database's encoding, and what has no text any more: types of a superuser's making.
+-- Values shown as text that is not valid in the database's encoding, and values without a text form, of types that a superuser created.
 CREATE TYPE raw;
 CREATE FUNCTION raw_in(cstring) RETURNS raw LANGUAGE internal IMMUTABLE STRICT AS 'byteain';
 CREATE FUNCTION raw_out(raw) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
@@ -73,7 +73,7 @@ CREATE OR REPLACE FUNCTION raw_out(raw) RETURNS cstring LANGUAGE internal IMMUTA
 SELECT r - 'cid' FROM snapback.snapshot_rows(newest(), 'mute') r WHERE r ->> 'id' = '2';
 SELECT snapback.unprotect('mute');
 
--- Of a row of more than 32 MB, values that take more than their share of that are cut: text, bytes, and what is text only as it is shown.
+-- In a row of more than 32 MB, long values are shortened: text, bytea, and others whose text form is long.
 CREATE TABLE wide (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, t text, b bytea, j json);
 INSERT INTO wide VALUES (1, 'a', repeat('ü', 8000000), decode(repeat('ab', 8000000), 'hex'), to_json(repeat('x', 16000000))),
                         (2, 'a', repeat('t', 1000000), decode(repeat('cd', 100000), 'hex'), to_json(repeat('y', 100000)));
@@ -87,7 +87,7 @@ UPDATE wide SET t = t || '.', b = b || '\x00' WHERE id = 1;
 SELECT key, action, brief(old), brief(new) FROM snapback.diff_rows(NULL, 'x.two', 'a');
 SELECT snapback.unprotect('wide');
 
--- Keys that an index takes, and that are longer in jsonb: kept to be taken back.
+-- Keys that fit into an index but are longer in jsonb: they are recorded for an undo.
 CREATE TABLE parent (k bytea PRIMARY KEY, cid text NOT NULL REFERENCES community);
 CREATE TABLE child (id int PRIMARY KEY, k bytea REFERENCES parent, cid text NOT NULL REFERENCES community);
 INSERT INTO parent SELECT string_agg(sha512(n::text::bytea), '' ORDER BY n), 'a' FROM generate_series(1, 40) n;

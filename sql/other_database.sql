@@ -1,17 +1,17 @@
--- Statements in another database, run by a worker of ours.
+-- Statements in another database, executed by a background worker.
 \set SHOW_CONTEXT never
 SELECT snapback_internal.run_in_database('postgres', 'SELECT concat_ws('' '', current_database(), current_user, current_setting(''search_path''))')
     = 'postgres ' || current_user || ' pg_catalog, pg_temp' AS as_current_user;
 SELECT snapback_internal.run_in_database('postgres', 'SELECT NULL') IS NULL AS no_value;
 SELECT snapback_internal.run_in_database('postgres', 'SELECT 1 WHERE false') IS NULL AS no_row;
 SELECT snapback_internal.run_in_database('postgres', 'DO $$BEGIN END$$') IS NULL AS no_result;
--- It is committed there, whatever happens here.
+-- They commit there, independent of this transaction.
 BEGIN;
 SELECT snapback_internal.run_in_database('postgres', 'CREATE TABLE public.snapback_was_here ()');
 ROLLBACK;
 SELECT snapback_internal.run_in_database('postgres', 'SELECT count(*) FROM pg_class WHERE relname = ''snapback_was_here''');
 SELECT snapback_internal.run_in_database('postgres', 'DROP TABLE public.snapback_was_here');
--- Its error is ours.
+-- Their errors are reported here.
 SELECT snapback_internal.run_in_database('postgres', $$DO 'BEGIN RAISE ''no'' USING ERRCODE = ''SB001'', DETAIL = ''why'', HINT = ''what to do''; END'$$);
 \echo :SQLSTATE
 SELECT snapback_internal.run_in_database('postgres', 'SELECT 1/0');
@@ -19,18 +19,18 @@ SELECT snapback_internal.run_in_database('postgres', 'SELECT 1/0');
 SELECT snapback_internal.run_in_database('postgres', 'SELECT repeat(''x'', 2048)');
 \echo :SQLSTATE
 SELECT length(snapback_internal.run_in_database('postgres', 'SELECT repeat(''x'', 2047)'));
--- A message too long is cut between characters.
+-- A long message is cut between characters.
 DO $$BEGIN
     PERFORM snapback_internal.run_in_database('postgres', $do$DO 'BEGIN RAISE ''%'', ''x'' || repeat(chr(228), 5000); END'$do$);
 EXCEPTION WHEN raise_exception THEN
     RAISE NOTICE 'cut after % characters', length(SQLERRM);
 END$$;
--- A place that cannot be reached.
+-- A database that cannot be reached.
 SELECT snapback_internal.run_in_database('no such database', 'SELECT 1');
 \echo :SQLSTATE
 SELECT snapback_internal.run_in_database('template0', 'SELECT 1');
 \echo :SQLSTATE
--- Nobody but a superuser.
+-- Only superusers may use it.
 CREATE ROLE other_database_user;
 GRANT USAGE ON SCHEMA snapback_internal TO other_database_user;
 GRANT EXECUTE ON FUNCTION snapback_internal.run_in_database(name, text) TO other_database_user;
@@ -38,7 +38,7 @@ SET ROLE other_database_user;
 SELECT snapback_internal.run_in_database('postgres', 'SELECT 1');
 \echo :SQLSTATE
 RESET ROLE;
--- A caller who gives up takes the worker along.
+-- Canceling the caller ends the worker.
 SET statement_timeout = '200ms';
 SELECT snapback_internal.run_in_database('postgres', 'SELECT pg_sleep(60)');
 \echo :SQLSTATE

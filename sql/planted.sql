@@ -1,10 +1,10 @@
--- Whoever may create objects plants them where a superuser's statements might look first: the extension is installed and works as if
--- there were none, and none of them ever runs.
+-- Users who can create objects plant them where the statements of a superuser might find them first. The extension is installed and works,
+-- and none of these objects is ever used.
 SET client_min_messages = warning;
 \set VERBOSITY terse
 DROP EXTENSION pg_snapback CASCADE;
 CREATE ROLE snapback_mallory;
--- Its schema is made by the extension, or not at all.
+-- The extension creates its schema itself, or fails.
 CREATE SCHEMA snapback AUTHORIZATION snapback_mallory;
 CREATE FUNCTION snapback.capture(text, text) RETURNS uuid LANGUAGE sql AS 'SELECT gen_random_uuid()';
 CREATE EXTENSION pg_snapback;
@@ -19,7 +19,7 @@ CREATE TABLE note (id int PRIMARY KEY, page int NOT NULL REFERENCES page ON DELE
 INSERT INTO page SELECT n, CASE WHEN n < 5 THEN 'a' ELSE 'b' END, 'page ' || n FROM generate_series(1, 8) n;
 INSERT INTO note SELECT n, n, 'note ' || n FROM generate_series(1, 8) n;
 
--- Every function, operator, relation and type of pg_catalog that can be, once more. What runs is counted, even if it is taken back.
+-- A copy of every function, operator, relation and type of pg_catalog that can be planted. Calls are counted, even if rolled back.
 CREATE SCHEMA planted;
 CREATE SEQUENCE planted.ran;
 CREATE FUNCTION planted.run() RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog AS $$ BEGIN PERFORM nextval('planted.ran'); RETURN true; END $$;
@@ -63,7 +63,7 @@ CREATE VIEW found AS SELECT is_called AS ran FROM planted.ran;
 GRANT USAGE ON SCHEMA planted TO PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA planted TO PUBLIC;
 
--- They do run where one does not take care.
+-- An unqualified call does use them.
 SET search_path = pg_temp, planted, pg_catalog, public;
 BEGIN; SELECT 'x' = upper('x') FROM pg_class LIMIT 1; ROLLBACK;
 SELECT ran FROM public.found;

@@ -1,4 +1,4 @@
--- Which tables may be protected, by which path, and what the DBA is shown of it.
+-- Which tables can be protected, by which path, and how the views show it.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 DROP EXTENSION IF EXISTS pg_snapback CASCADE;
@@ -10,7 +10,7 @@ CREATE SCHEMA app;
 CREATE SCHEMA "Other Place";
 SET search_path = app;
 
--- How a statement fails: SQLSTATE, message, detail, hint.
+-- Return the outcome of a statement: SQLSTATE, message, detail, hint.
 CREATE FUNCTION fails(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     message text; detail text; hint text;
@@ -41,7 +41,7 @@ SELECT snapback.unprotect('pages');
 SELECT snapback.set_directory('directory');
 
 
--- What is no table of the application's
+-- Relations that cannot be protected
 CREATE VIEW a_view AS TABLE pages;
 CREATE MATERIALIZED VIEW a_matview AS TABLE pages;
 CREATE SEQUENCE a_sequence;
@@ -152,7 +152,7 @@ SELECT refused($$ 'notes', 'a.other', via := 'in_section', community_column := '
 SELECT snapback.protect('notes', 'a.other');
 SELECT relation, path, options FROM shown WHERE to_regclass(relation) IN ('notes'::regclass, 'sections');
 
--- Two foreign keys: to the same community, one of them perhaps NULL, one perhaps to a table not protected yet
+-- Two foreign keys: to the same community, nullable, or to a table that is not protected yet
 CREATE TABLE people (id int PRIMARY KEY, cid uuid NOT NULL REFERENCES communities);
 CREATE TABLE visits (person int NOT NULL CONSTRAINT by REFERENCES people, page bigint NOT NULL CONSTRAINT of REFERENCES pages, PRIMARY KEY (person, page));
 CREATE TABLE likes (id int PRIMARY KEY, person int CONSTRAINT by REFERENCES people, page bigint NOT NULL CONSTRAINT of REFERENCES pages);
@@ -168,7 +168,7 @@ CREATE TABLE hints (id int PRIMARY KEY, person int CONSTRAINT by REFERENCES peop
 SELECT snapback.protect('hints', 'a.other');
 SET client_min_messages = warning;
 
--- Columns that take NULL: rows fall out of their community there, wherever on the path it is
+-- Nullable columns: rows leave their community there, anywhere on the path
 CREATE TABLE drafts (id int PRIMARY KEY, cid uuid REFERENCES communities, slug text, CONSTRAINT has_community CHECK (cid IS NOT NULL) NOT VALID);
 CREATE TABLE "Draft""s lines" (id int PRIMARY KEY, "Draft" int CONSTRAINT of REFERENCES drafts);
 CREATE TABLE draft_notes (id int PRIMARY KEY, line int NOT NULL CONSTRAINT on_line REFERENCES "Draft""s lines");
@@ -190,7 +190,7 @@ SELECT * FROM noted WHERE relation::text ~* 'draft|mirror';
 ALTER TABLE mirrors ALTER cid SET NOT NULL;
 SELECT * FROM noted WHERE relation::text ~* 'draft|mirror';
 SELECT relation FROM noted;
--- health() tells where there are such rows, once the statistics know of them
+-- health() reports such rows if the statistics show them
 SELECT concern, subject, problem FROM snapback.health() WHERE concern = 'outside' ORDER BY 2;
 INSERT INTO hints VALUES (1), (2);
 INSERT INTO maybe VALUES (1);
@@ -205,7 +205,7 @@ ANALYZE maybe;
 SELECT snapback.unprotect('draft_notes'), snapback.unprotect('"Draft""s lines"'), snapback.unprotect('mirrors'), snapback.unprotect('drafts');
 DROP TABLE mirrors, draft_notes, "Draft""s lines", drafts;
 
--- Columns that no foreign key ties to a community, but whose name and type do: cid as in most tables, communityId after the table
+-- Columns without a foreign key whose name and type suggest a community: cid as in most tables, communityId after the table
 CREATE TABLE "communityId_only" (id int PRIMARY KEY, "communityId" uuid NOT NULL);
 CREATE TABLE beside (id int PRIMARY KEY, person int NOT NULL CONSTRAINT by REFERENCES people, cid uuid NOT NULL);
 CREATE TABLE perhaps (id int PRIMARY KEY, "Cid" uuid, person int CONSTRAINT by REFERENCES people);
@@ -214,7 +214,7 @@ CREATE TABLE undecided (id int PRIMARY KEY, cid uuid NOT NULL, community_id uuid
 CREATE TABLE parts (id int, cid uuid, PRIMARY KEY (id, cid)) PARTITION BY LIST (cid);
 CREATE TABLE parts_default PARTITION OF parts DEFAULT;
 CREATE TABLE of_parts (id int PRIMARY KEY, part int NOT NULL, its_cid uuid NOT NULL, CONSTRAINT of_part FOREIGN KEY (part, its_cid) REFERENCES parts);
--- and these are not: another type, generated, a foreign key to something else, temporary, of an extension, the directory, no such name
+-- and columns that do not: another type, generated, a foreign key to something else, temporary, of an extension, the directory, another name
 CREATE TABLE not_a_number (id int PRIMARY KEY, cid int);
 CREATE TABLE not_generated (id int PRIMARY KEY, text_of text, cid uuid GENERATED ALWAYS AS (NULL::uuid) STORED);
 CREATE TABLE other_keys (cid uuid PRIMARY KEY);
@@ -226,7 +226,7 @@ CREATE VIEW not_a_table AS SELECT id, cid FROM beside;
 ALTER EXTENSION pg_snapback ADD TABLE other_keys;
 SELECT relation, status, problem FROM snapback.protection WHERE relation::text ~ '"communityId_only"|beside|perhaps|rather|undecided|parts|not_|other_keys' ORDER BY relation::text COLLATE "C";
 SELECT s FROM snapback.suggest() s WHERE s ~ 'communityId_only|beside|perhaps|rather|undecided|parts|not_|other_keys';
--- health() agrees with suggest(): which tables have a call, calls to choose from, or none, and what can be done about those
+-- health() agrees with suggest(): tables with one call, with alternative calls, or with none, and the hint for each
 CREATE TABLE keyless (cid uuid NOT NULL REFERENCES communities);
 CREATE TABLE drawers (id int PRIMARY KEY) INHERITS (undecided);
 CREATE TABLE pathless (id int PRIMARY KEY) INHERITS (visits);
@@ -249,7 +249,7 @@ CREATE TABLE domains (name text PRIMARY KEY, slug text NOT NULL REFERENCES commu
 SELECT snapback.protect('domains', 'a.other');
 SELECT path FROM shown WHERE to_regclass(relation) = 'domains'::regclass;
 
--- Round in a circle
+-- A cycle
 CREATE TABLE hen (id int PRIMARY KEY, egg int NOT NULL, cid uuid);
 CREATE TABLE egg (id int PRIMARY KEY, hen int NOT NULL CONSTRAINT of_hen REFERENCES hen);
 ALTER TABLE hen ADD CONSTRAINT of_egg FOREIGN KEY (egg) REFERENCES egg;
@@ -262,9 +262,9 @@ SELECT refused($$ 'hen', 'a.other', via := 'of_egg' $$);
 SELECT snapback.unprotect('egg'), snapback.unprotect('hen');
 DROP TABLE hen, egg CASCADE;
 
--- Partitioned tables, and inheritance, where each table is one of its own
+-- Partitioned tables and inheritance: each child table has its own registration
 SELECT snapback.protect('log', 'a.other');
--- a foreign key to a partition goes on by the path of the whole
+-- a foreign key to a partition continues by the path of the partitioned table
 CREATE TABLE log_note (id int PRIMARY KEY, log int NOT NULL, at date NOT NULL, CONSTRAINT to_part FOREIGN KEY (log, at) REFERENCES log_2024_1);
 SELECT snapback.protect('log_note', 'a.other', via := 'to_part');
 SELECT path, status FROM shown WHERE to_regclass(relation) = 'log_note'::regclass;
@@ -312,7 +312,7 @@ SELECT snapback.protect('pages', 'a.pages', filter := f) FROM unnest(ARRAY['body
 SELECT filter FROM snapback.coverage WHERE option = 'a.pages' AND table_id = (SELECT id FROM snapback.protected_table WHERE relation = 'pages'::regclass);
 
 
--- Other owners: what they may not do, and what their code does with our rights
+-- Other owners: missing privileges, and code that must not run with the extension's privileges
 CREATE ROLE regress_mallory;
 GRANT USAGE ON SCHEMA app TO regress_mallory;
 GRANT USAGE, CREATE ON SCHEMA "Other Place" TO regress_mallory;
@@ -352,7 +352,7 @@ SELECT snapback.suggest();
 DROP TABLE "Other Place"."new
 DROP TABLE x", "Other Place"."no key", "Other Place".lines, "Other Place".pages, "Other Place".nowhere;
 
--- Row security that binds the owner
+-- Row security that applies to the owner
 ALTER TABLE "Other Place"."Weird ""Table""" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 SELECT refused($$ '"Other Place"."Weird ""Table"""', 'a.other' $$);
 ALTER ROLE regress_mallory BYPASSRLS;
@@ -362,7 +362,7 @@ SELECT status, problem FROM shown WHERE relation::text ~ 'Weird';
 SELECT snapback.unprotect('"Other Place"."Weird ""Table"""');
 
 
--- What becomes of what is protected
+-- Changes to protected tables
 SELECT status, count(*) FROM snapback.protection GROUP BY 1 ORDER BY 1;
 SELECT snapback.protect('pages', 'a.other', columns := '{body}');
 ALTER TABLE pages DROP words CASCADE;
@@ -425,7 +425,7 @@ END $$;
 SELECT t, path_for(t, 'text'), path_for(t, t) FROM unnest('{uuid,int,bigint,text,varchar(20),slug,numeric,date}'::text[]) t;
 
 
--- A schema for each community
+-- One schema per community
 CREATE SCHEMA "Tenant A";
 CREATE SCHEMA tenant_b;
 CREATE SCHEMA tenant_c;

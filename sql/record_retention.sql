@@ -1,4 +1,4 @@
--- How long the record of requests and restores is kept, and that nothing is left of a community that is forgotten.
+-- The retention of requests and restores, and forget() leaves no data of a community.
 \set ECHO none
 \getenv source PG_ABS_SRCDIR
 \set fixture :source '/test/fixture/communities.sql'
@@ -15,7 +15,7 @@ SET snapback.smtp_url = 'smtp://localhost:1';
 SET snapback.mail_from = 'restores@cms.example';
 SET snapback.approve_url = 'https://cms.example/approve?t={token}';
 SET snapback.account = 'ada';
--- A request that ended long ago with a restore, whose mail has left; and one that a DBA made.
+-- A request that ended long ago with a restore, whose mail was sent, and a restore by a DBA.
 CREATE FUNCTION story(community text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM snapback.request_restore('{x.one}', NULL, community);
@@ -41,12 +41,12 @@ SHOW snapback.audit_retention;
 BEGIN;
 SELECT story('a');
 SELECT * FROM record();
--- Young enough.
+-- Not old enough.
 SELECT age(89);
 SELECT count(*) FROM snapback.expire();
 SELECT * FROM record();
 SELECT count(*) FROM snapback.health() WHERE subject = 'snapback.audit';
--- Too old; but the snapshots are there, so that the restores can be undone, and one mail is yet to be sent.
+-- Old enough, but the snapshots exist, so that the restores can be undone, and one mail is not sent yet.
 SELECT age(2);
 SELECT problem, hint FROM snapback.health() WHERE subject = 'snapback.audit';
 SET LOCAL snapback.audit_retention = 0;
@@ -58,7 +58,7 @@ SELECT count(*) FROM snapback.expire();
 SELECT * FROM record();
 SELECT count(*) FROM snapback.health() WHERE subject = 'snapback.audit';
 SAVEPOINT kept;
--- Its snapshot alone, or the one from before it alone, keeps a restore.
+-- Either its snapshot or its before_restore snapshot is sufficient to keep a restore.
 DELETE FROM snapback.snapshot WHERE kind = 'before_restore';
 SELECT snapback_internal.prune_record();
 SELECT restores FROM record();
@@ -72,14 +72,14 @@ SELECT * FROM record();
 UPDATE snapback.mail SET state = 'sent', sent_at = now(), next_try_at = NULL WHERE kind = 'result';
 SELECT snapback_internal.prune_record();
 SELECT * FROM record();
--- A cancelled request needs no restore to be remembered by.
+-- A cancelled request is deleted without a restore.
 SELECT snapback.cancel_request(id) FROM snapback.request;
 SELECT age(91);
 SELECT snapback_internal.prune_record();
 SELECT * FROM record();
 ROLLBACK;
 
--- Forgetting leaves nothing, wherever a community is named; not even what is under way.
+-- forget() deletes every record of a community, including running ones.
 BEGIN;
 SELECT story('a'), story('b');
 SELECT age(100);
@@ -101,7 +101,7 @@ SELECT snapshots FROM snapback.forget('a');
 SELECT * FROM kept_of('a') WHERE rows > 0;
 SELECT * FROM kept_of('b') EXCEPT SELECT * FROM others;
 SELECT * FROM (SELECT count(*) AS token FROM snapback.token) t, (SELECT count(*) AS mail FROM snapback.mail) m, (SELECT count(*) AS restore_table FROM snapback.restore_table) r;
--- Whatever refers to none of these by a community's name goes with what does.
+-- Records that refer to these without the name of a community are deleted too.
 SELECT c.oid::regclass FROM pg_class c
 WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind = 'r'
   AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'community')

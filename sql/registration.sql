@@ -1,4 +1,4 @@
--- The directory, and what an owner may tick.
+-- The directory, and the options that an owner can choose.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 DROP EXTENSION IF EXISTS pg_snapback CASCADE;
@@ -10,7 +10,7 @@ RESET client_min_messages;
 CREATE SCHEMA reg;
 SET search_path = reg;
 
--- How a statement fails: SQLSTATE, message, detail, hint.
+-- Return the outcome of a statement: SQLSTATE, message, detail, hint.
 CREATE FUNCTION fails(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     message text; detail text; hint text;
@@ -23,7 +23,7 @@ EXCEPTION WHEN others THEN
 END $$;
 
 
--- No directory yet
+-- No directory is set
 SELECT fails('SELECT snapback.communities()');
 SELECT fails('SELECT snapback_internal.directory_entry(''1'')');
 SELECT fails('SELECT snapback_internal.directory_entries()');
@@ -31,7 +31,7 @@ SELECT fails('SELECT snapback_internal.community_key()');
 SELECT count(*) FROM snapback_internal.community_schemas();
 SELECT count(*) FROM snapback_internal.community_key_column();
 
--- What cannot be one
+-- Relations that cannot be a directory
 CREATE SEQUENCE seq;
 CREATE TEMP VIEW passing AS SELECT 1 AS community;
 CREATE UNLOGGED TABLE volatile_list (community int);
@@ -41,7 +41,7 @@ SELECT fails('SELECT snapback.set_directory(''seq'')');
 SELECT fails('SELECT snapback.set_directory(''passing'')');
 SELECT fails('SELECT snapback.set_directory(''volatile_list'')');
 
--- Columns: each must be there, and of a type that fits
+-- Columns: each must exist and have a suitable type
 CREATE TABLE whole (community int, name text, owner text, owner_email text, restores_enabled boolean);
 CREATE FUNCTION fails_without(missing name) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -72,14 +72,14 @@ SELECT * FROM snapback_internal.directory_entry(NULL);
 SELECT snapback.communities();
 SELECT * FROM snapback_internal.community_key();
 
--- What goes wrong later costs as little as can be
+-- Later problems have limited effects
 INSERT INTO whole VALUES (9, 'Again', '', '', true), (NULL, 'Nobody', '', '', true);
 SELECT snapback.communities();
 SELECT name FROM snapback_internal.directory_entry('10');
 SELECT fails('SELECT snapback_internal.directory_entry(''9'')');
 DELETE FROM whole WHERE name IN ('Again', 'Nobody');
 
--- Another one in its place, through views, joins, WITH, subqueries, GROUP BY, casts and domains
+-- A replacement through views, joins, WITH, subqueries, GROUP BY, casts and domains
 CREATE DOMAIN switch AS boolean;
 CREATE DOMAIN tenant AS uuid;
 CREATE TABLE "Weird ""Tenants""" ("Key" tenant PRIMARY KEY, "Owner's" varchar(20), plan switch, home name);
@@ -96,7 +96,7 @@ SELECT k.relation, a.attname FROM snapback_internal.community_key() k JOIN pg_at
 SELECT * FROM snapback_internal.community_schemas();
 SELECT count(*) FROM snapback.directory;
 
--- Where the key comes from, for every kind of key, and where it is computed
+-- The source of the key, for every kind of key, and computed keys
 CREATE FUNCTION key_of(expression text, from_item text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('DROP VIEW IF EXISTS probe; CREATE VIEW probe AS SELECT %s AS community, '''' AS name, '''' AS owner, '''' AS owner_email, true AS restores_enabled FROM %s', expression, from_item);
@@ -124,13 +124,13 @@ CREATE MATERIALIZED VIEW kept AS TABLE "The ""Directory""";
 SELECT snapback.set_directory('kept');
 SELECT * FROM snapback_internal.community_key();
 
--- Dropped, and made again
+-- Dropped and recreated
 DROP MATERIALIZED VIEW kept;
 SELECT fails('SELECT snapback.communities()');
 SELECT snapback.set_directory('whole');
 
 
--- A directory that wants more than its owner's rights
+-- A directory that needs more than its owner's privileges
 CREATE ROLE regress_mallory;
 CREATE SCHEMA mallory AUTHORIZATION regress_mallory;
 GRANT USAGE ON SCHEMA reg TO regress_mallory;
@@ -142,7 +142,7 @@ BEGIN
     EXECUTE statement;
     INSERT INTO mallory.seen VALUES (statement, 'done');
 EXCEPTION WHEN others THEN
-    -- Postgres words one of the refusals anew from version to version.
+    -- The wording of one server error differs between versions.
     INSERT INTO mallory.seen VALUES (statement, CASE WHEN statement LIKE 'ALTER ROLE %' THEN SQLSTATE ELSE SQLERRM END);
 END $$;
 CREATE TABLE later (x int);
@@ -179,7 +179,7 @@ SELECT snapback.communities();
 SELECT community FROM snapback_internal.directory_entry('1');
 SELECT DISTINCT outcome FROM mallory.seen WHERE what = 'I am';
 SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_mallory';
--- afterwards everything is as it was, after a failure too
+-- the state is unchanged afterwards, also after a failure
 SHOW search_path;
 SHOW row_security;
 SELECT current_user = session_user;
@@ -188,7 +188,7 @@ SELECT fails('SELECT snapback.communities()');
 SHOW search_path;
 SHOW row_security;
 SELECT current_user = session_user;
--- A view's owner without the right to its table gets no rows through us
+-- If the owner of a view lacks privileges on its table, the extension does not provide them
 CREATE VIEW denied AS TABLE whole;
 ALTER VIEW denied OWNER TO regress_mallory;
 SELECT fails('SELECT snapback.set_directory(''denied'')');
@@ -238,7 +238,7 @@ SELECT snapback.remove_category('zoo');
 SELECT count(*) FROM snapback.option;
 
 
--- What a backend may do, and nobody else
+-- Functions that a backend may call, and nobody else
 CREATE ROLE "regress Back""end";
 CREATE FUNCTION allowed(whom regrole) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT p.proname FROM pg_proc p

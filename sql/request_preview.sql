@@ -1,4 +1,4 @@
--- What an owner is told before approving: figures, notes, what is missing; what a request keeps; and what a strict one refuses.
+-- What an owner sees before the approval: figures, notes, skipped options; what a request stores; and when a strict one is refused.
 -- Everything that would queue mail is rolled back, so that no worker starts.
 \set ECHO none
 \getenv source PG_ABS_SRCDIR
@@ -18,7 +18,7 @@ INSERT INTO share VALUES (1, 'a', 'secret-1'), (2, 'a', 'secret-2'), (3, 'b', 's
 SELECT snapback.protect('department', 'x.one'), snapback.protect('member', 'x.two'), snapback.protect('share', 'x.three');
 SELECT snapback.add_option('x.one', 'Departments', ''), snapback.add_option('x.two', 'Members', ''), snapback.add_option('x.three', 'Shared <links>', '');
 SELECT snapback.capture('a'), snapback.capture('b');
--- What came after the snapshot, and what has no table.
+-- An option added after the snapshot, and one without a table.
 SELECT snapback.add_option('x.late', 'Late', ''), snapback.add_option('x.empty', 'Empty', ''), snapback.add_category('y', 'Y', ''),
        snapback.add_option('y.late', 'Later', ''), snapback.add_category('z', 'Z', '');
 SELECT snapback.protect('late', 'x.late'), snapback.protect('late', 'y.late');
@@ -29,7 +29,7 @@ SET snapback.approve_url = 'https://cms.example/approve?t={token}';
 SET snapback.requests_per_hour = 1000;
 SET snapback.community = 'a';
 SET snapback.account = 'ada';
--- Ask for a restore as the owner; the secret is given, as the mail worker makes real ones.
+-- Request a restore as the owner and create its secret; normally the mail worker does.
 CREATE FUNCTION asked(categories text[], switches jsonb DEFAULT NULL, strict boolean DEFAULT false, snapshot uuid DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE made record;
 BEGIN
@@ -38,7 +38,7 @@ BEGIN
     RETURN made.status;
 END $$;
 CREATE FUNCTION token() RETURNS text LANGUAGE sql AS $$ SELECT repeat('a', 42) || 'A' $$;
--- The figures that are not nought.
+-- Figures greater than zero.
 CREATE FUNCTION figures(object jsonb) RETURNS jsonb LANGUAGE sql AS $$
     SELECT jsonb_object_agg(key, value) FROM jsonb_each(object) WHERE value NOT IN ('0', '[]', 'null') $$;
 CREATE FUNCTION described() RETURNS SETOF text LANGUAGE sql AS $$
@@ -60,7 +60,7 @@ SELECT asked('{x.one}');
 SELECT * FROM described();
 ROLLBACK;
 
--- Members are gone, and with them a department that was not asked for: it comes back, and that is said.
+-- Members were deleted, with a department outside the options: it is restored, with a note.
 DELETE FROM member WHERE department = 2;
 DELETE FROM department WHERE id = 2;
 UPDATE member SET name = 'changed' WHERE id = 2;
@@ -77,7 +77,7 @@ SELECT * FROM approved();
 SELECT label, figures FROM snapback_internal.restored_parts((SELECT id FROM snapback.restore_run));
 ROLLBACK;
 
--- A request keeps its switches, and the restore goes by them.
+-- A request stores its switches, and the restore uses them.
 BEGIN;
 SELECT asked('{x.one,x.two}', '{"actions": ["insert"]}');
 SELECT * FROM described();
@@ -95,7 +95,7 @@ ROLLBACK;
 SELECT fails($$SELECT asked('{x.one}', '{"actions": []}')$$);
 SELECT fails($$SELECT asked('{x.one}', '{"colour": "red"}')$$);
 
--- What keeps a restore from being done is told instead, and says nothing of who is in the way.
+-- Obstacles are reported instead, without names of blocking rows.
 UPDATE share SET token = 'other-' || id WHERE cid = 'a';
 UPDATE share SET token = 'secret-1' WHERE id = 3;
 INSERT INTO share VALUES (4, 'b', 'secret-2');
@@ -108,7 +108,7 @@ SELECT * FROM approved();
 ROLLBACK;
 DELETE FROM share WHERE cid = 'b';
 
--- A category, or all, is what the snapshot holds of it.
+-- A category, or *, selects the options that the snapshot contains.
 SELECT relation, options, inserts, obstacles, notes FROM snapback.preview_restore('{*}');
 SELECT relation, options FROM snapback.preview_restore('{x}');
 SELECT relation, options FROM snapback.preview_restore('{x.one}');
@@ -129,13 +129,13 @@ ROLLBACK;
 BEGIN;
 SELECT relation FROM snapback.restore('{*}', NULL, 'a');
 ROLLBACK;
--- A snapshot of nothing.
+-- A snapshot without rows.
 BEGIN;
 DELETE FROM snapback.coverage WHERE option IN ('x.one', 'x.two', 'x.three');
 SELECT fails($$SELECT snapback.preview_restore('{*}')$$);
 ROLLBACK;
 
--- Strict: what was shown, or nothing.
+-- Strict: the restore must match the preview.
 BEGIN;
 SELECT asked('{x.two}', NULL, true);
 SELECT * FROM described() AS d (line) WHERE line ~ '^strict';
@@ -145,7 +145,7 @@ ROLLBACK;
 BEGIN;
 SELECT asked('{x.two,x.one}', NULL, true);
 SAVEPOINT changed;
--- Another row is there that would have to go.
+-- Another row would have to be deleted.
 INSERT INTO member VALUES (11, 'a', 1, 'newer');
 SELECT status, reason, restore IS NOT NULL, jsonb_array_length(changes) FROM snapback.approve_restore(token());
 SELECT state, sqlstate, message, jsonb_array_length(changed) FROM snapback.restore_run;
@@ -156,30 +156,30 @@ SELECT kind, state FROM snapback.mail;
 SELECT can_retry, is_strict, skipped_options, notes FROM snapback_internal.mail_facts((SELECT id FROM snapback.mail));
 SELECT count(*) FROM snapback.health() WHERE concern = 'restore';
 SELECT count(*) FROM member;
--- It goes; then it is done after all.
+-- It is deleted: the restore succeeds.
 DELETE FROM member WHERE id = 11;
 SELECT * FROM approved();
 SELECT state FROM snapback.restore_run ORDER BY requested_at;
 SELECT count(*) FROM member;
 ROLLBACK TO changed;
--- As many rows, but others.
+-- The same number of rows, but other rows.
 DELETE FROM member WHERE id = 10;
 INSERT INTO member VALUES (11, 'a', 1, 'newer');
 SELECT figures(t) FROM snapback.approve_restore(token()) r, jsonb_array_elements(r.changes) t;
 SELECT * FROM snapback_internal.plan_changes((SELECT id FROM snapback.restore_run));
 ROLLBACK TO changed;
--- A change that the restore undoes in the same way changes nothing of the plan; nor does one elsewhere.
+-- A change that the restore undoes in the same way does not change the plan, nor does one elsewhere.
 UPDATE member SET name = 'changed again' WHERE id = 2;
 UPDATE share SET token = 'elsewhere' WHERE id = 1;
 SELECT * FROM approved();
 ROLLBACK TO changed;
--- A table that was not to be written, and one that no longer is.
+-- A table that was to be unchanged is now written, and the reverse.
 UPDATE department SET label = 'D' WHERE id = 3;
 INSERT INTO department VALUES (2, 'a', 'd2');
 SELECT * FROM approved();
 SELECT * FROM snapback_internal.plan_changes((SELECT id FROM snapback.restore_run));
 ROLLBACK TO changed;
--- Without it, what is there is what counts.
+-- Without strict, the current plan is executed.
 INSERT INTO member VALUES (11, 'a', 1, 'newer');
 SELECT asked('{x.two,x.one}');
 INSERT INTO member VALUES (12, 'a', 1, 'newest');
@@ -189,7 +189,7 @@ ROLLBACK;
 SELECT snapback_internal.planned_now('00000000-0000-0000-0000-000000000000', '{x.one}', NULL) IS NULL;
 SELECT snapback_internal.shown_preview(NULL) IS NULL, snapback_internal.shown_preview('[]');
 
--- A backend sees what its community's owner may see.
+-- A backend can read what the owner of its community may read.
 CREATE ROLE regress_snapback_backend;
 GRANT USAGE ON SCHEMA app TO regress_snapback_backend;
 SELECT snapback.grant_backend('regress_snapback_backend');
@@ -208,7 +208,7 @@ SELECT count(*) FROM snapback.snapshot_contents(:'snapshot');
 SELECT count(*) FROM snapback.snapshot_contents(:'others');
 SELECT fails($$SELECT snapback.undo_restore(NULL)$$);
 SELECT fails($$SELECT snapback_internal.plan_restore(NULL, NULL, NULL)$$);
--- One that says for each call whom it is for.
+-- A backend that specifies community and account in each call.
 SET snapback.community = '';
 SELECT relation, inserts FROM snapback.preview_restore('{x.three}', community => 'b');
 SELECT count(*) FROM snapback.list_snapshots('b');
@@ -221,7 +221,7 @@ DROP OWNED BY regress_snapback_backend;
 DROP ROLE regress_snapback_backend;
 SET snapback.community = 'a';
 
--- An owner takes a restore back by a request for what was kept before it.
+-- An owner undoes a restore by requesting its before_restore snapshot.
 SELECT keep() FROM (SELECT watch('department'), watch('member'), watch('share')) w;
 SELECT relation, inserted, updated, deleted, parents FROM snapback.restore('{x.two}', NULL, 'a');
 SELECT changed();
@@ -234,7 +234,7 @@ SELECT * FROM approved();
 SELECT changed();
 ROLLBACK;
 
--- Options that share a table: a row counts under those whose filter it meets, then or now, and a change under those with columns where one of them differs.
+-- Options that share a table: a row counts for those whose filter it satisfies, in the snapshot or now, and an update for those with a changed column.
 CREATE FUNCTION parts(options text[], switches jsonb DEFAULT NULL) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT concat_ws(' ', coalesce(p.option, '-'), p.label || ':', figures(to_jsonb(p.figures))::text)
     FROM (SELECT id FROM snapback.list_snapshots('a') WHERE kind = 'manual' LIMIT 1) s,
@@ -266,7 +266,7 @@ BEGIN;
 SELECT asked('{x.pages,x.auth,x.notes,x.moved}', NULL, true);
 SELECT * FROM described() AS d (line) WHERE line !~ '^strict';
 SAVEPOINT asked;
--- What has changed is told of the options that it is about alone.
+-- Changes are reported for their own options only.
 UPDATE "set ting" SET note = 'o' WHERE "k ey" = 'auth.6';
 DELETE FROM "set ting" WHERE "k ey" = 'auth.1';
 SELECT * FROM approved();
@@ -275,7 +275,7 @@ ROLLBACK TO asked;
 SELECT * FROM approved();
 SELECT newest_parts();
 ROLLBACK;
--- Rows that stay, that go with others, that lose a reference, that are skipped, and that come back outside the options.
+-- Rows that remain, are cascaded, lose a reference, are skipped, and are restored outside the options.
 INSERT INTO use VALUES (2, 'a', 'page.6'), (3, 'a', 'auth.6');
 SELECT parts('{x.pages,x.auth}');
 SELECT parts('{x.pages,x.auth}', '{"referenced": "cascade"}');

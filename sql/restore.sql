@@ -1,7 +1,7 @@
--- Restoring on a schema of its own: a uuid key, quoted names off the search path, chains, cycles and awkward types.
+-- Restores in a separate schema: a uuid key, quoted names outside the search path, chains, cycles and unusual types.
 \set VERBOSITY terse
 SET client_min_messages = warning;
--- Little enough that sorting goes through temporary files.
+-- Little memory, so that sorting uses temporary files.
 SET snapback.capture_memory = '1MB';
 CREATE EXTENSION IF NOT EXISTS pg_snapback;
 CREATE SCHEMA "Guild ""Hall";
@@ -62,7 +62,7 @@ SELECT community, kind, status, rows, restores FROM snapback.snapshots ORDER BY 
 SELECT c.option, c.tables, c.rows FROM snapback.list_snapshots('00000000-0000-0000-0000-000000000001') s, snapback.snapshot_contents(s.id) c;
 SELECT * FROM snapback.verify();
 
--- All of it at once: deletes that cascade, changes, additions, and two rows that swap a unique value.
+-- All changes at once: cascading deletes, updates, inserts, and two rows that exchange a unique value.
 CREATE PROCEDURE damage() LANGUAGE sql AS $$
     DELETE FROM "Guild ""Hall".chair WHERE id BETWEEN 101 AND 120 AND room_id % 2 = 0;
     DELETE FROM "Guild ""Hall".room WHERE id IN (30, 32) AND false;
@@ -79,14 +79,14 @@ SELECT * FROM snapback.restore('{hall}', NULL, '00000000-0000-0000-0000-00000000
 SELECT * FROM changed();
 SELECT relation, inserts, updates, deletes FROM snapback.preview_restore('{*}', community => '00000000-0000-0000-0000-000000000001');
 
--- Columns alone, and rows alone.
+-- Options of columns only, and of rows only.
 CALL damage();
 SELECT * FROM snapback.restore('{hall.legs}', NULL, '00000000-0000-0000-0000-000000000001');
 SELECT count(*) FILTER (WHERE legs = 3) AS wrong_legs, count(*) FILTER (WHERE note = 'broken') AS wrong_notes FROM "Guild ""Hall".chair;
 SELECT * FROM snapback.restore('{hall.low}', NULL, '00000000-0000-0000-0000-000000000001');
 SELECT count(*) FILTER (WHERE note = 'broken' AND id < 20) AS low, count(*) FILTER (WHERE note = 'broken' AND id >= 20) AS high FROM "Guild ""Hall".chair;
 
--- Every restore kept what it replaced: back to the damage, and forth again.
+-- Every restore took a before_restore snapshot: back to the damage, and forward again.
 SELECT relation, inserted, updated, deleted FROM snapback.restore('{*}', NULL, '00000000-0000-0000-0000-000000000001');
 SELECT * FROM changed();
 SELECT relation, inserted, updated, deleted FROM snapback.restore('{*}',
@@ -95,7 +95,7 @@ SELECT * FROM changed();
 SELECT count(*) FROM snapback.restore('{*}', NULL, '00000000-0000-0000-0000-000000000001');
 SELECT * FROM changed();
 
--- Rows that others hold stay; missing parents come back; references to what is in no snapshot are set to NULL.
+-- Rows that others refer to remain; missing parents are restored; references to rows that are not in the snapshot are set to NULL.
 INSERT INTO "Guild ""Hall".chair SELECT 2000, id, 4, 'held' FROM "Guild ""Hall".room WHERE k = 2;
 INSERT INTO "Guild ""Hall".diary VALUES (1, 2000);
 SELECT relation, deleted, kept FROM snapback.restore('{*}', NULL, '00000000-0000-0000-0000-000000000001');
@@ -106,7 +106,7 @@ SELECT * FROM snapback.preview_restore('{hall.rooms}', community => '00000000-00
 SELECT count(*) FROM snapback.restore('{hall.rooms}', NULL, '00000000-0000-0000-0000-000000000001');
 SELECT * FROM changed();
 
--- Application triggers do not fire; one that is ENABLE ALWAYS and meddles is found out, and nothing is changed.
+-- Triggers of the application do not fire. An ENABLE ALWAYS trigger that changes rows is detected, and nothing is changed.
 CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note := 'meddled by ' || current_user; RETURN NEW; END $$;
 CREATE TRIGGER meddle BEFORE INSERT OR UPDATE ON "Guild ""Hall".chair FOR EACH ROW EXECUTE FUNCTION meddle();
 DELETE FROM "Guild ""Hall".chair WHERE id = :one;
@@ -118,7 +118,7 @@ SELECT * FROM snapback.restore('{hall.rooms}', NULL, '00000000-0000-0000-0000-00
 SELECT count(*) FROM "Guild ""Hall".chair WHERE id = :one;
 DROP TRIGGER meddle ON "Guild ""Hall".chair;
 
--- A value that another row holds now is named.
+-- The error names a value that another row holds.
 UPDATE "Guild ""Hall"."Weird ""Table" SET pos = 7777 WHERE pos = 8;
 INSERT INTO "Guild ""Hall".room (id, k, s) VALUES (9001, 8, 'it''s 8');
 INSERT INTO "Guild ""Hall"."Weird ""Table" ("Key Part", "select", "Guild Id", pos) VALUES (901, 'held', '00000000-0000-0000-0000-000000000001', 8);
@@ -127,14 +127,14 @@ SELECT * FROM snapback.restore('{hall.weird}', NULL, '00000000-0000-0000-0000-00
 SELECT count(*) FROM snapback.restore('{*}', NULL, '00000000-0000-0000-0000-000000000001');
 SELECT * FROM changed();
 
--- Sequences are raised, never lowered.
+-- Sequences are advanced, never set back.
 SELECT setval('"Guild ""Hall".room_id_seq', 5);
 UPDATE "Guild ""Hall".room SET next_room = NULL WHERE k = 38;
 DELETE FROM "Guild ""Hall".room WHERE k = 40;
 SELECT count(*) FROM snapback.restore('{*}', NULL, '00000000-0000-0000-0000-000000000001');
 SELECT last_value FROM "Guild ""Hall".room_id_seq;
 
--- The schema moved on: a column more, one less, another type.
+-- The schema has changed: one column added, one dropped, one with another type.
 ALTER TABLE "Guild ""Hall".chair ADD colour text DEFAULT 'red', ALTER legs TYPE bigint;
 UPDATE "Guild ""Hall".chair SET colour = 'blue', legs = 2 WHERE id = :one;
 DELETE FROM "Guild ""Hall".chair WHERE id = :other;
@@ -163,7 +163,7 @@ CREATE FUNCTION sqlstate_of(statement text) RETURNS text LANGUAGE plpgsql AS $$ 
 SELECT sqlstate_of($$SELECT snapback.restore('{*}', NULL, '00000000-0000-0000-0000-000000000002')$$);
 RESET snapback.retention;
 
--- Damage to what is stored is found, and never restored.
+-- Damage to stored data is detected and never restored.
 BEGIN;
 UPDATE snapback.chunk SET data = set_byte(data, length(data) / 2, get_byte(data, length(data) / 2) # 1) WHERE length(data) > 0;
 SELECT count(*) > 0 AS found FROM snapback.verify();
@@ -182,7 +182,7 @@ SELECT count(*) > 0 AS found FROM snapback.verify();
 ROLLBACK;
 SELECT * FROM snapback.verify();
 
--- A community is forgotten; a snapshot that is too old is swept, with chunks that no other holds.
+-- A community is forgotten; a snapshot that is too old is deleted, with chunks that no other snapshot references.
 SELECT snapshots > 0 AS any, chunks > 0 AS swept FROM snapback.forget('00000000-0000-0000-0000-000000000001');
 SELECT count(*) FROM snapback.chunk WHERE community = '00000000-0000-0000-0000-000000000001';
 SELECT snapback.forget(NULL);

@@ -1,4 +1,4 @@
--- Constraints that read other rows are judged on the rows as they will be; those that rows break which are overwritten or removed do not matter.
+-- Constraints that read other rows are checked after the restore; violations by rows that are overwritten or deleted do not matter.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -10,7 +10,7 @@ CREATE FUNCTION previewed() RETURNS SETOF text LANGUAGE sql AS $$
     FROM snapback.preview_restore('{x}', NULL, 'a') p WHERE p.relation IS NOT NULL ORDER BY p.relation COLLATE "C" $$;
 \set ECHO all
 
--- Two tables whose constraints read each other, and themselves; each row was once allowed, in the order in which they were made.
+-- Two tables whose constraints read each other and themselves; the rows were valid in the order in which they were inserted.
 CREATE TABLE role (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, kind text NOT NULL, head int);
 CREATE TABLE award (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, role int REFERENCES role ON DELETE CASCADE, after int);
 CREATE FUNCTION role_is(int, text) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT EXISTS (SELECT FROM app.role WHERE id = $1 AND kind = $2) $$;
@@ -29,7 +29,7 @@ UPDATE role SET head = 11 WHERE id = 1;
 SELECT snapback.protect('role', 'x.one'), snapback.protect('award', 'x.two'), watch('role'), watch('award');
 SELECT keep();
 CALL snapback.capture_all();
--- All of it is gone; rows are changed that others rely on; rows refer to what was made since.
+-- All rows are deleted; or rows that others depend on are changed; or rows refer to new ones.
 DELETE FROM role WHERE cid = 'a';
 SELECT previewed();
 SELECT restored();
@@ -46,7 +46,7 @@ UPDATE award SET role = 4, after = NULL WHERE id = 9;
 DELETE FROM role WHERE id = 3;
 SELECT restored();
 SELECT changed();
--- What still breaks one then is refused, by name and key, whether the rows are inserted or changed, and nothing is written.
+-- A violation after the restore is an error with name and key, for inserted and updated rows, and nothing is written.
 DELETE FROM award WHERE id = 9;
 UPDATE role SET kind = 'robot' WHERE id = 3;
 SELECT previewed();
@@ -60,13 +60,13 @@ SELECT fails($$SELECT restored('{x.two}')$$);
 SELECT fails($$SELECT snapback.restore('{x.two}', NULL, 'a', '{"rows": {"x.two": [{"id": 9}]}}')$$) LIKE '23514: the restore would violate constraint "only_people"%' AS one_row_as_well;
 UPDATE role SET kind = 'person' WHERE id = 3;
 SELECT restored();
--- A constraint of the same table that is about the row alone is an obstacle as ever.
+-- A violated constraint of the same table that reads only its own row is still an obstacle.
 ALTER TABLE role DROP CONSTRAINT known, ADD CONSTRAINT known CHECK (kind <> 'person') NOT VALID;
 DELETE FROM role WHERE cid = 'a' AND id = 3;
 SELECT previewed();
 ALTER TABLE role DROP CONSTRAINT known;
 SELECT restored();
--- So is one that cannot be evaluated; one that fails on the data as they are may not fail later.
+-- So is one that cannot be evaluated; one that fails with the current data may succeed later.
 CREATE FUNCTION strict_role(int) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ DECLARE found text; BEGIN SELECT kind INTO STRICT found FROM app.role WHERE id = $1; RETURN found = 'person'; END $$;
 ALTER TABLE award DROP CONSTRAINT only_people, ADD CONSTRAINT only_people CHECK (strict_role(role));
 DELETE FROM role WHERE id = 3;
@@ -87,7 +87,7 @@ SELECT snapback.unprotect('award'), snapback.unprotect('role');
 DROP TABLE award, role CASCADE;
 DELETE FROM watched;
 
--- Partitions, whose own constraints count too, and a row that a function writes to the same table meanwhile.
+-- Partitions, whose own constraints apply too, and a row that a function writes to the same table.
 CREATE TABLE item (id int, cid text NOT NULL REFERENCES community, needs int, PRIMARY KEY (id)) PARTITION BY RANGE (id);
 CREATE FUNCTION has_item(int) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT $1 IS NULL OR EXISTS (SELECT FROM app.item WHERE id = $1) $$;
 ALTER TABLE item ADD CONSTRAINT needed CHECK (has_item(needs));
@@ -114,7 +114,7 @@ ALTER TABLE item_high ADD CONSTRAINT never CHECK (NOT has_item(id - 10)) NOT VAL
 DELETE FROM item WHERE id = 13;
 SELECT fails($$SELECT restored()$$);
 ALTER TABLE item_high DROP CONSTRAINT never;
--- A partition that is another's is written to by way of the table: its rows are checked one by one.
+-- A partition with another owner is written through its parent: its rows are checked one by one.
 ALTER TABLE item_high OWNER TO restore_checks_owner;
 SELECT restored();
 SELECT changed();
@@ -128,7 +128,7 @@ SELECT snapback.unprotect('item');
 DROP TABLE item CASCADE;
 DELETE FROM watched;
 
--- The same of the checks of domains, wherever in a column's type they are.
+-- The same for CHECK constraints of domains, anywhere in the type of a column.
 CREATE TABLE kind (name text PRIMARY KEY, cid text NOT NULL REFERENCES community);
 CREATE FUNCTION is_kind(text) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT $1 IS NULL OR EXISTS (SELECT FROM app.kind WHERE name = $1) $$;
 CREATE DOMAIN kindname AS text CHECK (is_kind(VALUE));
@@ -149,7 +149,7 @@ SELECT fails($$SELECT restored('{x.two}')$$);
 SELECT changed();
 SELECT restored();
 TABLE thing ORDER BY id;
--- Rows that live may hold what a domain refuses, since a check was added that is not valid for them: whether they are overwritten, removed or left.
+-- Live rows may violate a constraint of a domain that was added NOT VALID: they can be overwritten, deleted or kept.
 UPDATE thing SET kind = NULL, list = NULL, duo = NULL, pairs = NULL;
 ALTER DOMAIN kindname DROP CONSTRAINT kindname_check;
 CREATE DOMAIN small AS int;
@@ -167,7 +167,7 @@ SELECT relation, key, action FROM snapback.diff_rows(NULL, 'x', 'a');
 SELECT restored();
 DELETE FROM thing WHERE id = 6;
 SELECT changed();
--- By columns: the values that stay as they are need not satisfy anything either.
+-- With options of columns: unchanged values need not satisfy the constraint.
 ALTER DOMAIN small DROP CONSTRAINT small_check;
 SELECT snapback.unprotect('thing'), snapback.protect('thing', 'x.two', columns => '{size}');
 UPDATE thing SET sizes = '{100}', size = 5 WHERE id = 1;
@@ -176,7 +176,7 @@ CALL snapback.capture_all();
 UPDATE thing SET size = 6 WHERE id = 1;
 SELECT restored();
 SELECT id, size, sizes FROM thing WHERE id = 1;
--- What the snapshot holds has to satisfy it where it is written; a row that is the same in both is not written.
+-- Values of the snapshot must satisfy it if they are written; rows that are equal on both sides are not written.
 SELECT snapback.unprotect('thing'), snapback.protect('thing', 'x.two');
 CALL snapback.capture_all();
 ALTER TABLE thing ADD extra text DEFAULT 'q';
@@ -189,7 +189,7 @@ SELECT fails($$SELECT restored()$$);
 SELECT count(*) FROM snapback.snapshot_rows((SELECT id FROM snapback.snapshot WHERE community = 'a' ORDER BY captured_at DESC LIMIT 1), 'thing');
 ALTER DOMAIN small DROP CONSTRAINT small_check;
 SELECT restored();
--- A type that fails on what it has written itself is said to; not the snapshot.
+-- If the input function of a type rejects its own output, the error names the type and not the snapshot.
 ALTER TABLE thing DROP extra;
 UPDATE thing SET "between" = '[w,x]' WHERE id = 1;
 CALL snapback.capture_all();
@@ -198,7 +198,7 @@ UPDATE thing SET "between" = '[a,damage]' WHERE id = 1;
 ALTER DOMAIN kindname ADD CHECK (VALUE <> 'damage') NOT VALID;
 SELECT previewed();
 SELECT fails($$SELECT restored()$$);
--- An error in somebody's code that is survived leaves nothing behind: nothing is said of it at commit, nor by a commit on the way.
+-- A caught error in user code has no effect: nothing is reported at the commit.
 CREATE FUNCTION finds(text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT FROM kind WHERE name = $1)';
 ALTER DOMAIN kindname DROP CONSTRAINT kindname_check;
 ALTER DOMAIN kindname ADD CHECK (finds(VALUE)) NOT VALID;
@@ -209,7 +209,7 @@ SELECT snapback.unprotect('thing'), snapback.unprotect('kind');
 DROP TABLE thing, kind CASCADE;
 DELETE FROM watched;
 
--- What relies on a search_path is told at once, and by health(): constraints, domains, generated columns, indexes; nothing is written to find out.
+-- Objects that depend on a search_path are reported early, also by health(): constraints, domains, generated columns, indexes; nothing is written.
 CREATE TABLE tried (what text);
 CREATE FUNCTION is_known(text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT $1 IS NULL OR EXISTS (SELECT FROM community WHERE id = $1)';
 CREATE FUNCTION length_of(text) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN own_length($1); END';
@@ -240,20 +240,20 @@ SELECT snapback.protect('split', 'x.three');
 CALL snapback.capture_all();
 DELETE FROM unqualified;
 SELECT fails($$SELECT restored()$$);
--- Where the schema is all the owner's, constraints find their names in it: not while others may create there, nor while they own a function of it.
+-- If a schema belongs to the owner, constraints find names in it, unless others may create objects there or own a function.
 DELETE FROM split;
 REVOKE CREATE ON SCHEMA app FROM restore_checks_owner;
 ALTER FUNCTION own_length OWNER TO restore_checks_owner;
 SELECT count(*) FROM snapback.preview_restore('{x.three}', NULL, 'a') p, unnest(p.obstacles);
 ALTER FUNCTION own_length OWNER TO CURRENT_USER;
 SELECT relation, obstacles, notes FROM snapback.preview_restore('{x.three}', NULL, 'a') p;
--- Constraints of a partition with a rule are PostgreSQL's to check, as it writes.
+-- PostgreSQL checks the constraints of a partition with a rule during the write.
 CREATE RULE nothing AS ON UPDATE TO split_one WHERE false DO ALSO NOTHING;
 SELECT relation, obstacles, notes FROM snapback.preview_restore('{x.three}', NULL, 'a') p WHERE relation = 'app.split';
 DROP RULE nothing ON split_one;
 SELECT relation, inserted FROM snapback.restore('{x.three}', NULL, 'a');
 SELECT * FROM split ORDER BY id;
--- A domain and a constraint that refuse are found so too.
+-- Violations of a domain and a constraint are found too.
 UPDATE split SET n = NULL;
 CREATE OR REPLACE FUNCTION is_known(text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT $1 IS NULL OR EXISTS (SELECT FROM community WHERE id = $1 AND id <> ''b'')';
 SELECT fails($$SELECT snapback.restore('{x.three}', NULL, 'a')$$);
@@ -266,7 +266,7 @@ GRANT CREATE ON SCHEMA app TO restore_checks_owner;
 ALTER FUNCTION is_known SET search_path = app; ALTER FUNCTION length_of SET search_path = app;
 SELECT count(*) FROM snapback.health() WHERE concern = 'constraint';
 SELECT restored();
--- One that is gone, or has no row, is no hindrance.
+-- A dropped partition, or one without rows, causes no error.
 TRUNCATE unqualified;
 ALTER FUNCTION length_of RESET search_path;
 SELECT subject, problem FROM snapback.health() WHERE concern = 'constraint' ORDER BY problem COLLATE "C";

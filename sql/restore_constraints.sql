@@ -1,4 +1,4 @@
--- Restores among constraints: values that swap, cycles, cascades, what others hold, sequences.
+-- Restores and constraints: exchanged values, cycles, cascades, references of other rows, sequences.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -6,7 +6,7 @@
 \pset tuples_only on
 \set ECHO all
 
--- Values that must be unique swap among rows of one restore, whether the constraint can wait or not.
+-- Rows of one restore exchange unique values, with immediate and deferrable constraints.
 CREATE TABLE swap (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, pos int, turn int, span int4range, room int4range, code text, UNIQUE (cid, pos),
     UNIQUE (cid, turn) DEFERRABLE, EXCLUDE USING gist (span WITH &&), EXCLUDE USING gist (room WITH &&) DEFERRABLE INITIALLY DEFERRED);
 CREATE UNIQUE INDEX ON swap (cid, lower(code)) WHERE id > 1;
@@ -22,7 +22,7 @@ COMMIT;
 SELECT changed();
 SELECT restored();
 SELECT changed();
--- What another community holds now is not taken from it, whatever the constraint.
+-- A value that another community holds is a conflict, with every kind of constraint.
 UPDATE swap SET room = '[100,101)', span = '[100,101)' WHERE id = 1;
 UPDATE swap SET room = '[1,2)' WHERE id = 7;
 SELECT fails($$SELECT restored()$$);
@@ -33,7 +33,7 @@ UPDATE swap SET span = '[7,8)' WHERE id = 7;
 SELECT restored();
 SELECT changed();
 SELECT snapback.unprotect('swap'); DELETE FROM watched;
--- The same for a unique constraint that can wait, over a column that is computed and in rows that the option does not cover.
+-- The same for a deferrable unique constraint over a generated column, in rows that the option does not cover.
 CREATE TABLE seat (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, n int, half int GENERATED ALWAYS AS (n / 2) STORED,
     UNIQUE (half) DEFERRABLE, UNIQUE NULLS NOT DISTINCT (cid, n) DEFERRABLE);
 INSERT INTO seat VALUES (1, 'a', 2), (2, 'a', 4), (3, 'b', 6), (4, 'a', NULL);
@@ -48,7 +48,7 @@ SELECT restored();
 SELECT changed();
 SELECT snapback.unprotect('seat'); DELETE FROM watched;
 
--- A row that names one added since, in a column that is not restored, holds it.
+-- A row with a reference to an added one, in a column that is not restored, keeps it.
 CREATE TABLE parent (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, label text);
 CREATE TABLE child (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, parent int NOT NULL REFERENCES parent, note text);
 INSERT INTO parent SELECT n, 'a', 'p' || n FROM generate_series(1, 3) n;
@@ -62,7 +62,7 @@ TABLE parent ORDER BY id;
 TABLE child ORDER BY id;
 SELECT snapback.unprotect('parent'), snapback.unprotect('child');
 
--- Cycles: two tables that name each other, one link checked at once and one deferred; a table that names itself.
+-- Cycles: two tables that refer to each other, by an immediate and a deferred key; a table that refers to itself.
 CREATE TABLE hen (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, egg int NOT NULL, elder int REFERENCES hen ON DELETE CASCADE);
 CREATE TABLE egg (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, hen int REFERENCES hen ON DELETE SET NULL);
 ALTER TABLE hen ADD FOREIGN KEY (egg) REFERENCES egg DEFERRABLE INITIALLY DEFERRED;
@@ -77,13 +77,13 @@ BEGIN; DELETE FROM hen WHERE id = 1; DELETE FROM egg WHERE id < 5; COMMIT;
 SELECT changed();
 SELECT restored('{x.one}');
 SELECT changed();
--- References among rows that live are restored with the option of the row that holds them.
+-- References among live rows are restored with the option of the referring row.
 UPDATE hen SET egg = 5 - id, elder = CASE WHEN id < 4 THEN id + 1 END WHERE cid = 'a';
 UPDATE egg SET hen = NULL WHERE cid = 'a';
 SELECT restored('{x.two}');
 SELECT restored('{x.one}');
 SELECT changed();
--- A whole ring added since goes at once; half of it, and the other half holds it.
+-- A complete added cycle is deleted; if half of it is selected, the other half keeps it.
 BEGIN;
 INSERT INTO egg VALUES (20, 'a', NULL), (21, 'a', NULL);
 INSERT INTO hen VALUES (20, 'a', 20, NULL), (21, 'a', 21, 20);
@@ -95,7 +95,7 @@ SELECT restored();
 SELECT changed();
 SELECT snapback.unprotect('hen'), snapback.unprotect('egg'); DELETE FROM watched;
 
--- References to what no snapshot has: set to NULL, or refused with the row's key.
+-- References to rows that are not in the snapshot: set to NULL, or an error with the key of the row.
 CREATE TABLE platform_user (id int PRIMARY KEY);
 CREATE TABLE member (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, account int REFERENCES platform_user ON DELETE SET NULL,
     sponsor int REFERENCES platform_user ON DELETE CASCADE);
@@ -114,7 +114,7 @@ SELECT count(*) FROM badge;
 INSERT INTO platform_user VALUES (2);
 SELECT restored();
 SELECT changed();
--- Restoring the child alone brings its parent back; where that is not allowed to come back, nothing does.
+-- Restoring only the child restores its parent; if that is not allowed, nothing is restored.
 DELETE FROM member WHERE id = 4;
 DELETE FROM platform_user WHERE id = 4;
 UPDATE badge SET giver = 1;
@@ -125,7 +125,7 @@ SELECT restored();
 SELECT changed();
 SELECT snapback.unprotect('badge'), snapback.unprotect('member'); DELETE FROM watched;
 
--- Keys that change under their children (ON UPDATE CASCADE).
+-- Keys that change with their children (ON UPDATE CASCADE).
 CREATE TABLE tag (cid text REFERENCES community, name text, colour text, PRIMARY KEY (cid, name));
 CREATE TABLE tagged (id int PRIMARY KEY, cid text NOT NULL, tag text, FOREIGN KEY (cid, tag) REFERENCES tag ON UPDATE CASCADE);
 INSERT INTO tag VALUES ('a', 'red', 'r'), ('a', 'blue', 'b'), ('b', 'red', 'r');
@@ -160,7 +160,7 @@ SELECT restored();
 SELECT changed();
 SELECT snapback.unprotect('coder'), snapback.unprotect('coded'); DELETE FROM watched;
 
--- Foreign keys made of columns that are computed, on either side.
+-- Foreign keys with generated columns, on either side.
 CREATE TABLE shelf (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, label text, mark text GENERATED ALWAYS AS (lower(label)) STORED UNIQUE);
 CREATE TABLE book (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, n int, shelf int GENERATED ALWAYS AS (n / 10) STORED REFERENCES shelf ON DELETE CASCADE,
     mark text REFERENCES shelf (mark));
@@ -174,7 +174,7 @@ SELECT relation, inserts, parents, obstacles FROM snapback.preview_restore('{x.t
 SELECT fails($$SELECT snapback.restore('{x.two}', NULL, 'a', '{"missing_parents": "error"}')$$);
 SELECT restored('{x.two}');
 SELECT changed();
--- A changed row comes to refer to another parent, which returns; one that was added stays, or is deleted with what refers to it.
+-- An updated row refers to another parent, which is restored; an added one is kept, or deleted with rows that refer to it.
 UPDATE book SET mark = NULL WHERE id = 1;
 UPDATE book SET n = 30 WHERE id = 1;
 DELETE FROM shelf WHERE id = 1;
@@ -192,7 +192,7 @@ UPDATE book SET mark = 's2' WHERE id = 2;
 SELECT relation, deleted, cascaded FROM snapback.restore('{x.one}', NULL, 'a', '{"referenced": "cascade"}') ORDER BY relation;
 SELECT restored();
 SELECT changed();
--- A row that refers to what is gone for good cannot return: what is computed cannot be set to NULL.
+-- A row that refers to a permanently missing row cannot be restored: a generated column cannot be set to NULL.
 DELETE FROM book WHERE id = 4; DELETE FROM shelf WHERE id = 4;
 SELECT snapback.unprotect('shelf');
 SELECT relation, inserts, nulled, obstacles FROM snapback.preview_restore('{x.two}', NULL, 'a');
@@ -202,7 +202,7 @@ SELECT restored('{x.two}');
 SELECT changed();
 SELECT snapback.unprotect('book'); DELETE FROM watched;
 
--- Columns that were added since, and refer by their defaults: what those name comes back too, or is missing.
+-- Added columns whose defaults are references: the referenced rows are restored too, or are missing.
 CREATE TABLE kind (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
 CREATE TABLE thing (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
 INSERT INTO kind VALUES (1, 'a'), (2, 'a'), (5, 'b');
@@ -221,7 +221,7 @@ DELETE FROM thing WHERE id = 1;
 ALTER TABLE thing ALTER kind SET DEFAULT 2;
 SELECT relation, inserts, obstacles FROM snapback.preview_restore('{x.two}', NULL, 'a');
 SELECT fails($$SELECT restored('{x.two}')$$);
--- What a default will be that has to be asked for is known only then.
+-- The value of a volatile default is known only after the write.
 ALTER TABLE thing DROP next, ALTER kind SET DEFAULT 8 + random();
 SELECT relation, inserts, obstacles FROM snapback.preview_restore('{x.two}', NULL, 'a');
 SELECT fails($$SELECT restored('{x.two}')$$);
@@ -230,7 +230,7 @@ SELECT restored('{x.two}');
 TABLE thing ORDER BY id;
 SELECT snapback.unprotect('thing'), snapback.unprotect('kind'); DELETE FROM watched;
 
--- Sequences move on to what was restored, from wherever they stand, and never turn back.
+-- Sequences advance to the restored values from any state, and are never set back.
 CREATE SEQUENCE shared_seq;
 CREATE TABLE counted (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, cid text NOT NULL REFERENCES community,
     down int GENERATED BY DEFAULT AS IDENTITY (INCREMENT -1), drawn int DEFAULT nextval('app.shared_seq'),
@@ -244,7 +244,7 @@ ALTER SEQUENCE counted_id_seq RESTART; ALTER SEQUENCE counted_down_seq RESTART; 
 SELECT restored();
 SELECT changed();
 SELECT nextval('counted_id_seq'), nextval('counted_down_seq'), nextval('shared_seq');
--- One that has yet to give out its first value; one that stands further on; a value that the sequence could never come to.
+-- A sequence without a value yet; one that is further; a value that the sequence could never generate.
 INSERT INTO counted OVERRIDING SYSTEM VALUE VALUES (6, 'b', -6, 6, 6);
 DELETE FROM counted WHERE cid = 'a';
 INSERT INTO counted OVERRIDING SYSTEM VALUE VALUES (1, 'a', -3, 1, 9);

@@ -1,4 +1,4 @@
--- The schema has moved on since the snapshot.
+-- The schema has changed since the snapshot.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -6,7 +6,7 @@
 \pset tuples_only on
 \set ECHO all
 
--- Columns that are new keep their value on rows that live and get their default on rows that return.
+-- Added columns keep their value in live rows and get their default in restored rows.
 CREATE TYPE mood AS ENUM ('good', 'bad');
 CREATE DOMAIN small AS int;
 CREATE DOMAIN sized AS varchar(8);
@@ -25,7 +25,7 @@ UPDATE moved SET added = 8 WHERE id = 2;
 CALL damage();
 SELECT restored();
 SELECT id, added, number, doubled, t FROM moved ORDER BY id;
--- Types that have changed: through text where the new type takes it ...
+-- Changed types: values are converted through text if the new type accepts them ...
 ALTER TABLE moved ALTER n TYPE numeric(10, 1), ALTER v TYPE text, ALTER c TYPE char(10), ALTER w TYPE int, ALTER t TYPE int USING t::int, ALTER d TYPE timestamp,
     ALTER at TYPE timestamptz(0), ALTER j TYPE jsonb, ALTER f TYPE numeric, ALTER m TYPE text;
 CALL damage();
@@ -33,7 +33,7 @@ SELECT restored();
 SELECT id, n, v, c, w, t, m, d, at AT TIME ZONE 'UTC', j, f FROM moved WHERE id < 3 ORDER BY id;
 SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'moved'::regclass AND attname IN ('n', 'c', 'at') ORDER BY 1;
 SELECT inserts, updates, deletes FROM snapback.preview_restore('{x.one}', NULL, 'a');
--- ... and a refusal that names the column where it does not.
+-- ... otherwise the error names the column.
 ALTER TABLE moved ALTER v TYPE varchar(3) USING 'abc';
 CALL damage();
 SELECT fails('SELECT restored()');
@@ -54,14 +54,14 @@ ALTER TABLE moved DROP CONSTRAINT moved_t_check, ADD mandatory int NOT NULL DEFA
 ALTER TABLE moved ALTER mandatory DROP DEFAULT;
 SELECT fails('SELECT restored()');
 ALTER TABLE moved DROP mandatory;
--- A type that is gone.
+-- A dropped type.
 ALTER TABLE moved ALTER s TYPE int, ALTER z TYPE text;
 DROP DOMAIN small, sized;
 CALL damage();
 SELECT restored();
 SELECT id, s, z FROM moved WHERE id < 3 ORDER BY id;
 
--- The key: another one that the snapshot has, and one that it has not.
+-- A changed key: one that is in the snapshot, and one that is not.
 ALTER TABLE moved DROP CONSTRAINT moved_pkey, ADD PRIMARY KEY (w);
 CALL damage();
 SELECT restored();
@@ -74,13 +74,13 @@ SELECT fails('SELECT restored()');
 SELECT fails($$SELECT snapback.capture('a')$$);
 ALTER TABLE moved ADD PRIMARY KEY (id);
 
--- Renamed: the table is followed, and the column that names the community.
+-- Renamed: the table, and the column of the community.
 ALTER TABLE moved RENAME TO "Moved On";
 CREATE SCHEMA elsewhere;
 ALTER TABLE "Moved On" SET SCHEMA elsewhere;
 DELETE FROM elsewhere."Moved On" WHERE id = 1;
 SELECT restored();
--- A path that is gone; a table that is gone.
+-- A dropped path; a dropped table.
 ALTER TABLE elsewhere."Moved On" RENAME cid TO tenant;
 DELETE FROM elsewhere."Moved On" WHERE id = 2;
 SELECT restored();
@@ -98,17 +98,17 @@ SELECT restored('{x.two}');
 SELECT regexp_replace(fails(s), '[0-9]+::regclass', '<oid>::regclass') FROM unnest(ARRAY[$$SELECT restored('{x.one}')$$, $$SELECT snapback.capture('a')$$]) s;
 SELECT fails($$SELECT count(*) FROM snapback.list_snapshots('a') s, snapback.snapshot_contents(s.id)$$);
 SELECT * FROM snapback.verify();
--- It stands in the way of itself alone: what else was chosen is shown, row by row too.
+-- It blocks only itself: the other tables are shown, also row by row.
 DELETE FROM other;
 SELECT relation, options, inserts, obstacles FROM snapback.preview_restore('{*}', NULL, 'a');
 SELECT relation, key, action FROM snapback.diff_rows(NULL, '*', 'a');
 SELECT fails($$SELECT snapback.diff_rows(NULL, 'x.one', 'a')$$);
 SELECT fails($$SELECT restored('{x.one,x.two}')$$);
--- So does one that is no table to be restored any more.
+-- So does a relation that can no longer be restored.
 ALTER TABLE other SET UNLOGGED;
 SELECT relation, inserts, obstacles FROM snapback.preview_restore('{*}', NULL, 'a');
 ALTER TABLE other SET LOGGED;
--- And one that a community with a schema of its own lacks, which another option's restore does not even look at.
+-- So does a table that a community with its own schema lacks; restores of other options ignore it.
 CREATE OR REPLACE VIEW directory AS
     SELECT id AS community, id AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled, CASE id WHEN 'a' THEN 'of_a' END AS schema_name FROM community;
 CREATE SCHEMA of_a;

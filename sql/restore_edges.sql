@@ -1,4 +1,4 @@
--- What rounds of random restores have found: named rows that go, references that cannot be NULL, values that change hands.
+-- Cases that random restores found: named rows that are deleted, references that cannot be NULL, unique values that move to other rows.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -17,7 +17,7 @@ CREATE FUNCTION take_back(switches jsonb DEFAULT NULL, options text[] DEFAULT '{
     SELECT relation || concat(' +' || nullif(inserted, 0), ' ~' || nullif(updated, 0), ' -' || nullif(deleted, 0))
     FROM snapback.restore(options, (SELECT before_snapshot FROM snapback.restores ORDER BY ended_at DESC LIMIT 1), 'a', switches) WHERE inserted + updated + deleted > 0 ORDER BY 1 $$;
 
--- A named row that was added since goes, and comes back; the option's other table is in no before_restore snapshot.
+-- A named row that was added is deleted, and restored by the undo; the before_restore snapshot lacks the option's other table.
 CREATE TABLE unit (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, code text UNIQUE, note text);
 CREATE TABLE other (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
 INSERT INTO unit VALUES (1, 'a', 'one'), (2, 'a', 'two'), (3, 'b', 'three');
@@ -32,7 +32,7 @@ SELECT try();
 SELECT changed();
 SELECT fails($$SELECT try('{"rows": {"app.unit": [{"id": 6}]}}')$$);
 
--- Values that change hands: the new row with them goes, the old one comes back, and what refers to them stays.
+-- Unique values that move: the new row is deleted, the old one is restored, and rows that refer to the value remain.
 CREATE TABLE held (id int PRIMARY KEY, cid text NOT NULL, code text REFERENCES unit (code) ON DELETE SET NULL, again text REFERENCES unit (code) ON DELETE CASCADE);
 INSERT INTO held VALUES (1, 'a', 'one', NULL), (2, 'a', NULL, 'two');
 SELECT snapback.protect('held', 'x.two', community_column => 'cid'), watch('held');
@@ -44,7 +44,7 @@ INSERT INTO held VALUES (3, 'a');
 SELECT preview('{"referenced": "cascade"}');
 SELECT try('{"referenced": "cascade"}');
 SELECT changed();
--- A value that others refer to by now cannot change back without them: the preview says so.
+-- A value that others now refer to cannot be changed back without them: the preview reports it.
 UPDATE held SET code = NULL, again = NULL;
 UPDATE unit SET code = 'uno' WHERE id = 1;
 UPDATE held SET code = 'uno' WHERE id = 1;
@@ -54,7 +54,7 @@ SELECT try();
 SELECT changed();
 SELECT snapback.unprotect('held'), snapback.unprotect('other'); DELETE FROM watched; DROP TABLE held;
 
--- References that cannot be NULL hold what they refer to, whatever ON DELETE SET NULL says; half a reference is none where MATCH is FULL.
+-- References that cannot be NULL keep their row despite ON DELETE SET NULL; a partly NULL reference is invalid with MATCH FULL.
 ALTER TABLE unit ADD UNIQUE (cid, id);
 CREATE TABLE half (id int PRIMARY KEY, cid text NOT NULL, unit int, FOREIGN KEY (cid, unit) REFERENCES unit (cid, id) ON DELETE SET NULL);
 CREATE TABLE whole (id int PRIMARY KEY, cid text NOT NULL, unit int NOT NULL REFERENCES unit ON DELETE SET NULL);
@@ -82,7 +82,7 @@ INSERT INTO code VALUES ('k', 'l');
 SELECT try();
 SELECT changed();
 SELECT snapback.unprotect(t::regclass) FROM unnest('{half,whole,free,full_or_none}'::text[]) t;
--- A row that would be deleted by a cascade stays, since a row that stays refers to it: it is outside the selection.
+-- A row that a cascade would delete is kept if a remaining row refers to it: it is outside the selection.
 CREATE TABLE hub (id text PRIMARY KEY, cid text NOT NULL, spoke int);
 CREATE TABLE spoke (id int PRIMARY KEY, cid text NOT NULL, hub text NOT NULL REFERENCES hub);
 ALTER TABLE hub ADD FOREIGN KEY (spoke) REFERENCES spoke ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;
@@ -97,7 +97,7 @@ SELECT relation, deleted, kept, cascaded FROM snapback.restore('{x.two}', NULL, 
 SELECT snapback.unprotect('hub'), snapback.unprotect('spoke');
 DELETE FROM watched; DROP TABLE half, whole, free, full_or_none;
 
--- A parent that is another community's by now: its children do not follow it there.
+-- A parent that now belongs to another community: its children do not follow it.
 CREATE TABLE part (id int PRIMARY KEY, unit int NOT NULL CONSTRAINT part_unit REFERENCES unit ON DELETE CASCADE);
 INSERT INTO part VALUES (1, 1), (2, 2), (3, 3);
 SELECT snapback.protect('part', 'x.two'), watch('unit'), watch('part', '(SELECT u.cid FROM app.unit u WHERE u.id = t.unit)');
@@ -114,7 +114,7 @@ SELECT changed();
 SELECT * FROM part ORDER BY id;
 SELECT snapback.unprotect('part'), snapback.unprotect('unit'); DELETE FROM watched;
 
--- A row named under an option of columns keeps its other ones, also where rows that refer to it come with it.
+-- A row named under an option of columns keeps its other columns, also if rows that refer to it are restored with it.
 CREATE TABLE page (id int PRIMARY KEY, cid text NOT NULL, title text, body text, above int REFERENCES page);
 INSERT INTO page VALUES (1, 'a', 't1', 'b1', NULL), (2, 'a', 't2', 'b2', 1);
 SELECT snapback.protect('page', 'x.three', community_column => 'cid', columns => '{title}');

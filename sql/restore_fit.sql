@@ -1,10 +1,10 @@
--- Rows of a snapshot that the table refuses by now are found before anything is written, by name.
+-- Rows of a snapshot that the table no longer accepts are reported by name before anything is written.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
 \pset format unaligned
 \pset tuples_only on
--- A table beside it, restored by the same call: what it loses shows whether anything was written.
+-- A second table in the same restore: its rows show whether anything was written.
 CREATE TABLE witness (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
 CREATE FUNCTION refused() RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
@@ -27,7 +27,7 @@ SELECT keep();
 CALL snapback.capture_all();
 CREATE PROCEDURE damage() LANGUAGE sql AS $$ DELETE FROM app.fit WHERE id IN (1, 2); UPDATE app.fit SET t = 'x', n = 9 WHERE id = 3 $$;
 CALL damage();
--- NOT NULL, where the snapshot holds NULL: one row of two, two of two; by a domain; in a column that is new.
+-- NOT NULL, and the snapshot contains NULL: in one row of two, in both; by a domain; in an added column.
 ALTER TABLE fit ALTER n SET NOT NULL;
 SELECT refused();
 CREATE DOMAIN given AS int CHECK (VALUE IS NOT NULL);
@@ -42,7 +42,7 @@ SELECT refused();
 ALTER TABLE fit ALTER fresh TYPE number, ALTER fresh DROP NOT NULL;
 SELECT refused();
 ALTER TABLE fit DROP fresh;
--- Another type, which takes some of the values, by its own rules or by a domain's code, which may fail in any way.
+-- Another type, which accepts some values, by its own rules or by a domain's code, which can fail in any way.
 ALTER TABLE fit ALTER t TYPE int USING 0;
 SELECT refused();
 CREATE FUNCTION fails_on(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM FROM app.witness; RETURN 1 / ($1 - 4) IS NOT NULL; END $$;
@@ -55,7 +55,7 @@ SELECT refused();
 ALTER TABLE fit ALTER other TYPE raising;
 SELECT refused();
 SELECT relation, key, action FROM snapback.diff_rows(NULL, 'x', 'a');
--- A cancel is not a refusal, whoever's code receives it.
+-- A cancel is not treated as a rejected value, whatever code receives it.
 CREATE FUNCTION stops_on(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF $1 = 4 THEN RAISE 'stopped at 4' USING ERRCODE = 'query_canceled'; END IF; RETURN true; END $$;
 CREATE DOMAIN stopping AS int CHECK (app.stops_on(VALUE));
 ALTER TABLE fit ALTER other TYPE stopping;
@@ -63,13 +63,13 @@ SELECT snapback.preview_restore('{x}', NULL, 'a');
 ALTER TABLE fit ALTER other TYPE int, ADD CONSTRAINT stops CHECK (app.stops_on(other));
 SELECT snapback.preview_restore('{x}', NULL, 'a');
 ALTER TABLE fit DROP CONSTRAINT stops;
--- What no longer takes a row is no matter where the snapshot holds no row.
+-- A constraint does not matter if the snapshot has no row that violates it.
 ALTER TABLE fit ALTER t TYPE int USING 0;
 SELECT relation, inserts, updates, deletes, obstacles FROM snapback.preview_restore('{x}', NULL, 'b');
 ALTER TABLE fit ALTER t TYPE text;
 TRUNCATE fit; INSERT INTO fit SELECT n, 'a', nullif(n, 2), 't' || n, n FROM generate_series(1, 4) n;
 CALL damage();
--- A row that lives keeps what it has there.
+-- A live row keeps its value.
 ALTER TABLE fit ALTER t SET NOT NULL, ADD fresh text NOT NULL DEFAULT 'live';
 ALTER TABLE fit ALTER fresh DROP DEFAULT;
 INSERT INTO fit VALUES (1, 'a', 1, 't1', 1, 'x'), (2, 'a', 2, 't2', 2, 'x');
@@ -77,10 +77,10 @@ SELECT restored();
 TABLE fit ORDER BY id;
 ALTER TABLE fit DROP fresh;
 CALL damage();
--- A default that was given since changes nothing: the snapshot holds NULL.
+-- A default that was added later changes nothing: the snapshot contains NULL.
 ALTER TABLE fit ALTER n SET DEFAULT 5;
 BEGIN; SELECT restored(); SELECT changed(); ROLLBACK;
--- CHECKs: over a column, over a generated one, over defaults of columns that are new, steady and volatile; NULL passes.
+-- CHECK constraints: over a column, a generated one, defaults of added columns, stable and volatile; NULL satisfies them.
 ALTER TABLE fit ADD CONSTRAINT "t's" CHECK (t NOT LIKE '%2') NOT VALID;
 SELECT refused();
 ALTER TABLE fit DROP CONSTRAINT "t's", ADD twice int GENERATED ALWAYS AS (other * 2) STORED, ADD CONSTRAINT "at most 3" CHECK (twice > 3 AND n > 0);
@@ -90,12 +90,12 @@ SELECT refused();
 ALTER TABLE fit DROP CONSTRAINT steady, ADD v int DEFAULT random() * 0 + 1, ADD CHECK (v IS NOT NULL), ADD g int GENERATED ALWAYS AS (v) STORED, ADD CHECK (g IS NOT NULL);
 BEGIN; SELECT restored(); SELECT id, a, b, v, g FROM fit ORDER BY id; ROLLBACK;
 ALTER TABLE fit DROP g, DROP v CASCADE, DROP a, DROP b;
--- Constants mean the same whatever the session's settings, in checks, generated columns, defaults and predicates.
+-- Constants have the same meaning with all settings of the session, in checks, generated columns, defaults and predicates.
 ALTER TABLE fit ADD d date DEFAULT '2026-02-01', ADD i interval DEFAULT '-1 day -2 hours', ADD e date GENERATED ALWAYS AS (date '2026-02-03' + id) STORED, ADD CONSTRAINT dated CHECK (d < '2026-02-02' AND i < '-25 hours' AND e > '2026-02-03');
 CREATE UNIQUE INDEX dated ON fit (t) WHERE d > '2026-01-03';
 BEGIN; SET LOCAL datestyle = 'SQL, DMY'; SET LOCAL intervalstyle = 'sql_standard'; SELECT restored(); SELECT id, d, i, e FROM fit WHERE id = 1; ROLLBACK;
 ALTER TABLE fit DROP e, DROP d CASCADE, DROP i CASCADE;
--- One that takes the row as a whole only the write itself can try; one that fails is named.
+-- A constraint over whole rows can be checked only by the write; a violation names it.
 ALTER TABLE fit ADD CONSTRAINT whole CHECK (to_jsonb(fit) ->> 't' <> 't1');
 SELECT fails('SELECT restored()') LIKE '23514: new row for relation "fit" violates check constraint "whole"%';
 ALTER TABLE fit DROP CONSTRAINT whole;
@@ -109,7 +109,7 @@ SELECT snapback.forget('a');
 TRUNCATE fit; INSERT INTO fit SELECT n, 'a', nullif(n, 2), 't' || n, n FROM generate_series(1, 4) n;
 CALL snapback.capture_all();
 CALL damage();
--- A foreign key, to what was never there: refused where the column is NOT NULL, else set to NULL, with a note.
+-- A foreign key to a row that never existed: an error if the column is NOT NULL, else set to NULL with a note.
 CREATE TABLE platform (id int PRIMARY KEY);
 INSERT INTO platform VALUES (3), (4);
 ALTER TABLE fit ALTER other SET NOT NULL, ADD CONSTRAINT "to platform" FOREIGN KEY (other) REFERENCES platform;
@@ -117,7 +117,7 @@ SELECT refused();
 ALTER TABLE fit ALTER other DROP NOT NULL;
 BEGIN; SELECT restored(); SELECT id, other FROM fit ORDER BY id; ROLLBACK;
 ALTER TABLE fit DROP CONSTRAINT "to platform";
--- A foreign key to what a snapshot has: what is missing there comes back as well.
+-- A foreign key to rows of the snapshot: missing ones are restored too.
 CREATE TABLE parent (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
 INSERT INTO parent SELECT n, 'a' FROM generate_series(1, 4) n;
 SELECT snapback.protect('parent', 'x.three');
@@ -132,7 +132,7 @@ SELECT restored('{x.one}');
 SELECT changed();
 ALTER TABLE fit DROP CONSTRAINT "to parent";
 SELECT snapback.unprotect('parent');
--- What must be unique now, and is not among the snapshot's rows: by a column, an expression, NULLs, what is excluded, also where that can wait.
+-- A unique constraint that rows of the snapshot violate: by a column, an expression, NULLs, an exclusion constraint, also deferrable.
 CREATE TABLE alike (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, code text, n int, span int4range);
 INSERT INTO alike SELECT n, 'a', CASE WHEN n < 3 THEN 'Same' || n % 2 ELSE 'same0' END, nullif(n, 1), int4range(n, n + 2) FROM generate_series(1, 3) n;
 INSERT INTO alike SELECT n, 'a', 'x' || n, NULL FROM generate_series(4, 5) n;
@@ -165,7 +165,7 @@ CALL try('EXCLUDE USING gist (span WITH &&)');
 CALL try('EXCLUDE USING gist (span WITH &&) DEFERRABLE');
 CALL try('EXCLUDE USING gist (span WITH &&)', '{"on_conflict": "skip"}');
 SELECT snapback.unprotect('alike');
--- The same where an option restores one of two columns, and the other was changed since.
+-- The same if an option restores one of two columns and the other has changed.
 CREATE TABLE mixed (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, a int, b int, UNIQUE (a, b));
 INSERT INTO mixed VALUES (1, 'a', 1, 1), (2, 'a', 1, 2), (3, 'a', 2, 2);
 SELECT snapback.protect('mixed', 'x.one', columns => '{a}');
@@ -176,7 +176,7 @@ SELECT split_part(fails($$SELECT restored('{x.one}')$$), E'\n', 1);
 SELECT updated, skipped FROM snapback.restore('{x.one}', NULL, 'a', '{"on_conflict": "skip"}');
 TABLE mixed ORDER BY id;
 SELECT snapback.unprotect('mixed');
--- A foreign key that came since, and takes no half of a reference.
+-- An added foreign key that does not accept partly NULL references.
 CREATE TABLE whole (a int, b int, PRIMARY KEY (a, b));
 CREATE TABLE half (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, a int, b int);
 INSERT INTO whole VALUES (1, 1);
@@ -196,7 +196,7 @@ SELECT snapback.protect('fit', 'x.one');
 TRUNCATE fit; INSERT INTO fit SELECT n, 'a', nullif(n, 2), 't' || n, n FROM generate_series(1, 4) n;
 SELECT snapback.capture('a') IS NOT NULL;
 CALL damage();
--- The key is another one now: which the snapshot holds NULL in, or twice.
+-- The key has changed: the snapshot contains NULL in it, or duplicates.
 ALTER TABLE fit DROP CONSTRAINT fit_pkey, ADD PRIMARY KEY (n);
 SELECT refused();
 ALTER TABLE fit DROP CONSTRAINT fit_pkey, ALTER n DROP NOT NULL, ADD PRIMARY KEY (t);

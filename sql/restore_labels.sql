@@ -1,4 +1,4 @@
--- Enum labels that were renamed since the snapshot are followed, in values and arrays; elsewhere they are refused by name.
+-- Renamed enum labels are followed in values and arrays; elsewhere they are an error with a name.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -30,7 +30,7 @@ SELECT fails($$SELECT restored('{x.two}')$$);
 ALTER TYPE mood RENAME VALUE 'fine' TO 'good'; ALTER TYPE mood RENAME VALUE 'it''s "bad"' TO 'bad';
 SELECT changed();
 SELECT restored('{x.two}');
--- Two labels that swap their names, one after the other and, with the event trigger disabled, as if at once; a new label of an old name.
+-- Two labels exchange their names, one after the other and, with the event trigger disabled, simultaneously; a new label with an old name.
 ALTER TYPE mood RENAME VALUE 'good' TO 't'; ALTER TYPE mood RENAME VALUE 'bad' TO 'good'; ALTER TYPE mood RENAME VALUE 't' TO 'bad'; ALTER TYPE mood ADD VALUE 'worst';
 CALL damage();
 SELECT restored('{x.one}');
@@ -45,7 +45,7 @@ SELECT restored('{x.one}');
 SELECT changed();
 ALTER EVENT TRIGGER snapback_note_renamed_columns ENABLE;
 SELECT type, old_labels, new_labels FROM snapback.label_rename ORDER BY number;
--- An enum that was made anew goes by names: it has no label of the old one.
+-- A recreated enum is matched by label names: it has no OID of the old one.
 SELECT snapback.capture('a') IS NOT NULL;
 ALTER TYPE mood RENAME TO old_mood;
 CREATE TYPE mood AS ENUM ('bad', 'good', 'great');
@@ -57,7 +57,7 @@ SELECT fails($$SELECT restored('{x.one}')$$);
 ALTER TYPE mood ADD VALUE 'so, so';
 SELECT restored('{x.one}');
 SELECT * FROM felt ORDER BY id;
--- What is gone is forgotten.
+-- Records of dropped enums are deleted.
 DROP DOMAIN moods, better; DROP TYPE old_mood;
 SELECT snapshots FROM snapback.expire();
 SELECT type::regtype, labels FROM snapback.known_labels;

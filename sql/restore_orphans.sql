@@ -1,5 +1,5 @@
--- Rows whose path comes to a NULL belong to no community, and are there all the same: a restore takes them back, and an undo
--- lets them go again.
+-- Rows whose path contains NULL belong to no community but still exist. A restore reattaches them, and an undo
+-- detaches them again.
 \set ECHO none
 \getenv source PG_ABS_SRCDIR
 \set fixture :source '/test/fixture/communities.sql'
@@ -15,7 +15,7 @@ INSERT INTO audit SELECT i, i, 'w' || i FROM generate_series(1, 15) i;
 INSERT INTO audit VALUES (100, NULL, 'of nobody, always');
 INSERT INTO remark SELECT i, p, 'r' || i FROM generate_series(1, 15) i, generate_series(1, 2) p;
 SELECT snapback.protect('envelope', 'x.one'), snapback.protect('audit', 'x.two', via => 'of'), snapback.protect('remark', 'x.three');
--- Whose a row is by its key, whatever has become of its path.
+-- Rows are matched by key, independent of their path.
 SELECT watch('envelope', 'CASE WHEN t.id < 10 THEN ''a'' ELSE ''b'' END'), watch('audit', 'CASE WHEN t.id < 10 THEN ''a'' ELSE ''b'' END'),
     watch('remark', 'CASE WHEN t.audit < 10 THEN ''a'' ELSE ''b'' END'), keep();
 SELECT snapback.capture('a'), snapback.capture('b');
@@ -34,7 +34,7 @@ CREATE FUNCTION undone() RETURNS SETOF text LANGUAGE sql AS $$
 \o
 \set ECHO all
 
--- Envelopes are deleted: what was written about them falls out, and the remarks on that with it.
+-- Envelopes are deleted: the notes about them become orphans, and so do the remarks on these.
 DELETE FROM envelope WHERE id IN (1, 2);
 UPDATE audit SET what = 'changed while outside' WHERE id = 2;
 UPDATE audit SET envelope = NULL WHERE id = 3;
@@ -49,7 +49,7 @@ SELECT changed();
 SELECT * FROM remark WHERE audit = 3;
 SELECT previewed();
 SELECT name_state('restored');
--- Undone, they are outside again; and once more the other way.
+-- After the undo they are outside again; and once more in the other direction.
 SELECT undone();
 SELECT is_state('damaged');
 SELECT undone();
@@ -58,14 +58,14 @@ SELECT undone();
 SELECT is_state('damaged');
 SELECT * FROM snapback.verify();
 
--- Of a row that is missing, the row that it needs must be among what is restored, where that is outside.
+-- The parent of a missing row must be in the restore if it is outside.
 SELECT previewed('{x.three}');
 SELECT fails($$SELECT restored('{x.three}')$$);
 SELECT restored('{x.two,x.three}');
 SELECT changed();
 SELECT undone();
 SELECT is_state('damaged');
--- Without the update there is nothing to be done about them.
+-- Without updates they cannot be reattached.
 SELECT previewed('{x.two}', '{"actions": ["insert", "delete"]}');
 -- Named rows
 SELECT previewed('{x.two}', '{"rows": {"x.two": [{"id": 2}]}, "children": true}');
@@ -74,7 +74,7 @@ SELECT * FROM audit WHERE id < 4 ORDER BY id;
 SELECT undone();
 SELECT is_state('damaged');
 
--- The column of a table's own
+-- The column of the table itself
 DELETE FROM remark WHERE place = 9;
 UPDATE envelope SET cid = NULL, title = 'swapped' WHERE id = 5;
 UPDATE envelope SET title = 't5' WHERE id = 6;
@@ -85,7 +85,7 @@ SELECT changed();
 SELECT undone();
 SELECT is_state('damaged again');
 
--- What another community has now is not taken from it.
+-- Rows that now belong to another community are not changed.
 UPDATE envelope SET cid = 'b' WHERE id = 5;
 SELECT previewed('{x.one}');
 SELECT fails($$SELECT restored('{x.one}')$$);
@@ -93,7 +93,7 @@ UPDATE envelope SET cid = NULL WHERE id = 5;
 SELECT restored('{x.one,x.two,x.three}');
 SELECT changed();
 
--- What has come in counts as added since.
+-- Rows that moved into the community count as added.
 UPDATE audit SET envelope = 4 WHERE id = 100;
 SELECT restored('{x.two}');
 SELECT undone();

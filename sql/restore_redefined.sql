@@ -1,4 +1,4 @@
--- Tables that were made anew, partitioned or replaced since the snapshot, and options that were redefined.
+-- Tables that were recreated, partitioned or replaced since the snapshot, and options that were redefined.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -6,7 +6,7 @@
 \pset tuples_only on
 \set ECHO all
 
--- Dropped and made anew under the same name, the columns in another order: once protected, it takes the place of the old one.
+-- Dropped and recreated under the same name with another order of columns: after protect() it replaces the old table.
 CREATE TABLE "made\anew" (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, a text, b int DEFAULT 7, gone int, UNIQUE (b));
 INSERT INTO "made\anew" SELECT n, 'a', 'a' || n, n, n FROM generate_series(1, 3) n;
 SELECT snapback.protect('"made\anew"', 'x.one'), snapback.protect('"made\anew"', 'x.two', columns => '{a}');
@@ -26,14 +26,14 @@ SELECT * FROM "made\anew" ORDER BY id;
 SELECT count(*) FROM snapback.known_columns;
 SELECT snapback.unprotect('unlike');
 DROP TABLE "made\anew";
--- So does a table of another key and path.
+-- So does a table with another key and path.
 CREATE TABLE "made\anew" (id int, part int NOT NULL DEFAULT 0, cid text NOT NULL, elsewhere text REFERENCES community, a text, b int, PRIMARY KEY (id));
 SELECT snapback.protect('"made\anew"', 'x.one', community_column => 'cid');
 SELECT restored('{x.one}');
 SELECT id, part, cid, elsewhere, a, b FROM "made\anew" ORDER BY id;
 SELECT snapback.unprotect('"made\anew"');
 
--- A copy has taken the name, and the old table has another one: the copy takes its place while that is still there, or after it was dropped.
+-- A copy takes the name, and the old table is renamed: the copy replaces it while it exists, or after it was dropped.
 CREATE TABLE shadow (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, a text, b int);
 INSERT INTO shadow SELECT n, 'a', 'a' || n, n FROM generate_series(1, 3) n;
 SELECT snapback.protect('shadow', 'x.one'), snapback.protect('shadow', 'x.two', columns => '{a,b}');
@@ -53,7 +53,7 @@ SELECT fails($$SELECT snapback.protect('shadow', 'x.one')$$);
 ALTER TABLE under DROP CONSTRAINT of_shadow, ADD CONSTRAINT of_shadow FOREIGN KEY (shadow) REFERENCES shadow;
 SET client_min_messages = notice;
 BEGIN;
--- A snapshot that was taken in between holds the old table.
+-- A snapshot between the changes contains the old table.
 INSERT INTO shadow_old VALUES (9, 'a', 'old', 9);
 ALTER TABLE under DISABLE TRIGGER ALL; SELECT snapback.unprotect('under');
 SELECT snapback.capture('a') AS between \gset
@@ -85,7 +85,7 @@ SELECT relation, inserts, updates, deletes, obstacles FROM snapback.preview_rest
 SELECT snapback.capture('a') AS after \gset
 DELETE FROM shadow WHERE id IN (2, 10);
 SELECT restored('{x.one}');
--- Without a row in any snapshot it is known as well.
+-- It is recognized even if no snapshot contains a row of it.
 BEGIN;
 DELETE FROM snapback.snapshot; DELETE FROM shadow;
 SELECT snapback.capture('a') IS NOT NULL;
@@ -94,13 +94,13 @@ SELECT snapback.protect('shadow', 'x.one');
 INSERT INTO shadow VALUES (11, 'a', 'new', 11);
 SELECT restored('{x.one}');
 ROLLBACK;
--- The old table is kept, as an archive, and put under an option of its own: nothing moves there.
+-- The old table is kept as an archive under its own option: nothing is replaced.
 SELECT exchanged('archive');
 SELECT snapback.protect('shadow', 'x.one');
 SELECT snapback.protect('archive', 'x.three');
 SELECT relation, options FROM snapback.protection WHERE options <> '{}' ORDER BY 1;
 SELECT snapback.capture('a') IS NOT NULL;
--- The exchange is taken back: two protected tables have had the name.
+-- The replacement is reversed: two protected tables had the name.
 ALTER TABLE shadow RENAME TO shadow_new; ALTER TABLE archive RENAME TO shadow;
 SET client_min_messages = notice;
 SELECT snapback.protect('shadow', 'x.three');
@@ -111,7 +111,7 @@ SELECT relation, options FROM snapback.protection WHERE options <> '{}' ORDER BY
 DELETE FROM shadow;
 SELECT restored('{x.one}');
 SELECT count(*) FROM shadow;
--- A table that is written anew, or moved to another schema, is the same; another one that is made under its name is not, once it was captured elsewhere.
+-- A table that is rewritten or moved to another schema remains the same; another one that is created under its name does not, if it was captured elsewhere.
 VACUUM FULL shadow;
 CREATE SCHEMA elsewhere; ALTER TABLE shadow SET SCHEMA elsewhere;
 SELECT snapback.capture('a') IS NOT NULL;
@@ -124,7 +124,7 @@ SELECT relation, options FROM snapback.protection WHERE options <> '{}' ORDER BY
 SELECT snapback.unprotect('elsewhere.shadow'), snapback.unprotect('shadow');
 DROP TABLE shadow, shadow_new; DROP SCHEMA elsewhere CASCADE;
 
--- Partitioned meanwhile: the old table, renamed, has become a partition of a new one of its name.
+-- Partitioned: the old table, renamed, became a partition of a new one with its name.
 CREATE TABLE event (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, at date NOT NULL, note text);
 INSERT INTO event SELECT n, 'a', '2026-01-01'::date + n, 'n' || n FROM generate_series(1, 4) n;
 SELECT snapback.protect('event', 'x.one');
@@ -148,7 +148,7 @@ SELECT restored('{x.one}');
 SELECT tableoid::regclass, * FROM event ORDER BY id;
 SELECT snapback.unprotect('event'), snapback.unprotect('note');
 
--- Options that were redefined since: other columns and rows of what the snapshot holds, columns and tables that it has not.
+-- Options that were redefined: other columns and rows of the snapshot, columns and tables that it does not contain.
 CREATE TABLE parts (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, a text, b text, kind int);
 INSERT INTO parts SELECT n, 'a', 'a' || n, 'b' || n, n % 2 FROM generate_series(1, 4) n;
 CREATE TABLE later (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);

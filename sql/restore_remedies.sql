@@ -1,4 +1,4 @@
--- The hint of a refusal, and the notes of a preview, name the options that help: none that is chosen already, and none that does not help.
+-- The hint of an error, and the notes of a preview, name options that help: none that is already chosen, and none that does not help.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -26,7 +26,7 @@ INSERT INTO person VALUES (1, 'a', DEFAULT, 1), (2, 'a', 'guest', 2);
 SELECT snapback.protect('rank', 'x.one'), snapback.protect('person', 'x.two'), snapback.protect('badge', 'x.three');
 SELECT snapback.capture('a') IS NOT NULL;
 
--- The key has changed, and what refers to it has followed: its option helps, for the whole of it or for the rows that it covers.
+-- The key has changed, and its references followed: their option helps, for the whole table or for the rows that it covers.
 UPDATE rank SET id = 77 WHERE id = 1;
 SELECT notes('{x.one}');
 SELECT hint('{x.one}');
@@ -37,7 +37,7 @@ SELECT snapback.protect('person', 'x.two', filter => $$kind = 'guest'$$);
 SELECT notes('{x.one}'), hint('{x.one}');
 SELECT snapback.protect('person', 'x.four', filter => $$kind = 'plain'$$);
 SELECT notes('{x.one}'), hint('{x.one}');
--- Several together, those that rows of theirs ask for included; not the one that does without.
+-- Several options together, including those that their rows require, and no unnecessary one.
 UPDATE rank SET id = 78 WHERE id = 2;
 UPDATE rank SET name = 'x' || name, note = 'm' || note WHERE id = 77;
 INSERT INTO badge VALUES (1, 'a', 1, 78);
@@ -49,7 +49,7 @@ INSERT INTO badge VALUES (9, 'a', 9, NULL);
 SELECT notes('{x.one}');
 SELECT hint('{x.one}');
 SELECT hint('{x.one,x.two}');
--- Nothing helps where a table that is not protected refers to it, or where the row is another community's.
+-- Nothing helps if the referring table is not protected, or if the row belongs to another community.
 INSERT INTO remark VALUES (1, 79);
 SELECT notes('{x.one}');
 SELECT hint('{x.one}');
@@ -58,7 +58,7 @@ UPDATE rank SET note = 'n1' WHERE id = 3;
 SELECT hint('{x}');
 UPDATE rank SET note = 'n3' WHERE id = 3;
 
--- Options that share a table: the one that covers the row in the way, whole or by the column.
+-- Options that share a table: the one that covers the blocking row, completely or by the column.
 SELECT snapback.restore('{x}', NULL, 'a');
 SELECT snapback.protect('rank', 'x.one', filter => 'id = 1'), snapback.protect('rank', 'x.two', filter => 'id = 2'),
        snapback.protect('rank', 'x.three', filter => 'id = 5'), snapback.protect('rank', 'x.four', columns => '{note}');
@@ -69,7 +69,7 @@ SELECT hint('{x.one}');
 SELECT snapback.unprotect('rank', 'x.four');
 SELECT hint('{x.one}');
 
--- Switches that keep the chosen options from being restored whole.
+-- Switches that limit the restore of the chosen options.
 SELECT snapback.protect('rank', 'x.one');
 SELECT hint('{x.one}', '{"rows": {"app.rank": [{"id": 1}]}}');
 DELETE FROM person; DELETE FROM rank WHERE cid = 'a'; INSERT INTO rank VALUES (5, 'a', 'boss');

@@ -1,4 +1,4 @@
--- Columns that were renamed, dropped, added, retyped since the snapshot: what is told of it, and what a restore makes of it.
+-- Columns that were renamed, dropped, added or retyped since the snapshot: the reported changes, and their effect on a restore.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -9,7 +9,7 @@ CREATE FUNCTION newest(community text DEFAULT 'a') RETURNS uuid LANGUAGE sql AS 
 CREATE FUNCTION changes(relation regclass) RETURNS SETOF text LANGUAGE sql AS $$ SELECT snapback.schema_changes(app.newest(), relation) $$;
 \set ECHO all
 
--- Every change of the schema is told, with what it means for a restore.
+-- Every change of the schema is reported with its effect.
 CREATE TABLE told (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, gone text, "Old Name" text, amount numeric(10, 2), n int, computed int GENERATED ALWAYS AS (n * 2) STORED, plain int);
 INSERT INTO told (id, cid, gone, "Old Name", amount, n, plain) SELECT n, 'a', 'gone', 'name ' || n, n, n, n FROM generate_series(1, 3) n;
 SELECT snapback.protect('told', 'x.one');
@@ -28,7 +28,7 @@ SELECT id, name, amount, n, computed, fresh, plain FROM "Told" ORDER BY id;
 ALTER TABLE "Told" RENAME TO told;
 SELECT snapback.capture('a') IS NOT NULL;
 SELECT changes('told');
--- What cannot be told of.
+-- Errors.
 CREATE TABLE late (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
 SELECT fails($$SELECT changes('late')$$);
 SELECT snapback.protect('late', 'x.two');
@@ -38,7 +38,7 @@ SELECT snapback.unprotect('told'), snapback.unprotect('late');
 SELECT count(*) FROM snapback.known_columns;
 SELECT count(*) FROM snapback.column_rename;
 
--- Renames are followed, of the key too, until another column has the name: a new one, one that was renamed, one that swapped names.
+-- Renames are followed, also in the key, until another column takes the name: a new one, a renamed one, one that exchanged names.
 CREATE TABLE named (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, a text, b text, c text, d int);
 INSERT INTO named SELECT n, 'a', 'a' || n, 'b' || n, 'c' || n, n FROM generate_series(1, 3) n;
 SELECT snapback.protect('named', 'x.one'), snapback.protect('named', 'x.two', columns => '{a,d}');
@@ -66,7 +66,7 @@ UPDATE named SET a = b, b = a, c = '' WHERE id = 1;
 SELECT restored();
 SELECT * FROM named WHERE id = 1;
 SELECT columns FROM snapback.coverage WHERE option = 'x.two';
--- From a snapshot that was taken in between, and back again.
+-- From a snapshot between the renames, and back again.
 SELECT snapback.capture('a') IS NOT NULL;
 ALTER TABLE named RENAME a TO t; ALTER TABLE named RENAME b TO a; ALTER TABLE named RENAME t TO b;
 UPDATE named SET a = 'x';
@@ -86,7 +86,7 @@ SELECT restored('{x.one}');
 SELECT * FROM named ORDER BY id;
 ROLLBACK;
 
--- With the event trigger disabled, or not firing in this session, a rename comes to light by the preview, and is noted by a restore.
+-- If the event trigger is disabled or does not fire in the session, the preview detects a rename, and a restore records it.
 ALTER EVENT TRIGGER snapback_note_renamed_columns DISABLE;
 SELECT concern, subject, problem, hint FROM snapback.health() WHERE concern = 'schema';
 ALTER EVENT TRIGGER snapback_guard_new_partition DISABLE;
@@ -113,8 +113,8 @@ SELECT snapback.capture('a') IS NOT NULL;
 SELECT old_names, new_names FROM snapback.column_rename;
 ALTER TABLE named RENAME e TO d;
 
--- A column is replaced without downtime by a second one and two renames: the new one takes the old one's values. So for the key, for the column that
--- holds the community, for columns that an option names, and from snapshots that were taken on the way.
+-- A column is replaced without downtime by a second column and two renames: the new one gets the values of the old one. Also for the key, the column
+-- of the community, columns of options, and snapshots from the time between.
 INSERT INTO community VALUES ('7'), ('8');
 CREATE TABLE big (id int PRIMARY KEY, tenant int NOT NULL, price int NOT NULL CHECK (price < 100), name text, UNIQUE (tenant, price));
 INSERT INTO big SELECT n, 7 + n / 4, n * 10, 'n' || n FROM generate_series(1, 5) n;
@@ -143,7 +143,7 @@ DELETE FROM big WHERE tenant = 7;
 SELECT restored('{x.one}', '7');
 SELECT id, tenant, price, name FROM big ORDER BY id;
 SELECT snapback.capture('7') IS NOT NULL;
--- Beside its successor, in one snapshot; and swapped back.
+-- Together with its replacement in one snapshot; and exchanged back.
 ALTER TABLE big ADD price_new numeric;
 UPDATE big SET price_new = -1 WHERE id = 1;
 SELECT snapback.capture('7') IS NOT NULL;
@@ -156,7 +156,7 @@ ALTER TABLE big RENAME price TO price_new; ALTER TABLE big RENAME price_old TO p
 SELECT unnest(notes) FROM snapback.preview_restore('{x.one}', NULL, '7');
 SELECT restored('{x.one}', '7');
 SELECT id, tenant, price, price_new FROM big ORDER BY id;
--- A new column that has the name is not the community's, as long as the renamed one exists; an option means it, unless it is computed.
+-- A new column with the name is not the path while the renamed one exists; an option means it, unless it is generated.
 ALTER TABLE big RENAME tenant TO org; ALTER TABLE big ADD tenant int;
 ALTER TABLE big RENAME name TO raw; ALTER TABLE big ADD name text GENERATED ALWAYS AS (upper(raw)) STORED;
 SELECT snapback.capture('7') IS NOT NULL;
@@ -165,14 +165,14 @@ SELECT option, columns FROM snapback.coverage WHERE table_id = snapback_internal
 UPDATE big SET tenant = org; ALTER TABLE big DROP org;
 SELECT snapback.capture('7') IS NOT NULL;
 SELECT community_column FROM snapback.protected_table WHERE relation = 'big'::regclass;
--- It is the column that was named last.
+-- The column that was named last.
 ALTER TABLE big RENAME tenant TO org;
 SELECT snapback.protect('big', 'x.one', community_column => 'org'), snapback.protect('big', 'x.two', columns => '{raw}');
 ALTER TABLE big ADD tenant_new int; ALTER TABLE big RENAME tenant_new TO tenant;
 SELECT community_column FROM snapback.protected_table WHERE relation = 'big'::regclass;
 SELECT option, columns FROM snapback.coverage WHERE table_id = snapback_internal.protected_table_id('big') ORDER BY 1;
 SELECT snapback.unprotect('big');
--- The directory's key and a foreign key to it, both at once.
+-- The key of the directory and a foreign key to it, both at once.
 CREATE TABLE house (id int PRIMARY KEY);
 CREATE TABLE room (id int PRIMARY KEY, house int NOT NULL REFERENCES house, v text);
 CREATE VIEW houses AS SELECT id AS community, id::text AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled FROM house;
@@ -193,7 +193,7 @@ SELECT restored('{x.one}', '1');
 TABLE room ORDER BY id;
 SELECT snapback.unprotect('room'), snapback.set_directory('directory');
 
--- Nobody's statement fails or waits for it, and nobody needs a right to it.
+-- It makes no statement fail or wait, and requires no privilege.
 CREATE ROLE regress_renamer;
 GRANT USAGE, CREATE ON SCHEMA app TO regress_renamer;
 CREATE TABLE foreigners (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, a int);
@@ -211,7 +211,7 @@ SELECT snapback.capture('a') IS NOT NULL;
 SELECT old_names, new_names FROM snapback.column_rename WHERE relation = 'foreigners'::regclass ORDER BY number;
 SELECT snapback.unprotect('foreigners'); DROP TABLE foreigners; ALTER TABLE community OWNER TO CURRENT_USER; DROP OWNED BY regress_renamer; DROP ROLE regress_renamer;
 
--- Partitions; a child of an unprotected parent; a table of a type; a table in each community's schema.
+-- Partitions; a child of an unprotected parent; a typed table; one schema per community.
 CREATE TABLE parted (id int, cid text NOT NULL REFERENCES community, a text, PRIMARY KEY (id)) PARTITION BY HASH (id);
 CREATE TABLE parted_0 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE parted_1 (gone int, a text, cid text NOT NULL, id int NOT NULL);

@@ -1,4 +1,4 @@
--- Nobody's code runs with more rights than its owner's, at capture or at restore; row security leaves nothing out.
+-- Captures and restores run code with the privileges of its owner only; row security never omits rows silently.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -9,16 +9,16 @@ CREATE ROLE snapback_mallory;
 CREATE ROLE snapback_trent;
 GRANT USAGE, CREATE ON SCHEMA app TO snapback_mallory, snapback_trent;
 GRANT REFERENCES ON community TO snapback_mallory, snapback_trent;
--- What any code that runs notes: who it ran as, and whether it could become somebody else or touch what is not its own.
+-- A function that records the role that runs it, and whether it can change the role or read other objects.
 CREATE TABLE seen (place text, ran_as text, escaped text, by_trigger text);
 CREATE TABLE treasure (t text);
 CREATE TABLE armed (yes boolean);
 GRANT INSERT ON seen TO PUBLIC;
--- A trigger of another owner's, which nobody may get around by being called while a restore has triggers off.
+-- A trigger of another owner, which nobody can bypass by running while a restore disables triggers.
 CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.by_trigger := 'witnessed'; RETURN NEW; END $$;
 CREATE TRIGGER witness BEFORE INSERT ON seen FOR EACH ROW EXECUTE FUNCTION witness();
 GRANT SELECT ON armed TO PUBLIC;
--- What a generated column of hers refers to is another's.
+-- A generated column refers to a table of another owner.
 CREATE TABLE peg (id int PRIMARY KEY);
 INSERT INTO peg SELECT generate_series(1, 20);
 ALTER TABLE peg OWNER TO snapback_trent;
@@ -28,7 +28,7 @@ SET ROLE snapback_mallory;
 CREATE FUNCTION mallory.note(place text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 DECLARE escaped text := '';
 BEGIN
-    -- The test's own statements are not what is watched.
+    -- The statements of the test itself are not checked.
     IF NOT EXISTS (SELECT FROM app.armed) THEN
         RETURN true;
     END IF;
@@ -41,14 +41,14 @@ BEGIN
     BEGIN EXECUTE 'DELETE FROM snapback.snapshot'; escaped := escaped || 'snapshots '; EXCEPTION WHEN OTHERS THEN NULL; END;
     BEGIN EXECUTE 'ALTER ROLE snapback_mallory SUPERUSER'; escaped := escaped || 'superuser '; EXCEPTION WHEN OTHERS THEN NULL; END;
     BEGIN EXECUTE 'CREATE TEMP TABLE chunk (i int)'; escaped := escaped || 'temporary table '; EXCEPTION WHEN OTHERS THEN NULL; END;
-    -- A path that leads elsewhere must not outlive this code.
+    -- A changed path must not remain after this code.
     PERFORM set_config('search_path', 'mallory', false), set_config('snapback.community', 'b', false), set_config('row_security', 'on', false);
     INSERT INTO app.seen VALUES (place, current_user, escaped);
     RETURN true;
 END $$;
 CREATE FUNCTION mallory.number(n int, place text) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM mallory.note(place); RETURN n; END $$;
 CREATE FUNCTION mallory.trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM mallory.note(TG_NAME); RETURN coalesce(NEW, OLD); END $$;
--- Names that would win if anything were looked up by an open search path.
+-- Objects that would be found first with an unrestricted search path.
 CREATE FUNCTION mallory.count() RETURNS bigint LANGUAGE sql AS $$ SELECT mallory.note('shadowed count')::int::bigint $$;
 CREATE FUNCTION mallory.equal(int, int) RETURNS boolean LANGUAGE sql AS $$ SELECT mallory.note('shadowed =') AND true $$;
 CREATE OPERATOR mallory.= (LEFTARG = int, RIGHTARG = int, FUNCTION = mallory.equal);
@@ -99,7 +99,7 @@ TRUNCATE armed;
 TABLE treasure;
 SELECT rolsuper FROM pg_roles WHERE rolname = 'snapback_mallory';
 
--- The statements of a rule are no function's: one that would fire keeps its table from being restored.
+-- Statements of rules are not in functions: a rule that would fire prevents the restore of its table.
 DELETE FROM trap WHERE id = 1;
 SET ROLE snapback_mallory;
 CREATE RULE "Shout" AS ON INSERT TO trap DO ALSO INSERT INTO app.seen VALUES ('rule', current_user, '');
@@ -112,7 +112,7 @@ SELECT restored();
 SELECT changed();
 SELECT snapback.unprotect('trap'); DELETE FROM watched; DELETE FROM snapback.snapshot; DROP TABLE trap;
 
--- Row security that binds the owner fails the capture; otherwise it leaves nothing out.
+-- Row security that applies to the owner makes the capture fail; otherwise it omits nothing.
 CREATE TABLE forced (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, v int);
 INSERT INTO forced SELECT n, CASE WHEN n < 5 THEN 'a' ELSE 'b' END, n FROM generate_series(1, 8) n;
 ALTER TABLE forced OWNER TO snapback_trent;
@@ -130,7 +130,7 @@ SELECT restored();
 SELECT changed();
 SELECT snapback.unprotect('forced'); DELETE FROM watched; DELETE FROM snapback.snapshot;
 
--- Tables of several owners: each is read and written as its own.
+-- Tables of several owners: each is read and written as its owner.
 CREATE TABLE house (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, v int);
 CREATE TABLE room (id int PRIMARY KEY, house int NOT NULL REFERENCES house ON DELETE CASCADE, v int);
 CREATE TABLE lamp (id int PRIMARY KEY, room int NOT NULL REFERENCES room ON DELETE CASCADE);

@@ -1,4 +1,4 @@
--- The switches of a restore, single rows with their children, what the preview names, and going back.
+-- The switches of a restore, single rows with their children, the notes of the preview, and undo.
 \set ECHO none
 \i test/fixture/communities.sql
 \set ECHO all
@@ -27,7 +27,7 @@ CREATE FUNCTION preview(options text[], switches jsonb DEFAULT NULL) RETURNS SET
                               E'\n  ! ' || nullif(array_to_string(obstacles, E'\n  ! '), ''), E'\n  * ' || nullif(array_to_string(notes, E'\n  * '), ''))
     FROM snapback.preview_restore(options, NULL, 'a', switches)
     WHERE inserts + updates + deletes + kept + parents + nulled + cascaded + skipped + cardinality(obstacles) + cardinality(notes) > 0 ORDER BY 1 $$;
--- Preview, restore and say what is still not as it was; a preview and a restore that disagree are told.
+-- Preview, restore, and report what still differs; report if preview and restore disagree.
 CREATE FUNCTION try(options text[], switches jsonb DEFAULT NULL) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     expected text[] := ARRAY(SELECT p FROM app.preview(options, switches) p);
@@ -39,7 +39,7 @@ BEGIN
     RETURN QUERY SELECT 'not as it was: ' || c FROM app.changed() c;
 END $$;
 
--- Switches are read strictly.
+-- Invalid switches are errors.
 SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '[]')$$);
 SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"action": 1}')$$);
 SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"actions": "insert"}')$$);
@@ -55,7 +55,7 @@ SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows"
 SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"children": true}')$$);
 SELECT fails($$SELECT * FROM snapback.preview_restore('{x}', NULL, 'a', '{"rows": {"x.one": [{"id": 2}]}, "children": 1}')$$);
 
--- Actions: what is missing, what has changed, what was added, each by itself.
+-- Actions: missing, changed and added rows, each separately.
 CREATE PROCEDURE damage() LANGUAGE sql AS $$
     DELETE FROM app.post WHERE id = 3; UPDATE app.post SET title = 'rogue' WHERE id IN (1, 5); INSERT INTO app.post VALUES (100, 2, 'added');
 $$;
@@ -70,7 +70,7 @@ SELECT * FROM try('{x.one}', '{"actions": ["insert", "delete"]}');
 ROLLBACK;
 SELECT * FROM try('{x}');
 
--- Rows added since that others refer to: kept, and by whom they are held; or gone with all that refers to them.
+-- Added rows that others refer to: kept, with the referring table; or deleted with all rows that refer to them.
 INSERT INTO unit VALUES (101, 'a', 'new', 'new'), (103, 'a', 'held', 'held');
 INSERT INTO post VALUES (101, 101, 'in the new unit');
 INSERT INTO duty VALUES (101, 'early');
@@ -85,7 +85,7 @@ BEGIN;
 SELECT * FROM try('{x.one}', '{"referenced": "cascade"}');
 SELECT id, unit_id FROM member WHERE id IN (20, 1010);
 SELECT * FROM duty WHERE post_id = 101;
--- What was taken comes back when the restore is taken back.
+-- An undo restores cascaded rows.
 SELECT keep();
 ROLLBACK;
 SELECT keep();
@@ -98,13 +98,13 @@ SELECT changed();
 SELECT relation::regclass, key FROM snapback.restore_row JOIN snapback.protected_table ON id = table_id ORDER BY 1, 2;
 SELECT go_back();
 SELECT changed();
--- And going back once more is the restore again.
+-- An undo of the undo repeats the restore.
 SELECT go_back();
 SELECT id, unit_id FROM member WHERE id IN (20, 1010);
 DELETE FROM badge; DELETE FROM unit WHERE id > 100; DELETE FROM member WHERE id > 1000;
 SELECT restored('{x.one,x.two,x.three}');
 
--- Parents: brought back, or refused.
+-- Parents: restored, or an error.
 SELECT keep();
 DELETE FROM duty WHERE post_id = 3;
 DELETE FROM post WHERE id = 3;
@@ -116,7 +116,7 @@ SELECT go_back();
 SELECT count(*) FROM post WHERE id = 3;
 SELECT * FROM try('{x.three}');
 
--- Conflicts: a unique value belongs to another community now.
+-- Conflicts: another community now holds a unique value.
 DELETE FROM unit WHERE id IN (2, 4);
 UPDATE unit SET code = 'u2' WHERE id = 1;
 UPDATE unit SET code = 'u6 no more' WHERE id = 6;
@@ -133,7 +133,7 @@ DELETE FROM unit WHERE id = 200;
 UPDATE unit SET code = 'u1' WHERE id = 1;
 SELECT * FROM try('{x}');
 
--- One unit and nothing else; then with all that belongs to it.
+-- One unit only; then with all rows that belong to it.
 UPDATE unit SET name = 'rogue' WHERE id IN (8, 10);
 DELETE FROM unit WHERE id = 6;
 UPDATE member SET name = 'renamed' WHERE id = 60;
@@ -151,7 +151,7 @@ SELECT id, name FROM unit WHERE id IN (6, 8, 10) ORDER BY id;
 SELECT * FROM member WHERE id = 60;
 SELECT * FROM try('{x}');
 
--- What is just as the snapshot has it never goes with a row: it names the row by a value that has moved to another one.
+-- A row equal to the snapshot is not restored with a selected one: it refers by a value that has moved to another row.
 CREATE TABLE shelf (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, code text UNIQUE);
 CREATE TABLE book (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, shelf text CONSTRAINT book_shelf REFERENCES shelf (code) ON DELETE CASCADE);
 INSERT INTO shelf SELECT n, 'a', 'S' || n FROM generate_series(1, 3) n;
@@ -166,7 +166,7 @@ INSERT INTO shelf VALUES (4, 'a', 'S4');
 INSERT INTO book VALUES (4, 'a', 'S4');
 UPDATE book SET shelf = 'S4' WHERE id = 3;
 SELECT preview('{x.three}', '{"actions": ["delete"], "referenced": "cascade"}');
--- Nor does what would come back at once.
+-- Nor is a row that would immediately be restored.
 SELECT preview('{x.three}', '{"actions": ["insert", "delete"], "referenced": "cascade"}');
 BEGIN;
 SELECT * FROM try('{x.three}', '{"actions": ["insert", "delete"], "referenced": "cascade"}');
@@ -176,7 +176,7 @@ SELECT * FROM try('{x.three}', '{"actions": ["delete"], "referenced": "cascade"}
 TABLE shelf ORDER BY id;
 TABLE book ORDER BY id;
 ROLLBACK;
--- Rows of one restore that would have the same value: the option restores that column of some rows only, or the value must be unique only now.
+-- Rows of one restore with the same unique value: the option restores the column of some rows only, or the constraint is new.
 SELECT snapback.unprotect('book', 'x.three'), snapback.protect('shelf', 'x.two', columns => '{code}', filter => 'id < 3');
 DELETE FROM watched WHERE relation = 'book'::regclass; DROP TABLE book;
 UPDATE shelf SET id = 2 WHERE id = 12;

@@ -1,4 +1,4 @@
--- Tables of every kind come back: partitioned, inherited, wide, large, with rules, views, policies and keys of their own.
+-- Restores of every kind of table: partitioned, inherited, wide, large, with rules, views, policies and unusual keys.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -6,7 +6,7 @@
 \pset tuples_only on
 \set ECHO all
 
--- Rows that move between partitions, to and fro, by range, list and hash, also by a key that spans them all.
+-- Rows that move between partitions in both directions, by range, list and hash, also with a key over all partitions.
 CREATE TABLE moving (cid text NOT NULL REFERENCES community, at date, id int, kind text, v int, code int, PRIMARY KEY (at, id, kind)) PARTITION BY RANGE (at);
 CREATE TABLE moving_old (v int, gone int, kind text NOT NULL, id int NOT NULL, at date NOT NULL, cid text NOT NULL, code int) PARTITION BY LIST (kind);
 ALTER TABLE moving_old DROP gone;
@@ -28,7 +28,7 @@ SELECT changed();
 SELECT restored();
 SELECT changed();
 SELECT tableoid::regclass, count(*) FROM moving GROUP BY 1 ORDER BY tableoid::regclass::text COLLATE "C";
--- A unique index, and an exclusion constraint, that one partition alone has: values swap within it.
+-- A unique index and an exclusion constraint of one partition only: values are exchanged within it.
 CREATE UNIQUE INDEX only_here ON moving_old_rest (code);
 ALTER TABLE moving_new_1 ADD CONSTRAINT not_twice EXCLUDE USING btree (v WITH =);
 UPDATE moving SET code = -code WHERE id IN (1, 2); UPDATE moving SET code = 3 - id WHERE id IN (1, 2);
@@ -38,14 +38,14 @@ UPDATE moving SET v = v - 100 WHERE tableoid = 'moving_new_1'::regclass AND v > 
 SELECT changed();
 SELECT restored();
 SELECT changed();
--- One that another community's row holds there is named.
+-- The error names a value that a row of another community holds there.
 UPDATE moving SET code = 100 WHERE id = 1; UPDATE moving SET code = 1 WHERE id = 4; UPDATE moving SET code = 2 WHERE id = 20;
 SELECT fails($$SELECT restored()$$);
 SELECT obstacles FROM snapback.preview_restore('{x.one}', NULL, 'a');
 SELECT updates, skipped FROM snapback.preview_restore('{x.one}', NULL, 'a', '{"on_conflict": "skip"}');
 UPDATE moving SET code = id WHERE id IN (4, 20);
 SELECT restored();
--- A partition that is gone.
+-- A dropped partition.
 UPDATE moving SET at = at + 30 WHERE kind <> 'x' AND at < '2026-01-01';
 DROP TABLE moving_old_rest;
 SELECT fails($$SELECT restored()$$);
@@ -57,7 +57,7 @@ CREATE TABLE all_in_one PARTITION OF moving DEFAULT;
 SELECT restored();
 SELECT snapback.unprotect('moving'); DELETE FROM watched;
 
--- Foreign keys to and from partitioned tables: parents come back into their partitions, children of several hold what they refer to.
+-- Foreign keys from and to partitioned tables: parents are restored into their partitions, children in several ones keep their rows.
 CREATE TABLE ledger (id int, at date NOT NULL, cid text NOT NULL REFERENCES community, v int, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
 CREATE TABLE ledger_old PARTITION OF ledger FOR VALUES FROM (MINVALUE) TO ('2026-01-01');
 CREATE TABLE ledger_new PARTITION OF ledger FOR VALUES FROM ('2026-01-01') TO (MAXVALUE) PARTITION BY HASH (id);
@@ -78,7 +78,7 @@ SELECT snapback.protect('ledger', 'x.one'), snapback.protect('entry', 'x.two', v
     watch('ledger'), watch('entry', 'whose(t)'), watch('mark', '(SELECT whose(l) FROM app.entry l WHERE (l.id, l.kind) = (t.entry, t.kind))');
 SELECT keep();
 CALL snapback.capture_all();
--- Rows move to other partitions, with the keys that others refer to; some go, with all that refers to them.
+-- Rows move to other partitions with referenced keys; some are deleted, with all rows that refer to them.
 UPDATE ledger SET at = at + 20 WHERE id IN (1, 2, 3); UPDATE ledger SET at = at - 20 WHERE id IN (9, 10);
 DELETE FROM mark WHERE entry IN (13, 14); DELETE FROM entry WHERE id IN (13, 14);
 DELETE FROM mark WHERE entry IN (SELECT id FROM entry WHERE ledger = 6); DELETE FROM ledger WHERE id = 6;
@@ -93,14 +93,14 @@ DELETE FROM mark WHERE entry IN (SELECT id FROM entry WHERE ledger IN (2, 7)); D
 SELECT restored('{x.three}');
 SELECT restored();
 SELECT changed();
--- A row added since that a row of another partitioned table holds stays, or takes that row along.
+-- An added row that a row of another partitioned table refers to is kept, or deleted with that row.
 INSERT INTO ledger VALUES (100, '2026-05-05', 'a', 1); INSERT INTO entry VALUES (100, 'x', 100, '2026-05-05', 1, 'y', 1), (101, 'z', 100, '2026-05-05', 100, 'x', 1);
 BEGIN; SELECT restored('{x.one}'); SELECT restored('{x.one,x.two}'); SELECT changed(); ROLLBACK;
 SELECT relation, deleted, cascaded FROM snapback.restore('{x.one}', NULL, 'a', '{"referenced": "cascade"}');
 SELECT changed();
 SELECT snapback.unprotect('mark'), snapback.unprotect('entry'), snapback.unprotect('ledger'); DELETE FROM watched;
 
--- Foreign keys that one partition alone has, or that refer to one alone, are about its rows and no others.
+-- Foreign keys from or to a single partition concern only its rows.
 CREATE TABLE grade (id int PRIMARY KEY, cid text NOT NULL REFERENCES community);
 CREATE TABLE pupil (id int, cid text NOT NULL REFERENCES community, grade int, PRIMARY KEY (id)) PARTITION BY RANGE (id);
 CREATE TABLE pupil_low PARTITION OF pupil FOR VALUES FROM (MINVALUE) TO (10);
@@ -122,24 +122,24 @@ SELECT changed();
 DELETE FROM prize WHERE id = 1; DELETE FROM pupil WHERE id = 11;
 SELECT restored('{x.three}');
 SELECT changed();
--- Rows added there that are referred to stay, or go with what refers to them; one elsewhere that only seems to be referred to goes.
+-- Added rows there that are referenced are kept, or deleted with the referring rows; one elsewhere that only seems to be referenced is deleted.
 INSERT INTO pupil VALUES (5, 'a', 2), (15, 'a', 1);
 INSERT INTO prize VALUES (5, 'b', 15);
 SELECT restored('{x.two}');
 UPDATE prize SET cid = 'a' WHERE id = 5;
 SELECT relation, deleted, cascaded FROM snapback.restore('{x.two}', NULL, 'a', '{"referenced": "cascade"}') ORDER BY relation;
 SELECT changed();
--- One row with its children, by that key.
+-- One row with its children by that key.
 DELETE FROM prize WHERE id = 1; DELETE FROM pupil WHERE id IN (1, 11);
 SELECT relation, inserted FROM snapback.restore('{x.two}', NULL, 'a', '{"rows": {"x.two": [{"id": 11}]}, "children": true}') ORDER BY relation;
 SELECT restored();
 SELECT changed();
--- Without what brings the parents back, they lose the reference in that partition alone.
+-- If the parents cannot be restored, references in that partition only are set to NULL.
 DELETE FROM pupil WHERE cid = 'a'; DELETE FROM grade WHERE cid = 'a';
 SELECT snapback.unprotect('grade');
 SELECT restored('{x.two}');
 SELECT * FROM pupil WHERE cid = 'a' ORDER BY id;
--- One of a column that is computed.
+-- A foreign key with a generated column.
 CREATE TABLE medal (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, n int, prize int GENERATED ALWAYS AS (n + 1) STORED) PARTITION BY RANGE (id);
 CREATE TABLE medal_low PARTITION OF medal FOR VALUES FROM (MINVALUE) TO (10);
 CREATE TABLE medal_high PARTITION OF medal FOR VALUES FROM (10) TO (MAXVALUE);
@@ -151,7 +151,7 @@ DELETE FROM medal WHERE cid = 'a'; DELETE FROM prize WHERE cid = 'a';
 SELECT restored('{x.one}');
 SELECT * FROM medal WHERE cid = 'a' ORDER BY id;
 SELECT snapback.unprotect('medal');
--- What a partition's rows are told by an expression is somebody's code.
+-- A partition key that is an expression runs user code.
 CREATE TABLE coded (id int, cid text NOT NULL REFERENCES community, grade int) PARTITION BY LIST ((id % 2));
 CREATE TABLE coded_0 PARTITION OF coded FOR VALUES IN (0);
 CREATE TABLE coded_1 PARTITION OF coded FOR VALUES IN (1);
@@ -161,7 +161,7 @@ SELECT fails($$SELECT restored('{x.two}')$$);
 DROP TABLE coded;
 SELECT snapback.unprotect('prize'), snapback.unprotect('pupil'); DELETE FROM watched;
 
--- Inheritance: a child's rows are its own, also where it is protected itself and has columns of its own.
+-- Inheritance: rows of a child belong to it, also if it is protected itself and has additional columns.
 CREATE TABLE base (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, v text);
 CREATE TABLE derived (extra int, PRIMARY KEY (id)) INHERITS (base);
 CREATE TABLE other_base (note text);
@@ -183,7 +183,7 @@ SELECT restored();
 TABLE both_of;
 SELECT snapback.unprotect(t) FROM unnest('{base,derived,both_of}'::regclass[]) t;
 
--- No primary key: an index over NOT NULL columns names the rows; what has none is refused, now and when it is lost.
+-- No primary key: a unique index over NOT NULL columns identifies the rows; a table without one is refused, also if the index is dropped later.
 CREATE TABLE keyless (a int, b text NOT NULL, c int NOT NULL, cid text NOT NULL REFERENCES community);
 CREATE UNIQUE INDEX ON keyless (a, b);
 CREATE UNIQUE INDEX ON keyless (c) WHERE c > 0;
@@ -203,7 +203,7 @@ DROP INDEX the_key;
 SELECT fails($$SELECT restored()$$);
 SELECT snapback.unprotect('keyless'); DELETE FROM watched;
 
--- Identity columns, always and by default, keep their values, in the key and beside it, whether rows return or live on.
+-- Identity columns, ALWAYS and BY DEFAULT, keep their values, in the key or not, in inserted and updated rows.
 CREATE TABLE numbered (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, cid text NOT NULL REFERENCES community, always int GENERATED ALWAYS AS IDENTITY UNIQUE, freely int GENERATED BY DEFAULT AS IDENTITY,
     twice int GENERATED ALWAYS AS (always * 2) STORED, v int);
 INSERT INTO numbered (cid, v) SELECT 'a', n FROM generate_series(1, 4) n;
@@ -219,7 +219,7 @@ SELECT restored();
 SELECT changed();
 SELECT snapback.unprotect('numbered'); DELETE FROM watched;
 
--- Rules stay out of it, but for those that always fire, which are named by what they did; views and materialized views stand on top.
+-- Rules do not fire, except those that always do, which the error names; views and materialized views depend on the table.
 CREATE TABLE ruled (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, v text);
 CREATE VIEW above AS SELECT r.*, c.id AS community FROM ruled r JOIN community c ON c.id = r.cid;
 CREATE MATERIALIZED VIEW kept_above AS SELECT * FROM above;
@@ -238,7 +238,7 @@ SELECT changed();
 ALTER TABLE ruled DISABLE RULE no_update; UPDATE ruled SET v = 'x' WHERE id = 2; ALTER TABLE ruled ENABLE ALWAYS RULE no_update;
 SELECT fails($$SELECT restored()$$);
 ALTER TABLE ruled DISABLE RULE no_update;
--- A trigger that fires although triggers are off may keep a row from being written, which is noticed.
+-- A trigger that fires although triggers are disabled may suppress a write, which is detected.
 CREATE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
 CREATE TRIGGER keep_out BEFORE UPDATE ON ruled FOR EACH ROW EXECUTE FUNCTION keep_out();
 ALTER TABLE ruled ENABLE ALWAYS TRIGGER keep_out;
@@ -248,7 +248,7 @@ SELECT restored();
 SELECT count(*) FROM above;
 SELECT snapback.unprotect('ruled'); DELETE FROM watched;
 
--- A schema for each community: foreign keys within it, cycles, parents that come back, rows that others hold.
+-- One schema per community: foreign keys within it, cycles, restored parents, referenced rows.
 CREATE SCHEMA "of a"; CREATE SCHEMA of_b;
 DO $$ DECLARE s text; BEGIN FOREACH s IN ARRAY '{of a,of_b}'::text[] LOOP
     EXECUTE format('CREATE TABLE %1$I.team (id int PRIMARY KEY, name text UNIQUE, lead int); CREATE TABLE %1$I.person (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, team int NOT NULL REFERENCES %1$I.team ON DELETE CASCADE, name text);
@@ -273,7 +273,7 @@ SELECT restored();
 DELETE FROM of_b.team;
 SELECT restored(NULL, 'b');
 SELECT changed();
--- What is no table any more is not taken for one, whoever put it there.
+-- A relation that is no longer a table is not used, whoever created it.
 ALTER TABLE "of a".person RENAME TO people;
 CREATE VIEW "of a".person AS SELECT * FROM "of a".people WHERE id < 3;
 SELECT fails($$SELECT snapback.capture('a')$$);
@@ -284,7 +284,7 @@ SELECT relation, status, problem FROM snapback.protection WHERE status <> 'prote
 DROP VIEW "of a".person; ALTER TABLE "of a".people RENAME TO person;
 SELECT snapback.unprotect('of_b.person'), snapback.unprotect('of_b.team'); DELETE FROM watched;
 
--- As wide as a table can be.
+-- A table with the maximum number of columns.
 DO $$ BEGIN
     EXECUTE 'CREATE TABLE wide (id int PRIMARY KEY, cid text NOT NULL REFERENCES community, ' || (SELECT string_agg(format('c%s %s', n, (ARRAY['int', 'text', 'bool', 'date'])[1 + n % 4]), ', ') FROM generate_series(1, 1598) n) || ')';
 END $$;
@@ -317,7 +317,7 @@ SELECT l.id, sha256(l.b) = o.b, sha256(l.t::bytea) = o.t FROM large l JOIN large
 SELECT snapback.unprotect('large');
 SELECT snapback.forget('a') IS NOT NULL;
 
--- Row security, enabled and forced: nothing is left out where the owner may pass it, else nothing is done.
+-- Row security, enabled and forced: if the owner may bypass it, nothing is omitted, otherwise an error is raised.
 CREATE ROLE regress_tables_owner BYPASSRLS;
 CREATE SCHEMA "Se cret";
 GRANT USAGE ON SCHEMA app, "Se cret" TO regress_tables_owner; GRANT REFERENCES, SELECT ON community TO regress_tables_owner;

@@ -1,4 +1,4 @@
--- Every type comes back as it was, whatever the settings of the sessions that capture and restore.
+-- Values of every type are restored unchanged, with all settings of the sessions that capture and restore.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -59,12 +59,12 @@ SELECT keep();
 CALL snapback.capture_all();
 SELECT * FROM snapback.verify();
 
--- A session of other habits finds nothing to do ...
+-- A session with other settings finds no difference ...
 SET datestyle = 'German'; SET intervalstyle = 'iso_8601'; SET timezone = 'Asia/Kathmandu'; SET extra_float_digits = -15; SET bytea_output = escape;
 SET array_nulls = off; SET xmloption = document; SET quote_all_identifiers = on; SET lc_monetary = 'C.UTF-8'; SET standard_conforming_strings = off; SET transform_null_equals = on;
 SET search_path = app, "Odd Types", public;
 SELECT inserts, updates, deletes, unchanged FROM snapback.preview_restore('{x.one}', NULL, 'a');
--- ... and restores what is gone or has changed.
+-- ... and restores deleted and changed rows.
 DELETE FROM typed WHERE id IN (1, 3, 5);
 UPDATE typed SET f8 = 0, n = 0.0, f4 = 0, atx = '{x}', t = 'T', c1 = 'x', ct = 'X', blind = 'x' WHERE id IN (2, 4);
 INSERT INTO typed (id, cid) VALUES (7, 'a');
@@ -75,11 +75,11 @@ RESET ALL; SET client_min_messages = warning; SET search_path = app, public;
 SELECT changed();
 SELECT count(*) FROM typed t JOIN original o USING (id) WHERE record_image_ne(t.*, o.*);
 SELECT id, iv::text, x::text FROM typed WHERE id < 3 ORDER BY id;
--- The snapshot's rows can be looked at.
+-- snapshot_rows() shows the rows.
 SELECT count(*), count(*) FILTER (WHERE r ->> 'f8' = '-0'), max(length(r ->> 't')) FROM snapback.snapshot s, snapback.snapshot_rows(s.id, 'typed') r WHERE s.community = 'a' AND s.kind = 'scheduled';
 DELETE FROM snapback.snapshot; SELECT snapback.unprotect('typed'); DELETE FROM watched;
 
--- Keys of many types; keys that are equal but not the same are one row, which gets its old spelling back.
+-- Keys of many types; keys that are equal but not identical are one row, which gets its old spelling back.
 CREATE TABLE key_numeric (k numeric PRIMARY KEY, cid text NOT NULL REFERENCES community, v int);
 CREATE TABLE key_citext (k citext, cid citext NOT NULL, v int, PRIMARY KEY (cid, k));
 CREATE TABLE key_blind (k text COLLATE "Odd Types".blind PRIMARY KEY, cid text NOT NULL REFERENCES community, v int);
@@ -118,7 +118,7 @@ SELECT changed();
 SELECT restored();
 SELECT changed();
 
--- How rows are cut and merged hangs on no collation: under another one, which puts the same keys in another order, they make the same chunks.
+-- The order and chunks of rows do not depend on a collation: with another one, which sorts keys differently, the chunks are the same.
 CREATE TABLE collated (k text COLLATE "C" PRIMARY KEY, cid text NOT NULL REFERENCES community, v text);
 INSERT INTO collated SELECT chr(ascii('A') + n % 26 + 32 * (n / 26 % 2)) || 'é-' || n, 'a', repeat(md5(n::text), 20) FROM generate_series(1, 2000) n;
 SELECT snapback.protect('collated', 'x.one'), watch('collated');

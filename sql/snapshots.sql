@@ -1,4 +1,4 @@
--- Taking snapshots, looking into them, and their end.
+-- Captures, the contents of snapshots, and their expiration.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -28,7 +28,7 @@ SELECT fails($$SELECT snapback.snapshot_rows('00000000-0000-0000-0000-0000000000
 SELECT fails($$SELECT snapback.snapshot_rows('00000000-0000-0000-0000-00000000000f', 'app.community')$$);
 SELECT count(*) FROM snapback.snapshot_contents('00000000-0000-0000-0000-00000000000f');
 SELECT count(*) FROM snapback.list_snapshots('nobody');
--- Community b had no rows: restoring it takes away what came since. Partitions are written as one table.
+-- Community b had no rows: its restore deletes added ones. Partitions are written as one table.
 INSERT INTO page VALUES (20, 'b', 'new');
 UPDATE log SET at = at - 3 WHERE id IN (3, 4);
 DELETE FROM log WHERE id IN (1, 5);
@@ -36,7 +36,7 @@ SELECT restored(NULL, 'b');
 SELECT restored(ARRAY['x.two']);
 SELECT changed();
 
--- One option of columns, one of rows, one of both on the same table.
+-- One option of columns, one of rows, one of both for the same table.
 UPDATE page SET title = 'T', body = 'B' WHERE cid = 'a';
 DELETE FROM page WHERE id IN (1, 2);
 INSERT INTO page VALUES (21, 'a', 'new', true), (22, 'a', 'new', false);
@@ -50,7 +50,7 @@ SELECT id, title, hidden, body FROM page WHERE cid = 'a' ORDER BY id;
 SELECT restored('{x.one,x.two,x.three}');
 SELECT changed();
 
--- A community that fails costs the others nothing, whatever the batch; an error within one is told.
+-- A community that fails does not affect the others, independent of the batch; its error is recorded.
 CREATE OR REPLACE VIEW directory AS
     SELECT id AS community, id AS name, 'ada' AS owner, 'ada@example.org' AS owner_email, true AS restores_enabled,
            CASE id WHEN 'a' THEN 'own a' WHEN 'b' THEN 'own_b' ELSE 'own_c' END AS schema_name FROM community;
@@ -77,13 +77,13 @@ SELECT fails($$SELECT snapback.capture('nobody')$$), fails($$SELECT snapback.cap
 SELECT fails($$CALL snapback.capture_all(0)$$), fails($$CALL snapback.capture_all(NULL)$$);
 
 
--- A night in which every community fails fails, after what it did is committed: a record of each, with the hint that capture() gives.
+-- If every community fails, the job fails after it has committed a record of each, with the hint of capture().
 DELETE FROM snapback.capture_failure; DELETE FROM snapback.snapshot;
 ALTER TABLE "own a".thing RENAME TO away; ALTER TABLE own_b.thing RENAME TO away;
 CALL snapback.capture_all(2);
 SELECT community, sqlstate, message, hint FROM snapback.capture_failure ORDER BY community COLLATE "C";
 SELECT subject, split_part(hint, ' (', 1) AS hint FROM snapback.health() WHERE concern = 'capture' AND problem LIKE 'capture failed%' ORDER BY subject COLLATE "C";
--- One that succeeds is enough, and no community is no failure.
+-- One successful community is sufficient, and no community is no failure.
 ALTER TABLE own_b.away RENAME TO thing;
 CALL snapback.capture_all(2);
 CREATE VIEW nobody AS SELECT * FROM directory WHERE false;
@@ -94,7 +94,7 @@ ALTER TABLE "own a".away RENAME TO thing;
 DROP VIEW nobody;
 DELETE FROM snapback.capture_failure;
 
--- What does not change is stored once; an expired snapshot is neither restored nor kept, and takes no other's chunks along.
+-- Unchanged data is stored once; an expired snapshot is neither restored nor kept, and its deletion keeps the chunks of others.
 DELETE FROM snapback.snapshot;
 SELECT chunks FROM snapback.forget('a');
 SELECT snapshots, chunks > 0 AS any FROM snapback.expire();
@@ -118,13 +118,13 @@ SELECT snapback.capture('b') IS NOT NULL;
 UPDATE snapback.snapshot SET captured_at = captured_at - interval '8 days' WHERE label = 'third';
 SELECT snapshots, chunks = :chunks + 1 AS all_of_them FROM snapback.expire();
 SELECT DISTINCT community FROM snapback.chunk;
--- Retention as it is set now, not as it was.
+-- The current setting of retention applies, not that at the capture.
 SET snapback.retention = '1s';
 SELECT pg_sleep(1.1);
 SELECT status FROM snapback.list_snapshots('b');
 RESET snapback.retention;
 SELECT status FROM snapback.list_snapshots('b');
--- Seven days are so many hours, whatever clocks on walls do meanwhile, and not a moment more or less, though nobody has swept.
+-- Seven days are 168 hours, independent of daylight saving time, exactly, even before expired snapshots are deleted.
 SET timezone = 'Europe/Berlin';
 BEGIN;
 UPDATE snapback.snapshot SET captured_at = '2026-03-25 12:00';
@@ -133,7 +133,7 @@ UPDATE snapback.snapshot SET captured_at = '2026-10-21 12:00';
 SELECT DISTINCT expires_at FROM snapback.snapshots;
 ROLLBACK;
 RESET timezone;
--- Its age is looked at before it is read: one that is let in is found damaged then, for its time was changed.
+-- The age is checked before the contents: a snapshot whose time was changed is then found damaged.
 CREATE FUNCTION at_age(age interval) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE told text;
 BEGIN
@@ -147,7 +147,7 @@ BEGIN; SELECT at_age('7 days'); ROLLBACK;
 BEGIN; SELECT at_age('7 days 00:00:01'); ROLLBACK;
 -- A clock that was set back.
 BEGIN; SELECT at_age('-1 hour'); ROLLBACK;
--- Forgotten.
+-- After forget().
 SELECT restored(NULL, 'b');
 SELECT snapshots, chunks > 0 AS any FROM snapback.forget('b');
 SELECT count(*) FROM snapback.restore_run WHERE community = 'b';

@@ -1,4 +1,4 @@
--- Taking a restore back, and taking that back: everything is as it was, within the chosen options and beyond them.
+-- Undo a restore, and undo the undo: the same rows within and outside the chosen options.
 \set ECHO none
 \getenv source PG_ABS_SRCDIR
 \set fixture :source '/test/fixture/communities.sql'
@@ -17,13 +17,13 @@ INSERT INTO award SELECT i, m.cid, m.id, 'w' || i FROM generate_series(1, 40) i 
 SELECT snapback.protect('department', 'x.one'), snapback.protect('member', 'x.two'), snapback.protect('award', 'x.three');
 SELECT watch(w) FROM unnest('{department,member,award}'::regclass[]) w;
 SELECT snapback.capture('a', 'all is well');
--- Rows of the last restore's report, and the last restore.
+-- The rows of the last restore's report, and the last restore.
 CREATE FUNCTION undone(restore uuid) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT t.relation || concat(' +' || nullif(t.inserted, 0), ' ~' || nullif(t.updated, 0), ' -' || nullif(t.deleted, 0), ' cascaded ' || nullif(t.cascaded, 0),
                                 ' parents ' || nullif(t.parents, 0))
     FROM snapback.undo_restore(restore) t WHERE t.inserted + t.updated + t.deleted > 0 ORDER BY t.relation COLLATE "C" $$;
 CREATE FUNCTION last() RETURNS uuid LANGUAGE sql AS $$ SELECT restore FROM snapback.restores ORDER BY requested_at DESC LIMIT 1 $$;
--- Two states to compare with, besides the fixture's.
+-- Two states to compare with, in addition to that of the fixture.
 CREATE TABLE states (name text, relation text, community text, hash text);
 CREATE FUNCTION name_state(name text) RETURNS void LANGUAGE sql AS $$ INSERT INTO states SELECT name, s.* FROM app.state() s $$;
 CREATE FUNCTION is_state(name text) RETURNS boolean LANGUAGE sql AS $$
@@ -32,7 +32,7 @@ CREATE FUNCTION is_state(name text) RETURNS boolean LANGUAGE sql AS $$
 \o
 \set ECHO all
 
--- Damage of every kind: members of a department go, and the department; some change; some are new.
+-- All kinds of damage: members of a department and the department are deleted; some rows are changed; some are added.
 DELETE FROM member WHERE cid = 'a' AND department = 2;
 DELETE FROM department WHERE id = 2;
 UPDATE member SET name = 'changed' WHERE id IN (1, 3);
@@ -50,7 +50,7 @@ SELECT undone(last());
 SELECT is_state('damaged');
 SELECT state, options, switches, request FROM snapback.restores;
 SELECT kind, count(*), count(DISTINCT label) FROM snapback.list_snapshots('a') GROUP BY kind ORDER BY kind;
--- The first can be taken back again, whatever came between.
+-- The first restore can be undone later, independent of restores in between.
 SELECT restored('{x.two}');
 UPDATE member SET name = 'between' WHERE id IN (5, 100);
 INSERT INTO member VALUES (101, 'a', 3, 'between');
@@ -67,7 +67,7 @@ SELECT is_state('damaged');
 SELECT undone(last());
 SELECT is_state('without award');
 
--- What a foreign key took along comes back too.
+-- The undo restores rows that a foreign key cascaded to.
 SELECT restored();
 INSERT INTO member VALUES (102, 'a', 1, 'newer');
 INSERT INTO award VALUES (102, 'a', 102, 'newer');
@@ -80,7 +80,7 @@ SELECT is_state('followed');
 SELECT undone(last());
 SELECT is_state('unfollowed');
 
--- Of a restore of chosen rows, those rows alone are taken back, whichever writes it was limited to.
+-- The undo of a restore of single rows concerns only these rows, with all kinds of writes.
 UPDATE member SET name = 'x' || id WHERE id IN (1, 2, 3);
 SELECT relation, updated FROM snapback.restore('{x.two}', NULL, 'a', '{"rows": {"x.two": [{"id": 1}, {"id": 2}]}, "actions": ["update"]}');
 SELECT last() AS chosen \gset
@@ -93,7 +93,7 @@ SELECT relation, updated FROM snapback.restore('{x.one,x.two}', NULL, 'a', '{"ro
 SELECT undone(last());
 SELECT switches FROM snapback.restores WHERE restore = last();
 
--- What cannot be undone.
+-- Restores that cannot be undone.
 SELECT fails($$SELECT snapback.undo_restore('00000000-0000-0000-0000-000000000000')$$);
 SELECT fails($$SELECT snapback.undo_restore(NULL)$$);
 BEGIN;
@@ -114,7 +114,7 @@ BEGIN;
 SELECT snapback.unprotect('member');
 SELECT fails(format('SELECT snapback.undo_restore(%L)', :'first'));
 ROLLBACK;
--- The other community was never touched.
+-- The other community is unchanged.
 SELECT count(*) FROM (SELECT relation, hash FROM states WHERE community = 'b' EXCEPT SELECT relation, hash FROM state()) d;
 
 DROP EXTENSION pg_snapback CASCADE;

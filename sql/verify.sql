@@ -1,4 +1,4 @@
--- Damage to what is stored is found by verify and by restore, whichever byte it is; nothing is changed then.
+-- verify() and restores detect damage to every byte of stored data, and change nothing.
 \getenv folder PG_ABS_SRCDIR
 \set ECHO none
 \i :folder/test/fixture/communities.sql
@@ -15,13 +15,13 @@ SELECT id AS snapshot FROM snapback.snapshot WHERE community = 'a' \gset
 SELECT * FROM snapback.verify();
 SELECT fails($$SELECT * FROM snapback.verify('00000000-0000-0000-0000-00000000000f')$$);
 CREATE TABLE original AS SELECT * FROM state();
--- What is damaged must be needed: every row of community a has changed since.
+-- The damaged data must be needed: every row of community a has changed.
 UPDATE page SET body = 'changed' WHERE cid = 'a';
 UPDATE note SET body = 'changed' WHERE cid = 'a';
 SELECT keep();
 SELECT count(*) > 3 AS several FROM snapback.chunk WHERE community = 'a';
 
--- Damage by this statement, then see whether verify and restore find it; all is put back.
+-- Cause damage by this statement, then report whether verify and restore detect it; undo the damage.
 CREATE TYPE finding AS (verify text, restore text, changed bigint, whole boolean);
 CREATE FUNCTION damage(statement text) RETURNS finding LANGUAGE plpgsql AS $$
 DECLARE found finding;
@@ -47,23 +47,23 @@ BEGIN
 END $$;
 SELECT damage('SELECT 1');
 
--- Every bit of a small chunk, even of those that zstd reads over.
+-- Every bit of a small chunk, including those that zstd ignores.
 SELECT (f).verify LIKE 'app.note: a chunk does not have the checksum%' AS found, (f).restore, (f).changed, (f).whole, count(*) > 250 AS most
 FROM (SELECT length(data) AS size, sha256 FROM snapback.chunk c WHERE community = 'a' AND length(data) < 200) c,
      generate_series(0, c.size * 8 - 1) n, damage(format('UPDATE snapback.chunk SET data = set_bit(data, %s, 1 - get_bit(data, %s)) WHERE sha256 = %L', n, n, c.sha256)) f
 GROUP BY 1, 2, 3, 4 ORDER BY 1 DESC;
--- Here and there in the large ones.
+-- Some bytes of the large ones.
 SELECT (f).verify <> 'sound' AS found, (f).restore, (f).changed
 FROM (SELECT length(data) AS size, sha256 FROM snapback.chunk c WHERE community = 'a' AND length(data) > 200) c,
      generate_series(0, c.size - 1, 4999) n, damage(format('UPDATE snapback.chunk SET data = set_byte(data, %s, get_byte(data, %s) # %s) WHERE sha256 = %L', n, n, 1 << n % 8, c.sha256)) f
 GROUP BY 1, 2, 3;
--- A chunk cut short, made longer, emptied, dropped; two of them swapped.
+-- A chunk that is truncated, extended, emptied, deleted; two exchanged ones.
 SELECT damage($$UPDATE snapback.chunk SET data = substr(data, 1, length(data) - 1) WHERE community = 'a' AND length(data) < 200$$);
 SELECT damage($$UPDATE snapback.chunk SET data = data || '\x00' WHERE community = 'a' AND length(data) < 200$$);
 SELECT damage($$UPDATE snapback.chunk SET data = '' WHERE community = 'a' AND length(data) < 200$$);
 SELECT damage($$DELETE FROM snapback.chunk WHERE community = 'a' AND length(data) < 200$$);
 SELECT damage($$UPDATE snapback.chunk c SET data = (SELECT o.data FROM snapback.chunk o WHERE o.community = 'b' ORDER BY length(o.data) LIMIT 1) WHERE community = 'a' AND length(data) < 200$$);
--- Every byte of the manifest: the chunks it names, their number and order, rows, bytes, shape, community, time, kind and its own hash.
+-- Every byte of the manifest: its chunks, their number and order, rows, bytes, shape, community, time, kind and its own hash.
 SELECT (f).verify, (f).restore, (f).changed, count(*) % 32
 FROM (SELECT table_id, length(chunks) AS size FROM snapback.snapshot_table WHERE snapshot = :'snapshot') c,
      generate_series(0, c.size - 1) n, damage(format('UPDATE snapback.snapshot_table SET chunks = set_byte(chunks, %s, get_byte(chunks, %s) # %s) WHERE table_id = %s AND snapshot = %L', n, n, 1 << n % 8, table_id, :'snapshot')) f
@@ -81,19 +81,19 @@ SELECT damage(format(s, :'snapshot')) FROM unnest(ARRAY[
     'UPDATE snapback.snapshot SET kind = ''manual'' WHERE id = %L',
     'UPDATE snapback.snapshot SET label = ''night'' WHERE id = %L',
     'UPDATE snapback.snapshot SET manifest_sha256 = set_byte(manifest_sha256, 31, get_byte(manifest_sha256, 31) # 1) WHERE id = %L']) s;
--- One community's rows are not put under another's name.
+-- Rows of one community cannot be stored for another one.
 SELECT damage(format('UPDATE snapback.snapshot SET community = ''a'', captured_at = captured_at + interval ''1 second'' WHERE id = %L', id)) FROM snapback.snapshot WHERE community = 'b';
--- Every byte of the tables' descriptions.
+-- Every byte of the table descriptions.
 SELECT (f).verify LIKE '%: table description <id> is damaged' OR (f).verify LIKE '%table description%' AS found, (f).restore, (f).changed
 FROM (SELECT sha256, definition FROM snapback.shape) c, generate_series(1, length(definition)) n,
      damage(format('UPDATE snapback.shape SET definition = overlay(definition PLACING chr(ascii(substr(definition, %s, 1)) # 1) FROM %s) WHERE sha256 = %L', n, n, c.sha256)) f
 WHERE n % 3 = 0
 GROUP BY 1, 2, 3;
 
--- Damage to one community's chunk is no matter to another.
+-- Damage to a chunk of one community does not affect another one.
 UPDATE snapback.chunk SET data = '\x00' WHERE community = 'b';
 SELECT restored();
--- What need not be read is not missed.
+-- Missing data that is not needed is not reported.
 SELECT restored(NULL, 'b');
 SELECT count(DISTINCT faulty) FROM snapback.verify();
 SELECT count(*) FROM snapback.verify(:'snapshot');

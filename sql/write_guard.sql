@@ -1,10 +1,10 @@
--- The write guard in one session: a restore that holds its community is a prepared transaction here.
+-- The write guard in one session: here a prepared transaction is the restore that holds its community.
 \set VERBOSITY terse
 SET client_min_messages = warning;
 CREATE SCHEMA guard_test;
 SET search_path = guard_test;
 
--- Tell how a statement fares; the whole of the error, not its message alone.
+-- Return the outcome of a statement with the complete error.
 CREATE FUNCTION fare(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE detail text; hint text;
 BEGIN
@@ -14,7 +14,7 @@ EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     RETURN concat_ws(E'\n', SQLSTATE || ': ' || SQLERRM, NULLIF(detail, ''), NULLIF(hint, ''));
 END $$;
--- Name the locks that this session holds, among the communities that occur below.
+-- Return the locks that this session holds on the communities used below.
 CREATE TABLE known (community text);
 INSERT INTO known SELECT unnest('{1,2,3,true,2024-12-31,ab,"a b",192.0.2.1/32,lively,12.50,own,fixed,parted,x''y,5d1bd98c-a2f6-4b0e-8b1c-2f5a1f0f6d3e}'::text[]);
 CREATE VIEW held AS
@@ -22,7 +22,7 @@ CREATE VIEW held AS
       FROM pg_locks l
       LEFT JOIN known k ON l.objsubid = 23298 AND hashtextextended(k.community, 0) = (l.classid::bigint << 32 | l.objid::bigint)
      WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid();
--- Name the communities whose locks a statement takes.
+-- Return the communities that a statement locks.
 CREATE FUNCTION locks_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE taken text;
 BEGIN
@@ -40,7 +40,7 @@ BEGIN
     PERFORM snapback_internal.install_guard(relation);
 END $$;
 
--- The errors, in full, and the roads that isolation tests cannot take.
+-- The complete errors, and kinds of writes that isolation tests cannot use.
 CREATE TABLE item (id int PRIMARY KEY, cid int, n int);
 INSERT INTO item SELECT i, i, 0 FROM generate_series(1, 3) i;
 SELECT snapback_internal.guard_state('item');
@@ -79,7 +79,7 @@ ROLLBACK PREPARED 'snapback regress restore';
 RESET snapback.lock_timeout;
 SELECT fare('UPDATE item SET n = 1 WHERE cid = 1');
 SELECT snapback.is_locked('1'), snapback.is_locked(NULL);
--- What the restore sets for itself ends with its transaction.
+-- The settings of a restore end with its transaction.
 BEGIN;
 SELECT snapback_internal.lock_for_restore('1');
 SHOW lock_timeout;
@@ -87,28 +87,28 @@ SHOW deadlock_timeout;
 COMMIT;
 SHOW lock_timeout;
 SHOW deadlock_timeout;
--- A restore's epoch.
+-- The epoch of a restore.
 BEGIN;
 SELECT snapback_internal.lock_for_restore('1');
 SELECT snapback_internal.advance_restore_epoch('1');
 SELECT xid = pg_current_xact_id(), restored_at > now() FROM snapback.restore_epoch WHERE community = '1';
 COMMIT;
--- It cannot be prepared: those who run when it commits could not be listed.
+-- It cannot be prepared, because nothing could list the running transactions at its commit.
 BEGIN;
 SELECT snapback_internal.advance_restore_epoch('1');
 PREPARE TRANSACTION 'snapback regress epoch';
--- No clock is asked: not one that has been set back since, nor one that is ahead.
+-- The check does not depend on the clock: it may be set back or be ahead.
 UPDATE snapback.restore_epoch SET restored_at = now() + interval '1 hour';
 \c
 SET client_min_messages = warning;
 SET search_path = guard_test;
 SELECT fare('UPDATE item SET n = 1 WHERE cid = 1');
--- An epoch of another cluster, or of long ago, is nothing to go by.
+-- An epoch of another cluster, or an old one, is ignored.
 INSERT INTO snapback.restore_epoch VALUES ('2', '9223372036854775807', '-infinity'), ('3', '3', '-infinity');
 DO $$ BEGIN PERFORM snapback_internal.advance_restore_epoch('unrelated'); END $$;
 SELECT fare('UPDATE item SET n = 2');
 
--- Functions that are triggers only, and a trigger of a kind that the guard is not.
+-- Functions that are only triggers, and a trigger of an unsupported kind.
 SELECT snapback_internal.write_guard();
 SELECT snapback_internal.forget_guarded_paths();
 SELECT snapback_internal.guard_new_partition();
@@ -119,7 +119,7 @@ CREATE OR REPLACE TRIGGER wrong BEFORE INSERT ON wrong FOR EACH STATEMENT EXECUT
 SELECT fare('INSERT INTO wrong VALUES (1)');
 DROP TABLE wrong;
 
--- One statement that writes to a hundred thousand communities takes few locks, and fills no lock table.
+-- A statement that writes to a hundred thousand communities takes few locks, and does not fill the lock table.
 CREATE TABLE crowd (cid int PRIMARY KEY, n int);
 INSERT INTO crowd SELECT i, 0 FROM generate_series(1, 100000) i;
 CALL protect('crowd', 'cid');
@@ -127,7 +127,7 @@ BEGIN;
 UPDATE crowd SET n = 1;
 SELECT count(*) <= 64 AS few, count(*) FILTER (WHERE community = 'all') AS of_all FROM held;
 PREPARE TRANSACTION 'snapback regress crowd';
--- A restore gives way to it in time, and says to whom. The best of three counts: the machine may be busy.
+-- A restore waits for it for a limited time, and names it. The best of three runs counts, because the machine may be busy.
 SET snapback.lock_timeout = '300ms';
 CREATE FUNCTION waited(statement text, OUT told text, OUT seconds double precision) LANGUAGE plpgsql AS $$
 DECLARE begun timestamptz := clock_timestamp();
@@ -142,14 +142,14 @@ COMMIT PREPARED 'snapback regress crowd';
 BEGIN; SELECT snapback_internal.lock_for_restore('77'); PREPARE TRANSACTION 'snapback regress restore';
 SELECT fare('UPDATE crowd SET n = 2'), fare('UPDATE crowd SET n = 2 WHERE cid < 70');
 ROLLBACK PREPARED 'snapback regress restore';
--- A table that was dropped and is registered still is in nobody's way, not even in that of rows that move.
+-- A dropped table that is still registered blocks nobody, not even a write that moves rows.
 CREATE TABLE crowded (id int, crowd int CONSTRAINT of_crowd REFERENCES crowd);
 CALL protect('crowded', NULL, 'of_crowd');
 DROP TABLE crowded, crowd;
 SELECT fare('UPDATE item SET cid = 3 WHERE cid = 2');
 DELETE FROM snapback.protected_table WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = relation);
 
--- Every type that casts to text names its community by that cast.
+-- Every type that casts to text can be a community key.
 CREATE DOMAIN key AS varchar(20) CHECK (value <> '');
 CREATE TYPE mood AS ENUM ('lively', 'calm');
 CREATE FUNCTION check_type(type text, value text) RETURNS text LANGUAGE plpgsql AS $$
@@ -167,7 +167,7 @@ SELECT type, check_type(type, value) FROM (VALUES ('smallint', '1'), ('bigint', 
     ('varchar(9)', 'a b'), ('char(9)', 'ab'), ('name', 'ab'), ('key', 'ab'), ('boolean', 't'), ('inet', '192.0.2.1'),
     ('mood', 'lively'), ('date', '31.12.2024'), ('uuid', '5D1BD98C-A2F6-4B0E-8B1C-2F5A1F0F6D3E'), ('"char"', '1'), ('text', NULL)) v (type, value);
 RESET datestyle;
--- A key too long to stay in the row is one all the same.
+-- A key that is stored out of line.
 CREATE TABLE long (id int, cid text);
 ALTER TABLE long ALTER COLUMN cid SET STORAGE EXTERNAL;
 CALL protect('long', 'cid');
@@ -176,7 +176,7 @@ INSERT INTO long SELECT 1, community FROM known WHERE length(community) > 1000;
 SELECT md5(locks_of('UPDATE long SET id = id + 1')) = (SELECT md5(community) FROM known WHERE length(community) > 1000) AS same;
 DELETE FROM known WHERE length(community) > 1000;
 
--- Chains: composite keys, keys of differing types, a parent named beside the foreign key, hostile names.
+-- Chains: composite keys, keys with different types, a parent named in addition to the foreign key, hostile names.
 CREATE SCHEMA "of; ""DROP"" schema";
 CREATE TABLE "of; ""DROP"" schema"."root'; --" ("the ""key""" bigint, gone int, part varchar(9), "c'id" text, PRIMARY KEY ("the ""key""", part));
 ALTER TABLE "of; ""DROP"" schema"."root'; --" DROP COLUMN gone;
@@ -195,7 +195,7 @@ INSERT INTO leaf VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, NULL);
 SELECT id, locks_of(format('UPDATE leaf SET id = id + 10 WHERE id = %s', id)) FROM leaf ORDER BY id;
 SELECT locks_of('UPDATE leaf SET up = 2 WHERE id = 1') AS moved, locks_of('DELETE FROM leaf') AS deleted;
 SELECT locks_of('DELETE FROM "mid $$" WHERE id = 1') AS cascaded, locks_of($$UPDATE "of; ""DROP"" schema"."root'; --" SET part = 'q' WHERE part = 'p'$$) AS followed;
--- A parent of the same statement, and one that is yet to come.
+-- A parent inserted by the same statement, and one that is inserted later.
 SELECT locks_of($q$WITH m AS (INSERT INTO "mid $$" VALUES (7, 'p', 1) RETURNING id) INSERT INTO leaf SELECT 7, id FROM m$q$);
 SELECT locks_of('SET CONSTRAINTS ALL DEFERRED; INSERT INTO leaf VALUES (8, 8); INSERT INTO "mid $$" VALUES (8, ''p'', 1); SET CONSTRAINTS ALL IMMEDIATE');
 CREATE TABLE plain_parent (id int PRIMARY KEY, owner_community text);
@@ -203,7 +203,7 @@ CREATE TABLE named_child (id int, parent int CONSTRAINT to_plain REFERENCES plai
 CALL protect('named_child', 'owner_community', 'to_plain');
 INSERT INTO plain_parent VALUES (1, 'own');
 SELECT locks_of('INSERT INTO named_child VALUES (1, 1)');
--- Keys in another order than the index has them, of a type that has to be cast, of text, and parents in partitions.
+-- Keys in another order than in the index, of a type that requires a cast, of text, and parents in partitions.
 CREATE TABLE turned (x int, y text, cid text, PRIMARY KEY (x, y));
 CREATE TABLE exact (id numeric PRIMARY KEY, cid text);
 CREATE TABLE split (id int, part text, cid text, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
@@ -225,7 +225,7 @@ BEGIN
 END $$;
 SELECT via, locks_by(via) FROM unnest('{to_turned,to_exact,to_split,to_worded}'::name[]) via;
 DELETE FROM snapback.protected_table WHERE relation = 'many_sided'::regclass;
--- Where a parent was found the last time, it need not be any more.
+-- A parent may have moved since the last lookup.
 CREATE TABLE mover (id int PRIMARY KEY, cid text, filler text) WITH (autovacuum_enabled = off);
 CREATE TABLE moved (mover int CONSTRAINT to_mover REFERENCES mover ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED);
 CALL protect('mover', 'cid');
@@ -257,13 +257,13 @@ INSERT INTO mover VALUES (1, 'own');
 SELECT locks_below(1) AS filled;
 ALTER TABLE mover ALTER cid TYPE varchar(9), ADD x int DEFAULT 7, ALTER id TYPE bigint;
 SELECT locks_below(1) AS altered;
--- The path is worked out anew when what it hangs on changes.
+-- A path is resolved again when the objects that it depends on change.
 ALTER TABLE plain_parent RENAME TO renamed_parent;
 ALTER TABLE named_child DROP COLUMN id, ADD COLUMN id2 int;
 SELECT locks_of('INSERT INTO named_child VALUES (1, 1)');
 UPDATE snapback.protected_table SET community_column = 'id' WHERE relation = 'named_child'::regclass;
 SELECT locks_of('INSERT INTO named_child VALUES (1, 1)');
--- A path that leads nowhere: such a writer may be of any community.
+-- A broken path: such a writer may belong to any community.
 ALTER TABLE renamed_parent RENAME COLUMN id TO ident;
 SELECT locks_of('INSERT INTO named_child VALUES (1, 1)');
 ALTER TABLE named_child DROP CONSTRAINT to_plain;
@@ -277,13 +277,13 @@ CREATE TABLE computed (id int, cid text GENERATED ALWAYS AS (id::text) STORED);
 CALL protect('computed', 'cid');
 SELECT locks_of('INSERT INTO computed VALUES (1)');
 DROP TABLE ring, computed;
--- A guard that is left over guards nothing.
+-- A remaining guard of an unprotected table has no effect.
 DELETE FROM snapback.protected_table WHERE relation = 'named_child'::regclass;
 SELECT locks_of('INSERT INTO named_child VALUES (1, 1)'), snapback_internal.guard_state('named_child');
 SELECT snapback_internal.remove_guard('named_child');
 SELECT snapback_internal.remove_guard('named_child'), snapback_internal.guard_state('named_child');
 
--- Partitions, whatever the order of their columns, and children by inheritance, also those that come later.
+-- Partitions with any order of columns, and children by inheritance, also added ones.
 CREATE TABLE log (at int, entry text, cid text) PARTITION BY RANGE (at);
 CREATE TABLE log1 (cid text, x int, y int, at int, entry text);
 ALTER TABLE log1 DROP COLUMN x, DROP COLUMN y;
@@ -310,7 +310,7 @@ CALL protect('base', 'cid');
 ALTER TABLE joint INHERIT heir;
 SELECT relation, snapback_internal.guard_state(relation) FROM unnest('{base,heir,joint}'::regclass[]) relation;
 SELECT locks_of($$INSERT INTO heir VALUES (1, 'own', 1)$$), locks_of($$INSERT INTO joint VALUES ('own', 1, 1)$$);
--- The states of a guard, and its mending.
+-- The states of a guard, and its repair.
 ALTER TABLE log1 DISABLE TRIGGER "~snapback_write_guard";
 SELECT snapback_internal.guard_state('log'), snapback_internal.guard_state('log1'), snapback_internal.guard_state('log2');
 ALTER TABLE log2a ENABLE REPLICA TRIGGER "~snapback_truncate_guard";
@@ -330,11 +330,11 @@ CREATE OR REPLACE TRIGGER "~snapback_truncate_guard" BEFORE TRUNCATE ON heir FOR
 SELECT snapback_internal.guard_state('heir');
 SELECT snapback_internal.install_guard('base'), snapback_internal.guard_state('base');
 SELECT snapback_internal.install_guard('base'), snapback_internal.guard_state('base');
--- The guard fires after the application's own triggers: what they make of a row is what is guarded.
+-- The guard fires after the triggers of the application: it checks the row that they produce.
 CREATE FUNCTION reassign() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.cid := ''own''; RETURN NEW; END';
 CREATE TRIGGER zz_last BEFORE INSERT ON base FOR EACH ROW EXECUTE FUNCTION reassign();
 SELECT locks_of($$INSERT INTO base VALUES (1, 'fixed')$$), snapback_internal.guard_state('base');
--- One that fires after it is seen, whatever it is for, unless it cannot change what is written.
+-- A trigger that fires after it is detected, for every event, unless it cannot change the row.
 CREATE TRIGGER "~~" BEFORE INSERT ON base FOR EACH ROW EXECUTE FUNCTION reassign();
 SELECT snapback_internal.guard_state('base');
 ALTER TABLE base DISABLE TRIGGER "~~";
@@ -346,7 +346,7 @@ CREATE OR REPLACE TRIGGER "~~" BEFORE UPDATE OF id ON heir FOR EACH ROW EXECUTE 
 SELECT snapback_internal.guard_state('base'), snapback_internal.guard_state('heir');
 DROP TRIGGER "~~" ON heir;
 
--- A schema for each community.
+-- One schema per community.
 CREATE SCHEMA acme;
 CREATE SCHEMA later;
 CREATE TABLE acme.thing (id int PRIMARY KEY);
@@ -364,8 +364,8 @@ SELECT locks_of('INSERT INTO acme.thing VALUES (1)'), locks_of('INSERT INTO acme
 INSERT INTO tenant VALUES ('own', 'later');
 SELECT locks_of('INSERT INTO later.thing VALUES (1)');
 
--- A role that may write to the tables, and nothing else, is guarded like any other; so are tables with row security,
--- whose owners nobody trusts.
+-- A role that may only write to the tables is guarded like any other; so are tables with row security,
+-- whose owners are not trusted.
 CREATE ROLE regress_snapback_owner;
 CREATE ROLE regress_snapback_writer;
 GRANT USAGE, CREATE ON SCHEMA guard_test TO regress_snapback_owner;
@@ -388,7 +388,7 @@ SELECT locks_of('INSERT INTO sub VALUES (1, 1)'), locks_of('INSERT INTO acme.thi
 SET row_security = off;
 SELECT locks_of('INSERT INTO sub VALUES (1, 2)');
 SET row_security = on;
--- Operators that the writer plants do not get into the lookup.
+-- The lookup does not use operators that the writer created.
 SET search_path = pg_temp, guard_test, pg_catalog;
 CREATE FUNCTION pg_temp.planted(int, int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'planted, as %', current_user; END $$;
 CREATE OPERATOR pg_temp.= (LEFTARG = int, RIGHTARG = int, PROCEDURE = pg_temp.planted);
@@ -396,7 +396,7 @@ SELECT guard_test.locks_of('INSERT INTO guard_test.sub VALUES (1, 1)');
 SET search_path = guard_test;
 SELECT current_user, fare('SELECT * FROM top'), fare('SELECT snapback_internal.lock_for_restore(''1'')');
 RESET ROLE;
--- A cast of the owner's own runs as the owner, under a search_path that nobody else chose.
+-- A cast of the owner runs as the owner, with a fixed search_path.
 CREATE TYPE pair AS (a int, b int);
 ALTER TYPE pair OWNER TO regress_snapback_owner;
 CREATE TABLE seen (who text, path text);
@@ -411,7 +411,7 @@ INSERT INTO sub VALUES (3, 1);
 RESET ROLE;
 SELECT * FROM seen;
 
--- DROP EXTENSION takes every trigger along, without CASCADE.
+-- DROP EXTENSION drops every trigger without CASCADE.
 BEGIN;
 DROP EXTENSION pg_snapback;
 SELECT count(*) FROM pg_trigger WHERE tgname LIKE '~snapback%';

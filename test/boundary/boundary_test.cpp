@@ -1,4 +1,4 @@
-// SQL functions that fail in every way a function of the extension may, and count the destructors that ran meanwhile.
+// SQL functions that fail in every way that a function of the extension may, and count the destructors that ran.
 #include <string>
 #include <vector>
 
@@ -10,7 +10,7 @@ namespace {
 
 int alive = 0; // probes constructed and not destroyed
 
-/// Owns memory whose loss would be measured.
+/// Owns memory, so that leaks can be measured.
 class Probe {
 public:
     Probe() { alive++; }
@@ -22,7 +22,7 @@ private:
     std::vector<char> memory_ = std::vector<char>(100'000, 'x');
 };
 
-/// A destructor that fails inside Postgres.
+/// A destructor that fails in PostgreSQL code.
 struct FailsAtEnd {
     Probe probe;
     ~FailsAtEnd() {
@@ -30,7 +30,7 @@ struct FailsAtEnd {
     }
 };
 
-/// Raise an error with everything an error can carry.
+/// Raise an error with all its fields set.
 void raise_full_error() {
     ereport(ERROR,
             (errcode(ERRCODE_CHECK_VIOLATION), errmsg("raised by Postgres"), errdetail("the detail"),
@@ -40,7 +40,7 @@ void raise_full_error() {
              err_generic_string(PG_DIAG_DATATYPE_NAME, "a type")));
 }
 
-/// Call one of the functions below through Postgres, as a query of ours would.
+/// Call one of the functions below through PostgreSQL, like a query of the extension.
 Datum through_postgres(PGFunction function, const char *argument) {
     return call([&] { return DirectFunctionCall1(function, CStringGetTextDatum(argument)); });
 }
@@ -55,7 +55,7 @@ void dangling_context_line(void *) {
     errcontext("a frame that is gone");
 }
 
-/// Throw while the server's state still points into this frame and this frame's memory.
+/// Throw while the state of the server still refers to this frame and its memory.
 void throw_with_state_changed() {
     ErrorContextCallback here{error_context_stack, dangling_context_line, nullptr};
     error_context_stack = &here;
@@ -64,8 +64,8 @@ void throw_with_state_changed() {
     throw_error();
 }
 
-/// Ask for more than any machine has, on the C++ side.
-/// Ask for more than there is, in a way that no compiler may leave out.
+/// Allocate more memory than any machine has, in C++.
+/// Allocate too much memory in a way that no compiler may remove.
 void exhaust_cpp_memory() {
     ::operator delete(::operator new(std::size_t(1) << 46));
 }
@@ -137,11 +137,11 @@ const Way ways[] = {
      [] { explaining(cancel_query, [](const ErrorReport &) { return std::optional(Error("XX000", "no")); }); }},
     {"undone exception", [] { (void)attempt([] { throw std::runtime_error("neither Postgres's nor ours"); }); }},
     {"transaction still open", [] { (void)attempt_transactions([] { throw_error(); }); }},
-    // What the boundary is for: an error that jumps over destructors. Shows that the tests would notice.
+    // An error that skips destructors, to show that the tests would detect it.
     {"unguarded", [] { raise_full_error(); }},
 };
 
-/// Fail in the named way, with probes in every frame on the road.
+/// Fail in the named way, with probes in every frame.
 void fail(std::string_view name) {
     Probe probe;
     for (const Way &way : ways)
@@ -158,7 +158,7 @@ Datum text_result(const std::string &text) {
     return call([&] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
 }
 
-/// Run a statement; a body for what runs it in a subtransaction.
+/// Run a statement, as a body for functions that use a subtransaction.
 std::function<void()> running(const std::string &statement) {
     return [statement] {
         Probe probe;

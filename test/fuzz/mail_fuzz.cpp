@@ -1,4 +1,4 @@
-// Whatever names and addresses a mail is made of, it stays one mail to one recipient.
+// With any names and addresses, the result is one mail to one recipient.
 #include <cstdlib>
 #include <string>
 
@@ -22,7 +22,7 @@ std::size_t count(const std::string &mail, const std::string &text) {
     return found;
 }
 
-/// Check what no input may change: clean lines, one set of headers, the parts' boundaries, nothing for curl to stuff.
+/// Check invariants: clean lines, one set of headers, boundaries of parts, no lines that curl would change.
 void check(const std::string &mail) {
     std::size_t column = 0;
     for (std::size_t i = 0; i < mail.size(); i++) {

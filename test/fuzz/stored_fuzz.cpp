@@ -1,4 +1,4 @@
-// Whatever bytes the store gives back, they are read as rows or refused as damaged.
+// Any bytes of the store are either read as rows or rejected as corrupted.
 #include <cstdlib>
 
 #include "core/chunk.hpp"
@@ -15,7 +15,7 @@ void require(bool truth) {
         std::abort();
 }
 
-/// Run a reader; all that it may throw is that what it reads is damaged or of another make.
+/// Run a reader, which may only throw errors about corruption or another format.
 template <class Read> void read(const Read &reader) {
     try {
         reader();
@@ -30,7 +30,7 @@ std::vector<std::string> rows_of(std::string_view chunk) {
     return rows;
 }
 
-/// A chunk less no row has the same rows, and less all of them none.
+/// A chunk without removed rows has the same rows, and without all of them it is empty.
 void read_chunk(std::string_view chunk) {
     std::vector<std::string> rows = rows_of(chunk);
     ReducedChunk same = without_rows(chunk, [](std::size_t) { return false; });
@@ -47,8 +47,8 @@ void read_shape(std::string_view text) {
     require(Shape::from_text(shape.to_text()) == shape);
 }
 
-/// Rows that are on both sides are on neither list, and no row gets lost: what is handed on, with what both sides have,
-/// is all.
+/// Rows that are on both sides are in neither list, and no row is lost: the reported rows and the equal ones
+/// are all rows.
 void merge(std::string_view then, std::string_view now) {
     std::size_t only_then = 0;
     std::size_t only_now = 0;

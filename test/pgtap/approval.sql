@@ -1,18 +1,18 @@
--- Requests, secrets and mail: what is refused and in which words, the states that each goes through, and what a backend may do.
--- All in one transaction that is rolled back: mail leaves after a commit.
+-- Requests, secrets and mail: errors and their messages, states, and privileges of a backend.
+-- All in one transaction that is rolled back: mail is sent after a commit.
 BEGIN;
 \set owner pgtap_approval_owner
 \ir ../fixture/odd_names.sql
 CREATE ROLE pgtap_backend;
 SELECT snapback.grant_backend('pgtap_backend') AS _, snapback.capture('1') AS one, snapback.capture('2') AS two, snapback.capture('4') AS free \gset
 CREATE TEMP TABLE grantable AS SELECT f AS oid, p.proname::text AS name FROM snapback_internal.backend_functions() f JOIN pg_proc p ON p.oid = f;
--- A strict function with a NULL that is known beforehand would not even be called.
+-- A strict function with a constant NULL argument would not be called.
 CREATE TEMP TABLE forbidden AS SELECT p.oid::regprocedure AS oid, p.proname::text AS name, p.prokind, p.pronamespace::regnamespace AS schema,
         (SELECT string_agg(format(CASE p.prokind WHEN 'p' THEN 'NULL::%s' ELSE '(SELECT NULL::%s)' END, format_type(t, NULL)), ', ') FROM unnest(p.proargtypes) t) AS arguments
     FROM pg_proc p WHERE p.pronamespace IN ('snapback'::regnamespace, 'snapback_internal'::regnamespace) AND p.oid NOT IN (SELECT oid FROM grantable);
 SELECT plan((233 + 2 * (SELECT count(*) FROM forbidden) + (SELECT count(*) FROM grantable) + 2 * (SELECT count(*) FROM pg_class WHERE relnamespace = 'snapback'::regnamespace AND relkind IN ('r', 'v', 'S')))::int);
 
--- ---- what keeps a request from being made
+-- ---- errors of a request
 
 CREATE FUNCTION pg_temp.refused(arguments text, state text, message text, name text) RETURNS text LANGUAGE sql AS $$
     SELECT throws_ok(format('SELECT * FROM snapback.request_restore(%s)', arguments), state, message, name)
@@ -56,7 +56,7 @@ SELECT pg_temp.refused($$ '{odd.weird}', NULL, '1', 'ann' $$, 'SB004', format('s
 UPDATE snapback.snapshot SET captured_at = captured_at + interval '7 days' WHERE id = :'one';
 SELECT is_empty('SELECT FROM snapback.request UNION ALL SELECT FROM snapback.mail UNION ALL SELECT FROM snapback.audit', 'whatever is refused leaves no trace');
 
--- ---- the way of a request
+-- ---- the steps of a request
 
 SELECT request AS first FROM snapback.request_restore('{odd.weird,odd.children,even.plain}', NULL, '1', 'ann') \gset
 SELECT results_eq($$ SELECT community, options, requested_by, owner_email, state, mail, mail_attempts FROM snapback.requests $$,
@@ -124,7 +124,7 @@ SELECT pg_temp.refused($$ '{odd.weird}', NULL, '1', 'ann' $$, 'SB006', 'too many
 SELECT lives_ok($$ SELECT snapback.request_restore('{odd.weird}', NULL, '2', 'ben') $$, 'another community has its own');
 SET LOCAL snapback.requests_per_hour = 1000;
 
--- ---- states, and nothing else
+-- ---- states
 
 CREATE FUNCTION pg_temp.entered(state text) RETURNS uuid LANGUAGE sql AS $$
     DELETE FROM snapback.request WHERE community = 'x' AND state = 'pending';
@@ -174,7 +174,7 @@ SELECT throws_ok('INSERT INTO snapback.mail (kind, request) VALUES (''approval''
 SELECT throws_ok('SELECT snapback_internal.start_worker(''tea'')', '22023', 'worker "tea" does not exist', 'workers send mail and restore');
 SELECT throws_ok('SELECT snapback_internal.queue_mail(NULL, NULL, NULL)', '23502', NULL, 'and nothing is no mail');
 
--- ---- a backend: everything that it may, and nothing that it may not
+-- ---- privileges of a backend
 
 SELECT is_empty($$ SELECT name FROM grantable WHERE name IN ('restore', 'capture', 'capture_all', 'capture_batch', 'expire', 'forget', 'erase_rows', 'execute_restore', 'record_restore', 'execute_requested_restore', 'announce',
     'queue_mail', 'claim_mail', 'note_mail_sent', 'process_queue', 'run_in_database', 'schedule', 'unschedule', 'grant_backend', 'revoke_backend', 'set_directory', 'protect', 'unprotect', 'snapshot_rows', 'mail_facts') $$,
@@ -201,7 +201,7 @@ SELECT is(public.outcome('pgtap_backend', statement), 'done', statement) FROM un
     'SELECT * FROM snapback.approve_restore(repeat(''x'', 43))', 'SELECT snapback.is_locked(''1'')', 'SET LOCAL snapback.community = ''1''', 'SET LOCAL snapback.account = ''ann''']) statement;
 SELECT is(public.outcome('pgtap_backend', format('SELECT snapback.cancel_request(%L)', (SELECT id FROM snapback.request WHERE community = '1' AND state = 'pending'))), 'done', 'cancel_request() of its own');
 
--- What it sees of requests and restores: its own community's, by whatever condition it asks.
+-- The requests and restores that it sees: those of its community, with any condition.
 SAVEPOINT followed;
 INSERT INTO snapback.restore_run (community, snapshot, options, request, state, ended_at, message, sqlstate, switches)
 SELECT r.community, r.snapshot, r.options, r.id, 'failed', now(), 'a value of ' || r.community, '22P02', '{"rows": {}}' FROM snapback.request r WHERE r.community IN ('1', '2');
@@ -230,7 +230,7 @@ CREATE ROLE pgtap_approval_watcher IN ROLE pg_monitor;
 SELECT is(pg_temp.seen('pgtap_approval_watcher', '', 'SELECT community, owner_email, mail_error, requested_by, switches FROM snapback.requests WHERE community IN (''1'', ''2'')'), '(1,,,,) (2,,,,)', 'pg_monitor sees all communities, and nobody''s name');
 SELECT is(pg_temp.seen('pgtap_approval_watcher', '', 'SELECT community, sqlstate, message, switches FROM snapback.restores WHERE state = ''failed'' AND sqlstate = ''22P02'''), '(1,22P02,,) (2,22P02,,)', 'and no message that may quote a row');
 SELECT is(pg_temp.seen(session_user, '2', 'SELECT community FROM snapback.restores WHERE community <> '''''), '(1) (2)', 'a superuser sees all, whomever the session acts for');
--- The other duties: to dump, and to operate.
+-- The other duties: dump and operate.
 CREATE ROLE pgtap_dumper;
 SELECT snapback.grant_dump('pgtap_dumper') AS _ \gset
 SELECT is(pg_temp.seen('pgtap_dumper', '', 'SELECT id, owner_email FROM snapback.request'), pg_temp.seen(session_user, '', 'SELECT request, owner_email FROM snapback.requests'), 'who may dump the tables reads them');

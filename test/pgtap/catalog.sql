@@ -1,8 +1,8 @@
--- The contract: every function by its signature, what every object owes its reader and its caller, and what registration refuses.
+-- The API: every function with its signature, rules for every object, and errors of registration.
 \set owner pgtap_catalog_owner
 \ir ../fixture/odd_names.sql
 
--- The functions of docs/architecture.md that people call: arguments, result, volatility, and whether they run with their owner's rights.
+-- The functions of docs/architecture.md for users: arguments, result, volatility, and whether they run with their owner's privileges.
 CREATE TEMP TABLE contract (name text, arguments text, result text, volatility text, definer boolean);
 INSERT INTO contract VALUES
     ('set_directory', 'directory regclass', 'void', 'volatile', false),
@@ -40,7 +40,7 @@ INSERT INTO contract VALUES
     ('restore', 'categories text[], snapshot uuid, community text', NULL, 'volatile', true),
     ('is_locked', 'community text', 'boolean', 'volatile', true);
 
--- A trigger, an event trigger: Postgres calls them, so nobody else has to run them with the extension's rights.
+-- A trigger function and an event trigger function: PostgreSQL calls them, so nobody else needs EXECUTE.
 CREATE TEMP TABLE definers AS SELECT name FROM contract WHERE definer
     UNION ALL VALUES ('diff_rows'), ('undo_restore'), ('health_shown_to'), ('own_restore_activity'), ('disowned_snapshots'), ('acting_community'), ('protection_of_tables'), ('guard_new_partition'), ('note_renamed_columns');
 
@@ -48,7 +48,7 @@ SELECT plan(32 * 4 + 70);
 
 -- ---- signatures
 
--- Further arguments with defaults may be added to a function of the contract; what is there stays.
+-- Functions may get additional arguments with defaults; existing ones do not change.
 CREATE VIEW pg_temp.functions AS
 SELECT p.oid, p.proname::text AS name, p.oid::regprocedure::text AS signature, pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result,
        p.prokind, p.prosecdef, p.proconfig, p.prosqlbody, p.proowner, p.proacl, p.prorettype, l.lanname, p.pronargs, p.pronargdefaults
@@ -64,7 +64,7 @@ SELECT volatility_is('snapback', c.name, string_to_array(coalesce((SELECT string
                                                                   WHERE p.pronamespace = 'snapback'::regnamespace AND p.proname = c.name), ''), '|')::name[], c.volatility,
                      format('snapback.%s is %s', c.name, c.volatility)) FROM contract c;
 
--- Of tables that functions return, columns may be added at the end or in between, but those are there, of these types.
+-- Functions that return tables may get additional columns; these exist with these types.
 CREATE FUNCTION pg_temp.returns(function text, columns text) RETURNS text LANGUAGE sql AS $$
     SELECT is(ARRAY(SELECT c FROM unnest(string_to_array(columns, ', ')) c WHERE position(c IN f.result) = 0), '{}', format('snapback.%s returns %s', function, columns))
     FROM pg_temp.functions f WHERE f.name = function
@@ -83,7 +83,7 @@ SELECT is(ARRAY(SELECT c FROM unnest('{restore,community,snapshot,options,reques
                 WHERE c NOT IN (SELECT attname FROM pg_attribute WHERE attrelid = 'snapback.restores'::regclass)), '{}', 'view restores has its columns');
 SELECT columns_are('snapback', 'restore_progress', '{restore,community,request,pid,started_at,phase,relation,rows_done,rows_total}'::name[]);
 
--- ---- what every object owes
+-- ---- rules for every object
 
 SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'p')
                    AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) $$,
@@ -117,7 +117,7 @@ SELECT is_empty($$ SELECT a.grantee FROM pg_namespace n, aclexplode(n.nspacl) a 
 SELECT is_empty($$ SELECT f.signature FROM pg_temp.functions f WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e') $$,
                 'every function belongs to the extension');
 
--- ---- what is dumped
+-- ---- dumped data
 
 CREATE VIEW pg_temp.dumped AS
 SELECT c.oid::regclass AS relation, e.extcondition[array_position(e.extconfig, c.oid)] AS condition
@@ -141,7 +141,7 @@ SELECT throws_ok($$ DELETE FROM snapback.category WHERE category = 'odd' $$, '23
 SELECT throws_ok($$ INSERT INTO snapback.protected_table (relation, relation_name) VALUES ('pg_class', 'x') $$, '23514', NULL, 'a protected table goes by OID or by name, not both');
 SELECT throws_ok($$ INSERT INTO snapback.coverage (table_id, option, columns) SELECT id, 'odd.weird', '{}' FROM snapback.protected_table $$, '23514', NULL, 'coverage of no column is none');
 
--- ---- registration, and what it refuses
+-- ---- registration and its errors
 
 SELECT results_eq($$ SELECT concat_ws(' | ', relation, options, path, key_columns, guard, status, problem) COLLATE "default" FROM snapback.protection ORDER BY relation::text $$,
     ARRAY['"Odd Schema"."Child''s" | {odd.children} | parent -> "Odd Schema"."Weird ""Table"""."Tenant Key" | {id} | enabled | protected',
@@ -178,7 +178,7 @@ SELECT lives_ok($$ SELECT snapback.protect('"Odd Schema"."Left ""Out"""', 'odd.w
 SELECT lives_ok($$ SELECT snapback.unprotect('"Odd Schema"."Left ""Out"""') $$, 'and leave it');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = '"Odd Schema"."Left ""Out"""'::regclass AND tgfoid = 'snapback_internal.write_guard'::regproc), 0::bigint, 'its guard leaves with it');
 
--- ---- categories and options as one names them
+-- ---- categories and options with their names
 
 SELECT is(snapback_internal.expand_options('{*}'), '{odd.weird,odd.children,even.plain,even.colors}', '* is all, in the order of registration');
 SELECT is(snapback_internal.expand_options('{even,odd.weird,even.plain}'), '{odd.weird,even.plain,even.colors}', 'whatever is named several times is meant once');

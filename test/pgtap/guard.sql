@@ -1,4 +1,4 @@
--- The write guard: that it is there and as it was made, whom it refuses, and what a restore is refused without it.
+-- The write guard: its triggers, the writers that it refuses, and the errors of a restore without it.
 \set owner pgtap_guard_owner
 \ir ../fixture/odd_names.sql
 CREATE EXTENSION dblink;
@@ -17,7 +17,7 @@ SELECT is((SELECT array_agg(snapback_internal.guard_state(relation)) FROM guarde
 SELECT is(snapback_internal.guard_state('"Odd Schema"."Tenants"'), 'missing', 'a table that is not protected has none');
 SELECT is(snapback_internal.guard_state(NULL), NULL, 'and no table has no state');
 
--- ---- what makes it no guard, that a restore is refused then, and that install_guard() mends it
+-- ---- invalid guards, the errors of a restore, and the repair by install_guard()
 
 SELECT snapback.capture('1') AS one \gset
 CREATE FUNCTION public.harmless() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN coalesce(NEW, OLD); END';
@@ -46,7 +46,7 @@ SELECT pg_temp.tampered('DROP TRIGGER "~snapback_write_guard" ON "Odd Schema".pl
                          EXECUTE FUNCTION snapback_internal.write_guard()', 'missing', 'guard missing');
 SELECT is_empty('SELECT snapback.install_guards()', 'install_guards() finds nothing more to mend');
 
--- ---- it is called as it should be
+-- ---- invalid calls
 
 SELECT throws_ok('SELECT snapback_internal.write_guard()', '39P01', 'snapback_internal.write_guard() is a trigger function', 'the guard is no function to call');
 CREATE TABLE public.misused (id int);
@@ -56,7 +56,7 @@ DROP TRIGGER late ON public.misused;
 CREATE TRIGGER once BEFORE INSERT ON public.misused FOR EACH STATEMENT EXECUTE FUNCTION snapback_internal.write_guard();
 SELECT throws_ok('INSERT INTO public.misused VALUES (1)', '39P01', NULL, 'nor one for whole statements');
 
--- ---- partitions and children, those that come later too
+-- ---- partitions and children, also added ones
 
 CREATE TABLE "Odd Schema"."Log" (id int, tenant int NOT NULL REFERENCES "Odd Schema"."Tenants", at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
 CREATE TABLE "Odd Schema"."Log 2023" PARTITION OF "Odd Schema"."Log" FOR VALUES FROM ('2023-01-01') TO ('2024-01-01');
@@ -73,7 +73,7 @@ SELECT is(snapback_internal.guard_state('"Odd Schema"."Log"'), 'disabled', 'a pa
 SELECT is(ARRAY(SELECT snapback.install_guards()), '{"\"Odd Schema\".\"Log\""}'::text[], 'install_guards() mends what it finds');
 SELECT is(snapback_internal.guard_state('"Odd Schema"."Log"'), 'enabled', 'and all is guarded again');
 
--- ---- who is refused while a restore has a community; another session writes
+-- ---- refused writes while a restore holds a community, in another session
 
 SELECT dblink_connect('other', format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database(), session_user)) AS _ \gset
 SELECT dblink_exec('other', 'SET snapback.lock_timeout = ''1ms''') AS _ \gset
@@ -112,7 +112,7 @@ SELECT lives_ok($$ SELECT snapback_internal.lock_for_restore('2') $$, 'and may t
 COMMIT;
 SELECT is(snapback.is_locked('1'), false, 'when it ends, nobody has the community');
 
--- ---- who is in the way of a restore, and who has read what was before it
+-- ---- blockers of a restore, and transactions with older reads
 
 BEGIN;
 SELECT dblink_exec('other', 'BEGIN; UPDATE "Odd Schema".plain SET rank = 0 WHERE id = 2') AS _ \gset

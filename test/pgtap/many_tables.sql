@@ -1,5 +1,5 @@
--- What a preview and a restore cost by the number of tables, columns, enum labels and options, where there is nothing to do: processor time, in sessions of their
--- own; and that what they cost for each table that differs does not grow with the number of tables.
+-- The processor time of a preview and a restore without changes, by the number of tables, columns, enum labels and options, in separate
+-- sessions; and the time for each table that differs does not grow with the number of tables.
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET client_min_messages = warning;
 CREATE SCHEMA app;
@@ -38,7 +38,7 @@ BEGIN
     FOR i IN 1..300 LOOP
         PERFORM snapback.add_option('shares.o' || i, '', ''), snapback.protect('app.shared', 'shares.o' || i, filter := 'kind = ' || i);
     END LOOP;
-    -- Those that are only looked at need no guard.
+    -- Tables that are only read need no guard.
     FOR i IN 1..300 LOOP
         EXECUTE format('CREATE TABLE app.seen%s (id int PRIMARY KEY, cid text NOT NULL, body text)', i);
         EXECUTE format('INSERT INTO app.seen%s VALUES (1, ''a'', ''x'')', i);
@@ -63,11 +63,11 @@ BEGIN
     RETURN app.processor_ms() - before;
 END $$;
 
--- The limits are for a processor that takes 50 ms for this; a slower one, or one that others use too, has as much more time.
+-- The limits are for a processor that takes 50 ms for this; a slower or busy one gets proportionally more time.
 SELECT round(greatest(1, max(app.cost('SELECT count(md5(n::text)) FROM generate_series(1, 100000) n')) / 50), 2) AS slower FROM generate_series(1, 5) \gset
 \c
 SELECT app.cost($$SELECT snapback.preview_restore('{x.many}', NULL, 'a')$$) AS preview_first, app.cost($$SELECT snapback.preview_restore('{x.many}', NULL, 'a')$$) AS preview_next \gset
--- What a session pays at first, of three: other work on the machine only adds to it.
+-- The first call of a session, the best of three: other work on the machine only adds to it.
 \c
 SELECT app.cost($$SELECT snapback.restore('{x.many}', NULL, 'a')$$) AS restore_first \gset
 \c

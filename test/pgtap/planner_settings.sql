@@ -1,4 +1,4 @@
--- The planner settings of a session: they do not slow the extension's queries down, and are as they were afterwards.
+-- The planner settings of a session do not slow down the extension's queries, and are unchanged afterwards.
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SET client_min_messages = warning;
 CREATE SCHEMA app;
@@ -20,9 +20,9 @@ END $$;
 CREATE FUNCTION app.processor_ms() RETURNS numeric LANGUAGE sql VOLATILE AS $$
     SELECT coalesce(split_part(pg_read_file('/proc/self/schedstat', 0, 100, true), ' ', 1)::numeric / 1e6, extract(epoch FROM clock_timestamp()) * 1000)
 $$;
--- What a capture, a preview, a restore of damage, health() and expire() cost: the better of two runs. Each is a transaction of its
--- own, since foreign keys check again what a transaction has written itself. The statement that calls them is
--- is planned, and compiled, as the session has it; what that costs is measured by a function that does nothing.
+-- The time of a capture, a preview, a restore of damage, health() and expire(): the better of two runs. Each is a separate
+-- transaction, because foreign keys check the rows that a transaction has written again. The calling statement is
+-- planned and compiled with the settings of the session; a function that does nothing measures that time.
 CREATE TABLE app.cost (settings text, what text, ms numeric);
 CREATE FUNCTION app.measure(its_settings text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE

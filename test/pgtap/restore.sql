@@ -1,9 +1,9 @@
--- Restores: what they do to rows, what they say before and afterwards, what they refuse, and the states they go through.
+-- Restores: their writes, their reports, their errors, and their states.
 \set owner pgtap_restore_owner
 \ir ../fixture/odd_names.sql
 SELECT plan(96);
 
--- Everything that the application has, by community: rows outside a restore's community never change.
+-- All data of the application by community: rows outside a restore's community never change.
 CREATE FUNCTION public.rows_of(tenant int) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT 'w ' || w::text FROM "Odd Schema"."Weird ""Table""" w WHERE "Tenant Key" = tenant
     UNION ALL SELECT 'c ' || c::text FROM "Odd Schema"."Child's" c JOIN "Odd Schema"."Weird ""Table""" w ON w."Id'" = c.parent WHERE w."Tenant Key" = tenant
@@ -15,7 +15,7 @@ CREATE FUNCTION pg_temp.as_it_was(tenant int, name text) RETURNS text LANGUAGE s
 $$;
 SELECT snapback.capture('1') AS one, snapback.capture('2') AS two, snapback.capture('3') AS empty \gset
 
--- ---- what there is to restore: rows with NULLs gone, changed to and from NULL, and added
+-- ---- the damage: rows with NULLs deleted, changed to and from NULL, and added
 
 DELETE FROM "Odd Schema"."Weird ""Table""" WHERE "Id'" IN (0, 4, 10); -- and six children by cascade
 UPDATE "Odd Schema"."Weird ""Table""" SET "select" = NULL, "array" = '{}', doc = 'null', "a b" = NULL WHERE "Id'" = 2;
@@ -48,7 +48,7 @@ SELECT is(snapback_internal.total_figures(f), '(0,0,0,0,0,0,0,0,0)', 'and are no
 SELECT is((SELECT restores FROM snapback.snapshots WHERE id = :'one'), 1::bigint, 'the snapshot tells that it was used');
 SELECT is((SELECT nextval(pg_get_serial_sequence('"Odd Schema"."Child''s"', 'id')) > 42), true, 'sequences do not give numbers out again');
 
--- ---- and back
+-- ---- and undo
 
 SELECT before_snapshot AS before FROM snapback.restores \gset
 SELECT results_eq(format('SELECT kind, label, rows FROM snapback.snapshots WHERE id = %L', :'before'),
@@ -57,7 +57,7 @@ SELECT is((SELECT id FROM snapback_internal.check_snapshot('1', NULL)), :'one', 
 SELECT lives_ok(format($$ SELECT snapback.restore('{*}', %L, '1') $$, :'before'), 'so a restore can be undone');
 SELECT bag_eq('SELECT public.rows_of(1)', 'SELECT r FROM public.damaged', 'to the last byte');
 
--- ---- chosen parts
+-- ---- selected options
 
 SELECT results_eq(format($$ SELECT relation, updated FROM snapback.restore('{even.colors}', %L, '1') $$, :'one'), $$ VALUES ('"Odd Schema".plain', 5::bigint) $$, 'an option of one column');
 SELECT results_eq('SELECT DISTINCT color, rank FROM "Odd Schema".plain WHERE cid = 1', 'VALUES (NULL::text, -1)', 'restores that column, and no other');
@@ -68,7 +68,7 @@ SELECT results_eq(format($$ SELECT inserted, updated, deleted FROM snapback.rest
 SELECT lives_ok(format($$ SELECT snapback.restore('{*}', %L, '1') $$, :'one'), 'all of it');
 SELECT pg_temp.as_it_was(1, 'is all of it');
 
--- ---- nothing, from nothing, to nothing
+-- ---- no rows before, after, or to change
 
 SELECT results_eq($$ SELECT relation, inserted, updated, deleted FROM snapback.restore('{*}', NULL, '3') ORDER BY relation $$,
     $$ VALUES ('"Odd Schema"."Child''s"', 0::bigint, 0::bigint, 0::bigint), ('"Odd Schema"."Weird ""Table"""', 0, 0, 0), ('"Odd Schema".plain', 0, 0, 0) $$, 'an empty community is restored to nothing');
@@ -83,7 +83,7 @@ SELECT results_eq(format($$ SELECT sum(inserted), sum(updated), sum(deleted) FRO
 SELECT pg_temp.as_it_was(1, 'as it was');
 SELECT pg_temp.as_it_was(2, 'and the other has what it had');
 
--- ---- whatever stands in the way undoes all of it
+-- ---- any error undoes everything
 
 CREATE FUNCTION pg_temp.refused(statement text, state text, message text, name text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
@@ -126,7 +126,7 @@ SELECT pg_temp.refused(format($$ SELECT snapback.restore('{even.plain}', %L, '1'
 GRANT ALL ON "Odd Schema".plain TO :owner;
 SELECT lives_ok(format($$ SELECT snapback.restore('{even.plain}', %L, '1') $$, :'one'), 'when nothing stands in the way any more, it is done');
 
--- ---- a row of snapback.restore_run goes one way
+-- ---- states of a row of snapback.restore_run
 
 CREATE FUNCTION pg_temp.entered(state text) RETURNS uuid LANGUAGE sql AS $$
     INSERT INTO snapback.restore_run (community, snapshot, options, state, before_snapshot, ended_at, message)

@@ -1,4 +1,4 @@
--- The schedule, the queue run, statements in other databases, and what health() points out.
+-- The schedule, process_queue(), statements in other databases, and the problems that health() reports.
 \set owner pgtap_schedule_owner
 \ir ../fixture/odd_names.sql
 CREATE ROLE pgtap_schedule_nobody;
@@ -122,7 +122,7 @@ ROLLBACK;
 DROP ROLE regress_snapback_powerless, regress_snapback_powerful;
 SELECT is(pg_temp.concerns(), '{}', 'all is well again');
 
--- ---- health for those who watch, but may read nothing
+-- ---- health() for roles that monitor but cannot read the tables
 
 CREATE ROLE pgtap_schedule_watcher IN ROLE pg_monitor;
 CREATE FUNCTION pg_temp.watched() RETURNS text LANGUAGE plpgsql AS $$
@@ -165,7 +165,7 @@ SELECT matches(public.outcome('pgtap_schedule_watcher', statement), '^42501: per
 SELECT matches(public.outcome('pgtap_schedule_nobody', statement), '^42501: permission denied for schema snapback', 'who is no member may not: ' || statement)
 FROM unnest(ARRAY['SELECT * FROM snapback.health()', 'SELECT * FROM snapback.snapshots']) statement;
 
--- ---- a schedule by who may not see where pg_cron keeps its jobs
+-- ---- schedule() by a role that cannot see the database of pg_cron
 
 GRANT USAGE ON SCHEMA snapback, snapback_internal TO pgtap_schedule_nobody;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA snapback, snapback_internal TO pgtap_schedule_nobody;
@@ -177,7 +177,7 @@ REVOKE pg_read_all_settings FROM pgtap_schedule_nobody;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA snapback, snapback_internal FROM pgtap_schedule_nobody;
 REVOKE USAGE ON SCHEMA snapback, snapback_internal FROM pgtap_schedule_nobody;
 
--- ---- the queue run; in a transaction that is rolled back, so that no worker starts
+-- ---- process_queue() in a transaction that is rolled back, so that no worker starts
 
 SELECT results_eq('SELECT * FROM snapback.process_queue()', 'VALUES (0::bigint, 0::bigint, 0::bigint, 0::bigint)', 'there is nothing to do');
 CREATE FUNCTION pg_temp.in_queue(request_state text, expires_in interval, mail_state text DEFAULT NULL, next_try_in interval DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
@@ -192,7 +192,7 @@ CREATE FUNCTION pg_temp.queue_run(expected text, name text) RETURNS text LANGUAG
 DECLARE
     said text;
 BEGIN
-    -- Undone, so that workers are not started.
+    -- Rolled back, so that no workers start.
     BEGIN
         said := (SELECT q::text FROM snapback.process_queue() q);
         RAISE EXCEPTION 'undo';

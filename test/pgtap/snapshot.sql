@@ -1,4 +1,4 @@
--- Snapshots: what a capture keeps, how it is looked at, and how it ends.
+-- Snapshots: captures, contents, and expiration.
 \set owner pgtap_snapshot_owner
 \ir ../fixture/odd_names.sql
 SELECT plan(90);
@@ -30,7 +30,7 @@ SELECT is_empty($$ SELECT * FROM snapback.snapshot_contents('00000000-0000-0000-
 SELECT is_empty($$ SELECT * FROM snapback.list_snapshots('99') $$, 'an unknown community has no snapshot');
 SELECT throws_ok($$ SELECT * FROM snapback.list_snapshots(NULL) $$, '22023', 'no community is given', 'none is no community');
 
--- ---- what is the same is kept once
+-- ---- equal data is stored once
 
 SELECT snapback.capture('1') AS again \gset
 SELECT is((SELECT count(*) FROM snapback.chunk), 3::bigint, 'a second capture of the same rows adds no chunk');
@@ -43,7 +43,7 @@ SELECT is((SELECT array_agg(id ORDER BY captured_at DESC) FROM snapback.list_sna
 SELECT snapback.capture('2') AS two \gset
 SELECT is((SELECT count(*) FROM snapback.chunk WHERE community = '2'), 3::bigint, 'nothing is shared among communities');
 
--- ---- nothing but what was agreed on with others in the same transaction: all or nothing
+-- ---- several captures in one transaction: all or nothing
 
 BEGIN;
 SAVEPOINT before_capture;
@@ -54,7 +54,7 @@ SELECT is_empty(format('SELECT FROM snapback.snapshot WHERE id = %L', :'undone')
 SELECT throws_ok($$ SELECT snapback_internal.capture_batch('{1,99}', 'never', '') $$, '23514', NULL, 'a kind that there is not is refused');
 SELECT is((SELECT count(*) FROM snapback.snapshot), 5::bigint, 'and nothing of it is kept');
 
--- ---- the store keeps to its form
+-- ---- constraints of the store
 
 SELECT throws_ok($$ INSERT INTO snapback.snapshot (community, captured_at, kind, manifest_sha256) VALUES ('1', now(), 'odd', sha256('')) $$, '23514', NULL, 'a snapshot is of a known kind');
 SELECT throws_ok($$ INSERT INTO snapback.snapshot (community, captured_at, kind, manifest_sha256) VALUES ('1', now(), 'manual', '\x00') $$, '23514', NULL, 'is sealed by a SHA-256');
@@ -67,13 +67,13 @@ SELECT throws_ok($$ INSERT INTO snapback.chunk VALUES ('1', '\x00', '') $$, '235
 SELECT throws_ok($$ INSERT INTO snapback.shape VALUES ('\x00', '') $$, '23514', NULL, 'and so do shapes');
 SELECT throws_ok($$ DELETE FROM snapback.shape $$, '23503', NULL, 'a shape in use stays');
 
--- ---- damage is found
+-- ---- damage is detected
 
 SELECT is_empty('SELECT * FROM snapback.verify()', 'all is well');
 SELECT is_empty(format('SELECT * FROM snapback.verify(%L)', :'one'), 'with each of them');
 SELECT throws_ok($$ SELECT * FROM snapback.verify('00000000-0000-0000-0000-000000000000') $$, 'SB008', NULL, 'one that there is not cannot be verified');
 
--- Undo what a statement does; tell what verify says meanwhile, and whether a restore or a look at the rows goes through.
+-- Undo a statement; report the results of verify() meanwhile, and whether a restore or snapshot_rows() succeeds.
 CREATE FUNCTION pg_temp.damaged_by(statement text, snapshot uuid, relation regclass) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     faults text[];
@@ -117,7 +117,7 @@ SELECT pg_temp.damaged_by(format(statement, :'one'), :'one', '"Odd Schema"."Weir
     'UPDATE snapback.snapshot SET community = ''2'' WHERE id = %L']) statement;
 SELECT is_empty('SELECT * FROM snapback.verify()', 'all is well again');
 
--- ---- the end of snapshots
+-- ---- expiration of snapshots
 
 SELECT results_eq('SELECT * FROM snapback.expire()', 'VALUES (0::bigint, 0::bigint)', 'nothing is too old');
 UPDATE snapback.snapshot SET captured_at = captured_at - interval '7 days' WHERE id IN (:'one', :'again');

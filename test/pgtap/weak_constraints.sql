@@ -1,5 +1,5 @@
--- Constraints of PostgreSQL 18 that hold less than they seem to: not enforced, not valid for all rows, over periods; and columns
--- that are computed as they are read.
+-- Constraints of PostgreSQL 18 that guarantee less than usual: not enforced, not valid for all rows, over periods; and columns
+-- that are computed when they are read.
 CREATE EXTENSION IF NOT EXISTS pgtap;
 SELECT current_setting('server_version_num')::int >= 180000 AS has_them \gset
 SELECT plan(CASE WHEN :'has_them' THEN 22 ELSE 1 END);
@@ -18,7 +18,7 @@ DO $$ BEGIN
     PERFORM snapback.protect('app.parent', 'x.parents');
 END $$;
 
--- ---- a foreign key that is not enforced leads nowhere and demands nothing
+-- ---- a foreign key that is not enforced is no path and is not checked
 
 CREATE TABLE loose (id int PRIMARY KEY, cid text NOT NULL REFERENCES community,
     parent int NOT NULL CONSTRAINT loose_parent REFERENCES parent NOT ENFORCED, n int, double int GENERATED ALWAYS AS (n * 2),
@@ -43,7 +43,7 @@ SELECT results_eq($$ SELECT inserts, obstacles FROM snapback.preview_restore('{x
     $$ VALUES (4::bigint, ARRAY['app.loose cannot be restored: constraint "kept" rejects the row with the key (4) of the snapshot: change the constraint, or restore other options']) $$,
     'a check of a computed column is tried');
 
--- ---- a key over periods names no row, and a foreign key to it no parent
+-- ---- a key over periods does not identify a row, and a foreign key to it no parent
 
 CREATE TABLE lease (room int4range, during daterange, cid text NOT NULL REFERENCES community, PRIMARY KEY (room, during WITHOUT OVERLAPS));
 SELECT throws_ok($$ SELECT snapback.protect('app.lease', 'x.children') $$, 'SB022', 'app.lease has no key that identifies its rows', 'a table needs another key beside it');
@@ -71,7 +71,7 @@ SELECT results_eq($$ SELECT relation, problem FROM snapback.protection WHERE pro
 SELECT throws_ok($$ SELECT * FROM snapback.preview_restore('{x.children}', NULL, 'a') $$, '0A000', 'foreign key guest_lease of app.guest is temporal', 'and are not restored');
 SELECT throws_ok($$ SELECT snapback.protect('app.guest', 'x.children', via => 'guest_lease') $$, '0A000', NULL, 'nor is it a path');
 
--- ---- NOT NULL that old rows may break
+-- ---- NOT NULL that existing rows may violate
 
 CREATE TABLE stale (id int PRIMARY KEY, cid text REFERENCES community);
 INSERT INTO stale VALUES (1, NULL);

@@ -1,4 +1,4 @@
-"""Random cases: a schema, its rows, what harms them, and what is asked for."""
+"""Random cases: a schema, its rows, damage, and the restore to request."""
 import datetime
 import json
 import uuid
@@ -10,7 +10,7 @@ OPTIONS = ["x.o0", "x.o1", "x.o2", "y.o0", "y.o1", "y.o2"]
 DAY = datetime.date(2020, 1, 1)
 LABELS = [None, "a", "A", "b", "B", "c", "d"]
 
-# Types of columns that nothing refers to, each with what makes a value of a number.
+# Types of columns that nothing refers to, each with a function from a number to a value.
 TYPES = {
     "smallint": lambda n: str(n % 100), "bigint": lambda n: str(n << 33), "text": lambda n: ("%032x" % (n * 7919)) * (n % 40), "varchar(12)": lambda n: f"v {n}'\"\\",
     "numeric": lambda n: f"{n / 4:.{n % 4}f}", "numeric(12,3)": lambda n: f"{n / 7:.3f}", "float8": lambda n: ["-0", "NaN", "Infinity"][n % 5] if n % 5 < 3 else repr(n / 9),
@@ -21,7 +21,7 @@ TYPES = {
     "short": lambda n: str(n)[:4], "bit(8)": lambda n: format(n % 256, "08b"), "tsvector": lambda n: f"'word{n}':1", "char(6)": lambda n: str(n), "money": lambda n: f"{n}.50",
 }
 
-# Types of keys; a number may have more than one spelling there.
+# Types of keys; a number may have several spellings in them.
 KEYS = {
     "int": lambda n, r: str(n), "bigint": lambda n, r: str(n), "text": lambda n, r: f"k {n}'", "uuid": lambda n, r: str(uuid.UUID(int=n * 7919)),
     "numeric": lambda n, r: str(n) + r.choice(["", ".0", ".00"]), "citext": lambda n, r: r.choice(["Key", "KEY", "key"]) + str(n),
@@ -33,11 +33,11 @@ INEXACT_KEYS = ["numeric", "citext", "text COLLATE caseless"]
 
 @dataclass
 class Case:
-    """What one round is about."""
+    """One case."""
     schema: Schema
     rows: dict          # {relation: {key: row}}
     damage: list        # lists of statements, each a transaction
-    categories: list    # what is to be restored
+    categories: list    # the options to restore
     switches: dict         # the switches of the restore; None for none
 
 
@@ -56,7 +56,7 @@ class Generator:
     # ---- schema ---------------------------------------------------------------------------------------------------
 
     def schema(self):
-        apart = self.chance(0.15)  # each community has a schema of its own
+        apart = self.chance(0.15)  # one schema per community
         tables = []
         for number in range(self.random.choice([1, 2, 2, 3, 3, 4, 5])):
             tables.append(self.table(number, [t for t in tables if t.coverage], apart))
@@ -188,7 +188,7 @@ class Generator:
     # ---- rows -----------------------------------------------------------------------------------------------------
 
     def rows(self, schema):
-        """Random rows that Postgres would accept."""
+        """Random rows that PostgreSQL accepts."""
         many = self.random.choice([2, 4, 6, 8, 12]) if self.chance(0.97) else 120
         state = {relation: {} for relation, _ in schema.relations()}
         for relation, table in schema.relations():
@@ -230,7 +230,7 @@ class Generator:
         return None if self.chance(0.2) else TYPES[column.kind](n)
 
     def refer(self, schema, state, relation, table, row, community=None):
-        """Let a row's references lead to rows of its own community, seldom to another's."""
+        """Set references of a row to rows of its own community, rarely to those of another one."""
         community = community or community_of(schema, state, relation, row)
         for key in table.foreign_keys:
             parent = schema.table(key.parent)
@@ -246,7 +246,7 @@ class Generator:
     # ---- damage ---------------------------------------------------------------------------------------------------
 
     def damage(self, schema, state):
-        """Transactions that harm community a, and some that change the others."""
+        """Transactions that damage community a, and some that change others."""
         found = []
         for _ in range(self.random.choice([1, 2, 4, 8, 8, 12, 16, 24])):
             relation, table = self.random.choice([(r, t) for r, t in schema.relations() if r[1] in ("app", "s_a")])
@@ -255,7 +255,7 @@ class Generator:
         return found
 
     def ours(self, schema, state, relation, community="a"):
-        """The rows to harm: this community's, or of a table that belongs to none."""
+        """The rows to damage: those of this community, or of a table without communities."""
         return [row for row in state[relation].values() if community_of(schema, state, relation, row) in (community, None)]
 
     def where(self, table, row):
@@ -277,7 +277,7 @@ class Generator:
                 for row in self.pick(self.ours(schema, state, relation)) for c in self.pick(columns)]
 
     def rename(self, schema, state, relation, table):
-        """Give a row another key, or another spelling of it, or another community."""
+        """Change the key of a row, its spelling, or its community."""
         found = []
         for row in self.pick(self.ours(schema, state, relation), 2):
             column = table.column(self.random.choice(table.key))
@@ -290,7 +290,7 @@ class Generator:
         return found
 
     def add(self, schema, state, relation, table):
-        """Rows that were not there; what comes later may refer to them."""
+        """Add rows; later ones may refer to them."""
         found = []
         for _ in range(self.random.choice([1, 1, 2, 4])):
             row = self.add_row(schema, state, relation, table, "a" if self.chance(0.9) or relation[1] != "app" else "b")
@@ -298,7 +298,7 @@ class Generator:
         return found
 
     def link(self, schema, state, relation, table):
-        """Lead references elsewhere."""
+        """Change references."""
         found = []
         for key in table.foreign_keys:
             parent = schema.table(key.parent)
@@ -311,7 +311,7 @@ class Generator:
         return found
 
     def take(self, schema, state, relation, table):
-        """Free a unique value, and let another row have it: of another community, or of the same."""
+        """Free a unique value and give it to another row: of another community, or of the same."""
         columns = [c for c in table.columns if c.role in ("taken", "code", "span", "pos")]
         rows = self.ours(schema, state, relation)
         others = self.ours(schema, state, relation, self.random.choice(["a", "b", "b"]))
@@ -326,7 +326,7 @@ class Generator:
         return found
 
     def grab(self, schema, state, relation, table):
-        """Delete a row, and let another community have its key."""
+        """Delete a row, and give its key to another community."""
         rows = self.ours(schema, state, relation)
         if not rows or not table.path or relation[1] != "app" or not self.chance(0.3):
             return []
@@ -337,7 +337,7 @@ class Generator:
         return [[f"DELETE FROM {full_name(relation)} WHERE {self.where(table, row)}", insert(relation, table, [new])]]
 
     def swap(self, schema, state, relation, table):
-        """Two rows change places."""
+        """Exchange the values of two rows."""
         columns = [c for c in table.columns if c.role in ("taken", "code", "span", "pos")]
         rows = self.ours(schema, state, relation)
         if not columns or len(rows) < 2:
@@ -349,7 +349,7 @@ class Generator:
         return [["SET CONSTRAINTS ALL DEFERRED", change(one, spare), change(two, one[column.name]), change(one, two[column.name])]]
 
     def ring(self, schema, state, relation, table):
-        """New rows that refer to one another, by deferred foreign keys where there are such."""
+        """New rows that refer to one another, by deferred foreign keys if there are any."""
         community = "a"
         statements = ["SET CONSTRAINTS ALL DEFERRED"]
         made = []
@@ -364,7 +364,7 @@ class Generator:
             statements.append(insert(other, its, [row]))
         return [statements]
 
-    # ---- wishes ---------------------------------------------------------------------------------------------------
+    # ---- requests -------------------------------------------------------------------------------------------------
 
     def categories(self, schema):
         options = schema.options()
@@ -394,7 +394,7 @@ class Generator:
         return switches or None
 
     def chosen_rows(self, schema, state, categories):
-        """Keys of some rows of some of the chosen tables."""
+        """Keys of some rows in some of the chosen tables."""
         chosen = {}
         tables = [t for t in schema.tables if any(covers(categories, c.option) for c in t.coverage)]
         for table in self.random.sample(tables, min(len(tables), self.random.choice([1, 1, 2]))):
@@ -406,7 +406,7 @@ class Generator:
         return chosen
 
     def case(self, schema, rows):
-        """One round's harm and wish; the rows stay as they are."""
+        """Damage and request of one round; the rows remain."""
         state = {relation: dict(of) for relation, of in rows.items()}
         damage = self.damage(schema, state)
         categories = self.categories(schema)
@@ -418,13 +418,13 @@ def covers(categories, option):
 
 
 def prune(schema, state):
-    """Take rows out until Postgres would accept what is left."""
+    """Remove rows until PostgreSQL accepts the rest."""
     while True:
         gone = False
         for _, relation, _, keys in list(violations(schema, state)):
             gone = state[relation].pop(keys[-1], None) is not None or gone
         for relation, table in schema.relations():
-            # A row on no path to a community is of no use.
+            # A row without a path to a community is of no use.
             if table.path:
                 for key in [k for k, row in state[relation].items() if community_of(schema, state, relation, row) is None]:
                     gone = state[relation].pop(key, None) is not None or gone

@@ -1,7 +1,7 @@
-"""A schema as data: what it looks like in SQL, and in plain Python what Postgres would demand of its rows.
+"""A schema as data: its SQL, and the constraints of its rows in plain Python.
 
 Rows are dictionaries of column name → text (None for NULL), as a cast to text prints the values. A state is
-{relation: {key: row}}; a relation is (table name, schema), a key the tuple of its normal values.
+{relation: {key: row}}; a relation is (table name, schema), a key the tuple of its normalized values.
 """
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,7 +19,7 @@ def literal(value):
 
 
 def normal(kind, value):
-    """A value such that two are the same in Python where the type's equality says so."""
+    """A value that is equal in Python if it is equal for the type."""
     if value is None:
         return None
     if kind == "numeric":
@@ -43,14 +43,14 @@ class ForeignKey:
     parent: str
     parent_columns: list
     action: str = "NO ACTION"  # ON DELETE
-    set_columns: list = None  # of SET NULL, where not all
+    set_columns: list = None  # of SET NULL, if not all
     update: str = "NO ACTION"
     deferrable: str = ""
     match_full: bool = False
-    computed: bool = False  # in the database it is made of generated columns that have the values of these
+    computed: bool = False  # in the database it consists of generated columns with the values of these
 
     def names(self):
-        """The columns that it is made of in the database."""
+        """The columns of the key in the database."""
         return [f"{c} again" for c in self.columns] if self.computed else self.columns
 
     def clears(self):
@@ -62,7 +62,7 @@ class ForeignKey:
 
 @dataclass
 class Unique:
-    """What no two rows have in common. kind: plain, nulls (not distinct), lower (expression, partial), twice (generated), overlap."""
+    """A unique constraint. kind: plain, nulls (not distinct), lower (expression, partial), twice (generated), overlap."""
     name: str
     kind: str
     columns: list
@@ -81,7 +81,7 @@ class Table:
     name: str
     columns: list
     key: list
-    path: str  # own, schema, the name of a foreign key; None: no community's
+    path: str  # own, schema, the name of a foreign key; None: no community
     primary: bool = True
     partitioned: str = ""
     foreign_keys: list = field(default_factory=list)
@@ -104,12 +104,12 @@ class Table:
         return tuple(normal(self.column(name).kind, row[name]) for name in self.key)
 
     def values(self, columns, row):
-        """The normal values of these columns; None where one is NULL."""
+        """The normalized values of these columns; None if one is NULL."""
         values = tuple(normal(self.column(name).kind, row[name]) for name in columns)
         return None if None in values else values
 
 
-# Filters, in SQL and in Python; None is neither true nor false.
+# Filters in SQL and in Python; None means unknown.
 FILTERS = [
     ("pos > 4", lambda r: None if r["pos"] is None else int(r["pos"]) > 4),
     ("pos <= 4", lambda r: None if r["pos"] is None else int(r["pos"]) <= 4),
@@ -135,11 +135,11 @@ class Schema:
                 yield (table.name, schema), table
 
     def relation(self, table, community):
-        """The relation where a community's rows of a table are."""
+        """The relation that contains a community's rows of a table."""
         return (table.name, f"s_{community}" if table.path == "schema" else SHARED)
 
     def parent(self, relation, key):
-        """The relation that a foreign key of this one leads to."""
+        """The relation that a foreign key of this one refers to."""
         parent = self.table(key.parent)
         return (parent.name, relation[1] if parent.path == "schema" else SHARED)
 
@@ -160,12 +160,12 @@ def full_name(relation):
 
 
 def create_table(relation, table):
-    """The statements that make a relation, but for its foreign keys."""
+    """The statements that create a relation, without its foreign keys."""
     lines = [f"{quoted(c.name)} {c.kind} {'NOT NULL' if c.not_null or c.name in table.key else ''} {c.extra}".rstrip() for c in table.columns]
     if any(u.kind == "twice" for u in table.uniques):
         lines.append("twice int GENERATED ALWAYS AS (pos * 2) STORED")
     lines += [f"{quoted(name)} {table.column(c).kind} GENERATED ALWAYS AS ({quoted(c)}) STORED" for k in table.foreign_keys if k.computed for c, name in zip(k.columns, k.names())]
-    # Where there is no primary key, the first unique index over columns that are NOT NULL names the rows.
+    # Without a primary key, the first unique index over NOT NULL columns identifies the rows.
     lines.append(f"{'PRIMARY KEY' if table.primary else 'UNIQUE'} ({', '.join(map(quoted, table.key))})")
     lines += [line for line in (constraint(u) for u in table.uniques) if line]
     statements = [f"CREATE TABLE {full_name(relation)} ({', '.join(lines)}) {table.partitioned}".rstrip()]
@@ -192,7 +192,7 @@ def create_foreign_key(relation, key, parent):
 
 
 def create_schema(schema):
-    """The statements that make the whole schema."""
+    """The statements that create the whole schema."""
     statements = [f"CREATE SCHEMA {s}" for s in sorted({r[1] for r, _ in schema.relations()} | {SHARED})]
     statements += ["CREATE TABLE app.community (id text PRIMARY KEY, home name)",
                    "INSERT INTO app.community VALUES " + ", ".join(f"('{c}', 's_{c}')" for c in COMMUNITIES),
@@ -237,10 +237,10 @@ def insert(relation, table, rows):
     return f"INSERT INTO {full_name(relation)} ({names}) OVERRIDING SYSTEM VALUE VALUES {values}"
 
 
-# ---- what Postgres would demand -------------------------------------------------------------------------------------
+# ---- constraints ----------------------------------------------------------------------------------------------------
 
 def community_of(schema, state, relation, row):
-    """Which community a row belongs to, or None."""
+    """The community of a row, or None."""
     table = schema.table(relation[0])
     if table.path == "own":
         return row["cid"]
@@ -262,7 +262,7 @@ def community_of(schema, state, relation, row):
 
 
 def only_of(schema, state, community, wanted=True):
-    """The rows of one community, or all but those."""
+    """The rows of one community, or all others."""
     return {relation: {k: row for k, row in rows.items() if (community_of(schema, state, relation, row) == community) == wanted}
             for relation, rows in state.items()}
 
@@ -273,7 +273,7 @@ def span(text):
 
 
 def shared_value(table, unique, row):
-    """What no other row may have too; None where the row is free of that."""
+    """The value that must be unique; None if the row is exempt."""
     if unique.kind == "nulls":
         return tuple(normal(table.column(name).kind, row[name]) for name in unique.columns)
     if unique.kind == "lower":
@@ -283,7 +283,7 @@ def shared_value(table, unique, row):
 
 
 def clashes(table, unique, rows):
-    """Pairs of keys of rows that have in common what they must not."""
+    """Pairs of keys of rows that violate it."""
     if unique.kind == "overlap":
         spans = sorted((span(row[unique.columns[0]]), key) for key, row in rows.items() if row[unique.columns[0]] not in (None, "empty"))
         for i, ((_, high), key) in enumerate(spans):
@@ -303,7 +303,7 @@ def clashes(table, unique, rows):
 
 
 def dangling(schema, state, relation, table, key):
-    """Keys of rows that refer to a row that is not there, or to half of one."""
+    """Keys of rows whose reference has no row or is partly NULL."""
     parent = schema.table(key.parent)
     there = {parent.values(key.parent_columns, row) for row in state[schema.parent(relation, key)].values()}
     for name, row in state[relation].items():
@@ -315,7 +315,7 @@ def dangling(schema, state, relation, table, key):
 
 
 def violations(schema, state):
-    """What Postgres would object to: (SQLSTATE, relation, constraint, keys)."""
+    """The violations: (SQLSTATE, relation, constraint, keys)."""
     for relation, table in schema.relations():
         for column in table.columns:
             if column.not_null:

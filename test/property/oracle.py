@@ -1,6 +1,6 @@
-"""What a restore must make of a community, worked out in plain Python from what the documentation promises.
+"""Computes the result of a restore in plain Python from the documentation.
 
-It knows the rows of the snapshot, all rows before the restore, and the wish; it shares nothing with the extension.
+It gets the rows of the snapshot, all rows before the restore, and the request; it shares no code with the extension.
 """
 from dataclasses import dataclass, field
 
@@ -12,11 +12,11 @@ COMMUNITY = "a"
 
 @dataclass
 class Choice:
-    """What of one relation is to be restored."""
-    whole: list = field(default_factory=list)   # conditions on rows, each restored whole
+    """The part of one relation to restore."""
+    whole: list = field(default_factory=list)   # conditions for whole rows
     parts: list = field(default_factory=list)   # (columns, condition)
-    named: set = None                           # of all this, only these keys
-    children: set = field(default_factory=set)  # besides, these keys, whole
+    named: set = None                           # only these keys
+    children: set = field(default_factory=set)  # additionally these keys, whole rows
 
     def empty(self):
         return not self.whole and not self.parts
@@ -25,7 +25,7 @@ class Choice:
         return key in self.children or (self.named is None or key in self.named) and any(c(row) for c in self.whole)
 
     def columns(self, table, key, versions):
-        """The columns that are restored of a row that is there then and now."""
+        """The columns that are restored in a row on both sides."""
         if any(self.covers_whole(key, row) for row in versions):
             return set(table.names())
         return {name for columns, condition, by_reference in self.parts if by_reference or self.named is None or key in self.named
@@ -34,7 +34,7 @@ class Choice:
 
 @dataclass
 class Writes:
-    """What happens to one relation."""
+    """The changes to one relation."""
     insert: dict = field(default_factory=dict)
     update: dict = field(default_factory=dict)
     remove: set = field(default_factory=set)
@@ -63,21 +63,21 @@ class Oracle:
         self.look_for_refusals()
 
     def is_kept(self, relation):
-        """Whether the community's snapshots have this relation."""
+        """Whether the snapshots of the community contain this relation."""
         return self.schema.table(relation[0]).coverage and relation[1] in ("app", f"s_{COMMUNITY}")
 
     def table(self, relation):
         return self.schema.table(relation[0])
 
     def keys(self):
-        """Every foreign key as (child, key, parent), where the child or the parent is in the snapshot."""
+        """Every foreign key as (child, key, parent) whose child or parent is in the snapshot."""
         for child, table in self.schema.relations():
             for key in table.foreign_keys:
                 parent = self.schema.parent(child, key)
                 if child in self.then or parent in self.then:
                     yield child, key, parent
 
-    # ---- what is chosen -------------------------------------------------------------------------------------------
+    # ---- selection ------------------------------------------------------------------------------------------------
 
     def choose(self):
         wanted = {full_name(r) if self.table(r).path != "schema" else r[0]: r for r in self.then}
@@ -101,7 +101,7 @@ class Oracle:
         return [rows[relation][key] for rows in (self.then, self.now) if key in rows[relation]]
 
     def referring(self, child, key, parent, chosen):
-        """Keys of the rows that refer, then or now, to a row of these keys, as it was or is."""
+        """Keys of the rows that refer to a row with these keys, in the snapshot or now."""
         values = {self.table(parent).values(key.parent_columns, row) for name in chosen for row in self.versions(parent, name)} - {None}
         return {name for rows in (self.then, self.now) for name, row in rows[child].items() if self.table(child).values(key.columns, row) in values}
 
@@ -126,7 +126,7 @@ class Oracle:
                 if names:
                     self.choices[child].parts.append((key.columns, lambda row, t=table, k=key, v=values: t.values(k.columns, row) in v, True))
 
-    # ---- what changes ---------------------------------------------------------------------------------------------
+    # ---- changes --------------------------------------------------------------------------------------------------
 
     def work_out_changes(self):
         actions = self.switches.get("actions", ["insert", "update", "delete"])
@@ -168,7 +168,7 @@ class Oracle:
         return relation not in self.writes or key not in self.writes[relation].update and key not in self.writes[relation].remove
 
     def settle_removals(self):
-        """Find the largest set of rows that can go."""
+        """Find the largest set of rows that can be deleted."""
         free = {r: set(w.added) for r, w in self.writes.items()}
         barred = {r: set() for r in self.writes}
         while True:
@@ -183,7 +183,7 @@ class Oracle:
                 barred[relation].add(key)
 
     def gone_values(self, key, parent):
-        """What nobody can refer to any more once the rows that go are gone: another row may take over."""
+        """The values that no row has after the deletes: another row may take them over."""
         above, writes = self.table(parent), self.writes[parent]
         return ({above.values(key.parent_columns, self.now[parent][k]) for k in writes.remove}
                 - {above.values(key.parent_columns, row) for row in writes.written().values()} - {None})
@@ -203,12 +203,12 @@ class Oracle:
                         more = True
 
     def would_return(self, relation, name):
-        """Whether a row, were it deleted, would be missing and come back."""
+        """Whether a row, if deleted, would be missing and be restored."""
         row = self.then[relation].get(name)
         return row is not None and "insert" in self.switches.get("actions", ["insert"]) and self.choices[relation].covers_whole(name, row)
 
     def held(self):
-        """Rows that would go, but that rows which stay refer to."""
+        """Rows to delete that remaining rows refer to."""
         held = set()
         for child, key, parent in self.keys():
             if parent not in self.then or not self.writes[parent].remove:
@@ -229,14 +229,14 @@ class Oracle:
         return held
 
     def lets_go(self, child, key, name):
-        """Whether a row's reference may be set to NULL with what it refers to: never one that leads to the community."""
+        """Whether a reference may be set to NULL with its row: never one on the path to the community."""
         table = self.table(child)
         return (self.cascades() and child in self.then and name in self.now[child] and self.then[child].get(name) != self.now[child][name]
                 and key.action == "SET NULL" and key.name != table.path
                 and not any(table.column(c).not_null or c in table.key or c == "cid" for c in key.nulled()) and not (key.match_full and len(key.nulled()) < len(key.columns)))
 
     def mend_orphans(self, child, key, parent):
-        """Bring back what written rows refer to, or set the reference to NULL; true where anything was done."""
+        """Restore the rows that written rows refer to, or set the reference to NULL; return whether there were any."""
         table, above = self.table(child), self.table(parent)
         writes = self.writes[child]
         if not writes.written():
@@ -296,13 +296,13 @@ class Oracle:
         self.refusals.append((state, relation, key.name, rows))
 
     def apply(self):
-        """All rows after the restore, if nothing stands in its way."""
+        """All rows after the restore, if there is no obstacle."""
         after = {r: dict(rows) for r, rows in self.before.items()}
         for relation, writes in self.writes.items():
             for key in writes.remove:
                 del after[relation][key]
             for key, row in writes.insert.items():
-                if key in after[relation]:  # another community's row has it, and perhaps more
+                if key in after[relation]:  # a row of another community has it, and possibly others
                     self.refusals.append(("23505", relation, "key", [key]))
                     both = {"here": row, "there": after[relation][key]}
                     self.refusals += [("23P01", relation, u.name, [key]) for u in self.table(relation).uniques
@@ -318,7 +318,7 @@ class Oracle:
                     self.refusals.append(("path", relation, "path", [key]))
 
     def figures(self):
-        """What preview and restore must report, by relation."""
+        """The expected figures of preview and restore, by relation."""
         figures = {}
         for relation, w in self.writes.items():
             kept = len(w.added - w.remove)

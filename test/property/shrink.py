@@ -1,4 +1,4 @@
-"""Make a failing case small, and print it as SQL."""
+"""Reduce a failing case and print it as SQL."""
 import copy
 import json
 
@@ -8,7 +8,7 @@ from trial import COMMUNITY, TYPES
 
 
 def shrink(case, fails, tries=400):
-    """The smallest case found that still fails, with no more than so many tries."""
+    """Return the smallest failing case that is found with this number of tries."""
     left = [tries]
 
     def still(candidate):
@@ -28,7 +28,7 @@ def shrink(case, fails, tries=400):
 
 
 def fewer(items, still, build):
-    """Drop halves, then quarters, down to single items; return what is left, or None where nothing could go."""
+    """Remove halves, then quarters, down to single items; return the rest, or None if nothing can be removed."""
     items, size, any_gone = list(items), max(1, len(items) // 2), False
     while size and items:
         start = 0
@@ -79,7 +79,7 @@ def fewer_terms(case, still):
 
 
 def edited(case, edit):
-    """A copy of the case with something else; None where that makes no sense."""
+    """A copy of the case with a change; None if it makes no sense."""
     candidate = copy.deepcopy(case)
     return candidate if edit(candidate) is not False else None
 
@@ -131,7 +131,7 @@ def remove(items, item):
 
 
 def fewer_parts(case, still):
-    """Without some foreign keys, constraints, options, columns, and oddities."""
+    """Without some foreign keys, constraints, options, columns, and special properties."""
     found = None
 
     def attempt(edit):
@@ -180,7 +180,7 @@ def fewer_rows(case, still):
 
 
 def script(case):
-    """The case as a script for psql."""
+    """The case as a psql script."""
     switches = literal(json.dumps(case.switches)) if case.switches else "NULL"
     call = f"(ARRAY[{', '.join(map(literal, case.categories))}], (SELECT id FROM snapback.snapshot WHERE community = {literal(COMMUNITY)} AND kind = 'manual'), {literal(COMMUNITY)}, {switches})"
     lines = ["CREATE EXTENSION pg_snapback", *TYPES.strip().split(";"), *create_schema(case.schema), "SET session_replication_role = replica",

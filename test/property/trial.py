@@ -1,4 +1,4 @@
-"""One round against the server: build, capture, harm, foretell, restore, compare, and take it back."""
+"""One round on the server: build, capture, damage, predict, restore, compare, and undo."""
 import json
 
 from generator import covers
@@ -18,7 +18,7 @@ CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', determini
 
 
 class Trial:
-    """A schema on the server, for any number of rounds."""
+    """A schema on the server for any number of rounds."""
 
     def __init__(self, connection, schema, rows):
         self.connection, self.schema = connection, schema
@@ -38,7 +38,7 @@ class Trial:
             return cursor.fetchall() if cursor.description else []
 
     def load(self, rows):
-        """Put these rows, and no others, into every table."""
+        """Replace the rows of every table by these."""
         statements = [f"DELETE FROM {full_name(r)}" for r, _ in self.schema.relations()]
         statements += [insert(r, t, rows[r].values()) for r, t in self.schema.relations() if rows[r]]
         self.run("BEGIN; SET LOCAL session_replication_role = replica; " + "; ".join(statements) + "; COMMIT")
@@ -55,7 +55,7 @@ class Trial:
         return state
 
     def fetch_json(self):
-        """The community's rows as jsonb, the generated columns aside: {relation: {key: row}}."""
+        """The community's rows as jsonb without generated columns: {relation: {key: row}}."""
         state = {}
         for relation, table in self.schema.relations():
             rows = [numbers_as_text(text) for text, in self.run(f"SELECT to_jsonb(t)::text FROM {full_name(relation)} t")]
@@ -63,7 +63,7 @@ class Trial:
         return state
 
     def sequences(self):
-        """Every sequence of a column: (relation, column, last value, increment)."""
+        """The sequences of columns: (relation, column, last value, increment)."""
         found = []
         for relation, table in self.schema.relations():
             for column in table.columns:
@@ -74,11 +74,11 @@ class Trial:
         return found
 
     def harm(self, damage):
-        """Run the transactions that Postgres accepts."""
+        """Run the transactions that PostgreSQL accepts."""
         for statements in damage:
             try:
                 self.run("BEGIN; " + "; ".join(statements) + "; COMMIT")
-            except Exception:  # noqa: BLE001  (any refusal will do)
+            except Exception:  # noqa: BLE001  (any error is accepted)
                 self.run("ROLLBACK")
 
 
@@ -91,7 +91,7 @@ def json_key(table, row):
 
 
 class Problem(Exception):
-    """Something is not as it should be: in short, and in full."""
+    """An unexpected result: in short, and in full."""
 
     def __init__(self, what, detail=""):
         super().__init__(what)
@@ -104,7 +104,7 @@ def require(truth, what, detail=""):
 
 
 def unlike(got, expected):
-    """What differs between two states, in words."""
+    """Describe the differences between two states."""
     lines = []
     for relation in expected:
         for key in {**got[relation], **expected[relation]}:
@@ -114,14 +114,14 @@ def unlike(got, expected):
 
 
 class Round:
-    """One harm, and one restore of it."""
+    """One case of damage, and one restore of it."""
 
     def __init__(self, trial, case):
         self.trial, self.case, self.schema = trial, case, case.schema
         self.options = [o for o in case.schema.options() if covers(case.categories, o)]
 
     def play(self):
-        """Return what became of it; raise Problem where that is wrong."""
+        """Run it; raise Problem if the result is wrong."""
         trial = self.trial
         trial.load(self.case.rows)
         trial.harm(self.case.damage)
@@ -146,7 +146,7 @@ class Round:
         return "skipped" if any(f["skipped"] for f in preview.values()) else "restored" if after != before else "nothing to do"
 
     def forget_unknown_rows(self, before):
-        """Ask for no row that neither the snapshot nor the table has: damage that should have added it was refused."""
+        """Remove keys from the request that neither the snapshot nor the table has, because the damage that adds them was rejected."""
         switches = dict(self.case.switches or {})
         states = [only_of(self.schema, s, COMMUNITY) for s in (self.trial.base, before)]
         rows = {}
@@ -175,17 +175,17 @@ class Round:
         return self.trial.run("SELECT relation, key::text, action, old::text, new::text FROM snapback_internal.plan_rows(%s, %s, %s)", snapshot, self.options, switches and json.dumps(switches))
 
     def restore(self, snapshot, switches):
-        """Return the run's before_restore snapshot and its report; or None and the error."""
+        """Return the before_restore snapshot of the restore and its report, or None and the error."""
         try:
             rows = self.trial.run("SELECT * FROM snapback.restore(%s, %s, %s, %s)", self.case.categories, snapshot, COMMUNITY, switches and json.dumps(switches))
-        except Exception as error:  # noqa: BLE001  (judged by its SQLSTATE)
+        except Exception as error:  # noqa: BLE001  (the caller checks the SQLSTATE)
             if getattr(error, "pgcode", None) is None:
                 raise
             return None, error
         before, = self.trial.run("SELECT before_snapshot FROM snapback.restores ORDER BY ended_at DESC LIMIT 1")[0]
         return before, {self.trial.names[r[0]]: dict(zip(FIGURES, r[1:])) for r in rows}
 
-    # ---- judgements -----------------------------------------------------------------------------------------------
+    # ---- checks ---------------------------------------------------------------------------------------------------
 
     def compare_others(self, before, after):
         others = [only_of(self.schema, state, COMMUNITY, False) for state in (before, after)]
@@ -202,7 +202,7 @@ class Round:
         require(any(p["obstacles"] for p in preview.values()), f"the preview names no obstacle, the restore does: {error.pgcode}", error)
 
     def judge_figures(self, preview, report, before, after):
-        """The preview's figures equal the restore's, and what changed."""
+        """The figures of the preview equal those of the restore, and the changes."""
         require(not any(p["obstacles"] for p in preview.values()), "the preview names an obstacle where the restore finds none", preview)
         require({r: {f: p[f] for f in FIGURES} for r, p in preview.items()} == report, "the restore reports other figures than the preview", lambda: f"{preview}\n{report}")
         for relation, figures in {r: report.get(r, dict.fromkeys(FIGURES, 0)) for r in before}.items():
@@ -228,7 +228,7 @@ class Round:
             require(report.get(relation, none) == expected[relation], "the figures are others", lambda: f"{relation}: {report.get(relation)}, expected {expected[relation]}")
 
     def judge_skipping(self, report, before, after):
-        """The restore may choose which of two rows it skips; every row is as it was, as it should be, or has a reference set to NULL."""
+        """The restore may choose which of two rows it skips; every row is as before, as expected, or has a reference set to NULL."""
         require(any(f["skipped"] for f in report.values()), "nothing was skipped where something had to be", lambda: f"{self.oracle.refusals}\n{report}")
         for relation, table in self.schema.relations():
             writes = self.oracle.writes.get(relation)
@@ -244,7 +244,7 @@ class Round:
         self.require_clean_rows(after)
 
     def require_clean_rows(self, after):
-        """Rows that clash with none, and refer to no row that does, are restored."""
+        """Rows without conflicts, whose references have none either, are restored."""
         everything = {r: {**{("before", k): row for k, row in self.oracle.before[r].items()}, **{("after", k): row for k, row in self.oracle.after[r].items()}} for r in after}
         suspects = set()
         for _, relation, _, keys in violations(self.schema, everything):
@@ -259,7 +259,7 @@ class Round:
                 values = {above.values(key.parent_columns, everything[parent][side, k]) for r, k in suspects if r == parent for side in ("before", "after") if (side, k) in everything[parent]}
                 linked = {k for (_, k), row in everything[child].items() if table.values(key.columns, row) in values - {None}}
                 found = {(child, k) for k in linked} - suspects
-                # And what they refer to: it may be kept, or come back for others only.
+                # And the rows that they refer to, which may be kept or be restored for others only.
                 named = {table.values(key.columns, everything[child][side, k]) for r, k in suspects if r == child for side in ("before", "after") if (side, k) in everything[child]}
                 found |= {(parent, k) for (_, k), row in everything[parent].items() if above.values(key.parent_columns, row) in named - {None}} - suspects
                 more = more or bool(found)
@@ -270,7 +270,7 @@ class Round:
                     require(after[relation].get(key) == self.oracle.after[relation].get(key), "a row was skipped that clashes with none", lambda: f"{relation} {key}: {after[relation].get(key)}")
 
     def judge_differences(self, differences, before, preview):
-        """diff_rows, carried out by hand, makes the state after."""
+        """Applying diff_rows() manually results in the same state."""
         state = {r: dict(rows) for r, rows in before.items()}
         counts = {}
         for name, key, action, old, new in differences:
@@ -289,7 +289,7 @@ class Round:
             elif action == "update":
                 state[relation][key] = {**here, **new}
         after = self.trial.fetch_json()
-        # The key of an updated row may be spelled anew: rows are compared, not keys.
+        # The key of an updated row may have another spelling: rows are compared, not keys.
         require(state == after, "diff_rows carried out by hand makes another state", lambda: unlike(state, after))
         names = {"inserts": "insert", "updates": "update", "deletes": "delete", "kept": "keep", "skipped": "skip"}
         for relation, figures in preview.items():
@@ -297,7 +297,7 @@ class Round:
                 require(counts.get((relation, action), 0) == figures[figure], f"diff_rows shows another number of {figure} than the preview", lambda: f"{relation}: {counts}, {figures}")
 
     def judge_sequences(self, before):
-        """No sequence was lowered, and none will give out a value that was written."""
+        """No sequence was set back, and none generates a written value."""
         for (relation, column, was, step), (_, _, last, _) in zip(before, self.trial.sequences()):
             require((last - was) * step >= 0, "a sequence was lowered", lambda: f"{relation} {column}: {was}, {last}")
             for row in self.oracle.writes[relation].written().values() if relation in self.oracle.writes and not self.oracle.refusals else []:
@@ -305,7 +305,7 @@ class Round:
                 require((last - value) * step >= 0 or value * step < 0, "a sequence will give out a value that came back", lambda: f"{relation} {column}: {last}, {value}")
 
     def take_back(self, run, before, after):
-        """The restore can be taken back, and so can that."""
+        """The restore can be undone, and so can the undo."""
         switches = {k: v for k, v in (self.case.switches or {}).items() if k in ("rows", "children")} or None
         undone, report = self.restore(run, switches)
         require(undone is not None, f"the restore cannot be taken back: {getattr(report, 'pgcode', '')}", report)

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""Approvals beside everything else that may be done at that moment: other approvals that are undone, the community being
-forgotten, the extension or the database being dropped, on a standby server. Whoever comes second gets a clear answer, and
-nobody waits for long."""
+"""Approvals and concurrent events: rolled back approvals, forget(), a drop of the extension or the database, and a
+standby server. The second session gets a clear error, and none waits for long."""
 import os
 import shutil
 import subprocess
@@ -24,13 +23,13 @@ APPROVE = "SELECT status, coalesce(reason, '') FROM snapback.approve_restore(%s,
 
 
 def request_with_secret():
-    """Ask for a restore; return the request and the secret from its mail."""
+    """Request a restore; return the request and the secret from its mail."""
     asked = request(DATABASE)
     return asked, eventually(lambda: mails_about(database, server.mails, asked))[0].token()
 
 
 def attempt(connection, statement, *parameters):
-    """Run a statement; return what it returns, or the error's SQLSTATE."""
+    """Run a statement; return its result, or the SQLSTATE of its error."""
     try:
         return sql(connection, statement, *parameters)
     except psycopg2.Error as error:
@@ -38,7 +37,7 @@ def attempt(connection, statement, *parameters):
 
 
 class Begun:
-    """A statement that is under way in a session of its own."""
+    """A running statement in a separate session."""
 
     def __init__(self, statement, *parameters, name=DATABASE, **settings):
         self.connection = connect(name, **settings)
@@ -61,7 +60,7 @@ class Begun:
 
 
 def kept_of(community):
-    """How much is kept of a community: snapshots, requests, restores, steps on record."""
+    """The stored data of a community: snapshots, requests, restores, audit records."""
     return sql(database, "SELECT (SELECT count(*) FROM snapback.snapshot WHERE community = %s), (SELECT count(*) FROM snapback.request WHERE community = %s),"
                          "(SELECT count(*) FROM snapback.restore_run WHERE community = %s), (SELECT count(*) FROM snapback.audit WHERE community = %s)",
                *[community] * 4)[0]
@@ -74,7 +73,7 @@ def errors_logged():
 # ---- other approvals
 
 def test_undone():
-    """An approval that is rolled back makes way for the one that waits for it."""
+    """If an approval is rolled back, the one that waits for it continues."""
     asked, token = request_with_secret()
     first = connect(DATABASE)
     sql(first, "BEGIN")
@@ -90,7 +89,7 @@ def test_undone():
 
 
 def test_many_at_once():
-    """Two secrets of one request, half of the sessions waiting for the restore and half not."""
+    """Two secrets of one request; half of the sessions wait for the restore."""
     connections = [connect(DATABASE) for _ in range(100)]
     outcomes = set()
     for _ in range(ROUNDS):
@@ -118,10 +117,10 @@ def test_many_at_once():
         connection.close()
 
 
-# ---- a community that is forgotten
+# ---- forget() of a community
 
 def test_forgotten_meanwhile():
-    """Whoever erases a community waits for its restore, and neither is a deadlock's victim."""
+    """forget() waits for a running restore, without a deadlock."""
     for background in (False, True):
         damage(database)
         _, token = request_with_secret()
@@ -135,7 +134,7 @@ def test_forgotten_meanwhile():
             erasing = Begun("SELECT snapshots > 0 FROM snapback.forget('42')")
             erasing.waits()
             captured = attempt(database, "SELECT snapback.capture('43') IS NOT NULL")
-            time.sleep(1.2)  # in which a deadlock would be noticed
+            time.sleep(1.2)  # time in which a deadlock would be detected
         equal((approval.end()[0][0], erasing.end()), ("started" if background else "restored", True), f"a restore {'in the background ' * background}and forget() both succeed")
         equal(captured, True, "and other communities are captured while forget() waits for the restore")
         equal((kept_of("42"), sql(database, "SELECT count(*) FROM cms.page WHERE community = '42'")), ((0, 0, 0, 0), 10), "the community is restored, and nothing is kept of it")
@@ -143,7 +142,7 @@ def test_forgotten_meanwhile():
 
 
 def test_forgotten_first():
-    """While a community is being erased, whoever asks or approves waits; then there is nothing to restore, or it was not erased after all."""
+    """While a community is being forgotten, requests and approvals wait. Then there is nothing to restore, or forget() was rolled back."""
     for ending in ("ROLLBACK", "COMMIT"):
         damage(database)
         _, token = request_with_secret()
@@ -163,10 +162,10 @@ def test_forgotten_first():
     sql(database, "INSERT INTO cms.page SELECT i, '42', 'page ' || i, 'page-' || i FROM unnest('{2,4,6}'::int[]) i; SELECT snapback.capture('42')")
 
 
-# ---- what everything rests on is taken away
+# ---- removal of objects that workers use
 
 def stalled_worker(name, step):
-    """Have a database whose mail worker waits: for a mail server that is silent at this step, or for its next try. The mail server's name."""
+    """Create a database whose mail worker waits: for a mail server that is silent at this step, or for its next try. Return the name of the server."""
     stalled = ScriptedServer(**({step: None} if step else {"RCPT": "450 later"}))
     fresh_database(name, snapback__smtp_url=stalled.url, **SETTINGS).close()
     asked = request(name)
@@ -198,7 +197,7 @@ def test_dropped_extension():
 
 
 def test_copied_between_restores():
-    """A worker that has two restores to do makes way between them, and another one does the second."""
+    """A worker with two restores exits between them, and another one runs the second."""
     connection, gate, admin = fresh_database("handed"), connect("handed"), connect("postgres")
     damage(connection)
     sql(gate, "BEGIN; LOCK TABLE cms.page IN SHARE MODE")
@@ -222,7 +221,7 @@ def test_copied_between_restores():
 
 
 def test_dropping_extension_beside_restore():
-    """Wherever the restore is, DROP EXTENSION has nothing yet that it may come to need."""
+    """At every step of the restore, DROP EXTENSION holds no lock that it may need."""
     gate = connect(DATABASE)
     for table in ("restore_run", "request", "snapshot", "chunk", "restore_table"):
         damage(database)
@@ -266,7 +265,7 @@ def test_dropped_database():
 
 
 def test_copied_database():
-    """Who makes a copy of the database has it alone for a moment; the mail leaves all the same."""
+    """Copying the database requires exclusive access for a moment; the mail is sent nevertheless."""
     admin = connect("postgres")
     stalled, asked, connection = stalled_worker("copied", "RCPT")
     connection.close()

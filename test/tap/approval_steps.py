@@ -1,5 +1,4 @@
-"""What happens to the fixture's communities while their restores are asked for and approved: other communities and writers
-get in the way, as in real life, and time passes."""
+"""Steps of the approval tests with the fixture's communities: requests, approvals, and events that block them."""
 import contextlib
 import threading
 
@@ -9,8 +8,8 @@ TAKEN = "1 row of cms.page cannot be restored: other rows hold their value of pa
 
 
 def take_address(connection):
-    """Have community 43 take a lost page's address of 42, in a prepared transaction: a restore waits until it is
-    committed or rolled back, through crashes and shutdowns too."""
+    """Let community 43 take the address of a deleted page of 42 in a prepared transaction: a restore waits until it
+    is committed or rolled back, even after a crash or shutdown."""
     sql(connection, "BEGIN; INSERT INTO cms.page VALUES (1000, '43', 'taken', 'page-2'); PREPARE TRANSACTION 'address'")
 
 
@@ -19,7 +18,7 @@ def keep_address(connection):
 
 
 def give_address_back(connection):
-    """Undo take_address(), whether it was committed or not."""
+    """Undo take_address(), committed or not."""
     if sql(connection, "SELECT count(*) FROM pg_prepared_xacts WHERE gid = 'address'"):
         sql(connection, "ROLLBACK PREPARED 'address'")
     sql(connection, "DELETE FROM cms.page WHERE id = 1000")
@@ -27,7 +26,7 @@ def give_address_back(connection):
 
 @contextlib.contextmanager
 def idle_writer(database):
-    """A session of community 42 that has written and does not commit; restores wait for it."""
+    """A session of community 42 with an open writing transaction; restores wait for it."""
     writer = connect(database)
     write(writer, "BEGIN; UPDATE cms.page SET title = title WHERE id = 12")
     try:
@@ -37,19 +36,19 @@ def idle_writer(database):
 
 
 def damage(connection):
-    """Take three of community 42's pages away."""
+    """Delete three pages of community 42."""
     write(connection, "DELETE FROM cms.page WHERE id IN (2, 4, 6)")
 
 
 def let_time_pass(connection, asked, interval):
-    """Make a request older than it is."""
+    """Make a request older."""
     sql(connection, "BEGIN; SET LOCAL session_replication_role = replica;"
                     "UPDATE snapback.request SET requested_at = requested_at - %s::interval, expires_at = expires_at - %s::interval WHERE id = %s; COMMIT",
         interval, interval, asked)
 
 
 def request(database, options="{customization.pages}", community="42", account="ada"):
-    """Ask for a restore as a backend does; return the request's id."""
+    """Request a restore like a backend; return the ID of the request."""
     backend = connect(database, snapback__community=community, snapback__account=account)
     asked = sql(backend, "SELECT request::text FROM snapback.request_restore(%s::text[])", options)
     backend.close()
@@ -57,20 +56,20 @@ def request(database, options="{customization.pages}", community="42", account="
 
 
 def mails_about(connection, mails, asked, kind="approval", restore=None):
-    """Of the mails that have arrived, those of this kind about this request (and restore); a mail may arrive twice."""
+    """The received mails of this kind about this request (and restore); a mail may arrive twice."""
     wanted = sql(connection, "SELECT coalesce(array_agg(id::text), '{}') FROM snapback.mail WHERE request = %s AND kind = %s "
                              "AND (%s::uuid IS NULL OR restore = %s::uuid)", asked, kind, restore, restore)
     return [mail for mail in list(mails) if mail.message["Message-ID"].strip("<>").split("@")[0] in wanted]
 
 
 def waits_for_lock(connection, pid):
-    """Whether a backend or worker waits for somebody else's transaction or lock."""
+    """Whether a backend or worker waits for another transaction or lock."""
     return sql(connection, "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'", pid) == 1
 
 
 @contextlib.contextmanager
 def no_worker_slot(database):
-    """Occupy every slot for background workers, with workers of the extension's own that wait for a lock."""
+    """Occupy every slot for background workers with workers of the extension that wait for a lock."""
     gate = connect("postgres")
     sql(gate, "SELECT pg_advisory_lock(1)")
     refused = threading.Event()
@@ -96,5 +95,5 @@ def no_worker_slot(database):
         sql(gate, "SELECT pg_advisory_unlock(1)")
         for caller in callers:
             caller.join()
-        # The server gives a slot back once it has noticed the worker's end.
+        # The server frees a slot after it has noticed the end of the worker.
         eventually(lambda: sql(gate, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_snapback statement'") == 0)

@@ -23,7 +23,7 @@ sql(database, "CREATE ROLE follower LOGIN; SELECT snapback.grant_backend('follow
 
 
 def request_with_secret():
-    """Ask for a restore; return the request and the secret from its mail."""
+    """Request a restore; return the request and the secret from its mail."""
     asked = request(DATABASE)
     return asked, eventually(lambda: mails_about(database, server.mails, asked))[0].token()
 
@@ -48,13 +48,13 @@ def pages():
 
 
 def told(asked, restore):
-    """What the owner was told of a restore: the mail's subject and text."""
+    """The mail about the result of a restore: subject and text."""
     mail = eventually(lambda: mails_about(database, server.mails, asked, "result", restore))[0]
     return mail.message["Subject"] + "\n" + mail.part("plain")
 
 
 def wait_until_it_waits(restore):
-    """Wait until a restore has come so far that it waits for somebody else; return its process."""
+    """Wait until a restore waits for another session; return its process."""
     eventually(lambda: any(waits_for_lock(database, pid) for pid in at_work(restore)))
     return at_work(restore)[0]
 
@@ -68,7 +68,7 @@ def restored(restore):
 
 
 def at_once(connections, work):
-    """Do this with each of the connections, all at the same time; return what came of it."""
+    """Call this with each of the connections concurrently; return the results."""
     barrier = threading.Barrier(len(connections))
     results = []
 
@@ -140,7 +140,7 @@ def test_background():
 
 
 def followed(restore, expected):
-    """Check what a backend sees of a restore that it asked for, and what one that acts for another community."""
+    """Check what a backend sees of its restore, and what one for another community sees."""
     for community, rows in (("42", expected), ("43", []), ("", [])):
         backend = connect(DATABASE, user="follower", snapback__community=community)
         equal(sql(backend, "SELECT restore::text, q.state, r.state, phase, relation, rows_done, rows_total FROM snapback.restores r JOIN snapback.requests q USING (request)"
@@ -188,7 +188,7 @@ def test_failure():
 
 
 def test_end_of_failed_request():
-    """A request whose restore failed in the background is pending again, unless it has expired or there is a newer one."""
+    """After a failed restore in the background the request is pending again, unless it has expired or there is a newer one."""
     damage(database)
     take_address(database)
     asked, token = request_with_secret()
@@ -243,7 +243,7 @@ def interrupt(pid, how):
 
 
 def test_undone_approval():
-    """An approval in the background counts once it is committed, and cannot be prepared."""
+    """An approval in the background takes effect at its commit, and cannot be prepared."""
     damage(database)
     asked, token = request_with_secret()
     backend = connect(DATABASE)
@@ -264,7 +264,7 @@ def test_undone_approval():
 
 
 def test_expired_snapshot():
-    """A snapshot that has expired by the time the worker comes to it is not restored."""
+    """A snapshot that has expired when the worker starts is not restored."""
     damage(database)
     asked, token = request_with_secret()
     backend = connect(DATABASE)
@@ -283,7 +283,7 @@ def test_expired_snapshot():
 
 
 def test_no_slot():
-    """What no worker could be started for waits for the queue run: restores and mails."""
+    """If no worker can be started, process_queue() does it later: for restores and mails."""
     damage(database)
     asked, token = request_with_secret()
     eventually(lambda: not worker_pids(database, "mail"))
@@ -308,7 +308,7 @@ def test_no_slot():
 
 
 def test_locked_request():
-    """While an approval is under way, its request can be neither superseded nor cancelled."""
+    """While an approval runs, its request can be neither superseded nor cancelled."""
     asked, token = request_with_secret()
     approving = connect(DATABASE)
     sql(approving, "BEGIN")
@@ -328,7 +328,7 @@ def test_locked_request():
 
 
 def test_hostile_defaults():
-    """What is set for the sessions of the database or the role does not reach the workers, which are superusers at work."""
+    """Settings of sessions of the database or the role do not apply to the workers, which run as superusers."""
     sql(database, "CREATE SCHEMA evil; CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'evil'; END $$;"
                   "CREATE FUNCTION evil.same(uuid, uuid) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'evil'; END $$;"
                   "CREATE OPERATOR evil.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = evil.same)")
@@ -341,7 +341,7 @@ def test_hostile_defaults():
         hostile["transaction_timeout"] = "100ms"
     for setting, value in hostile.items():
         set_for_database(DATABASE, setting, value)
-    # What is set for the role is of more weight than what is set for the database.
+    # A setting of the role takes precedence over that of the database.
     sql(admin, f"ALTER DATABASE {DATABASE} SET search_path = evil, pg_catalog; ALTER ROLE postgres SET role = powerless; "
                f"ALTER ROLE postgres IN DATABASE {DATABASE} SET statement_timeout = '2ms'; ALTER DATABASE {DATABASE} SET snapback.lock_timeout = '59min'")
     backend = connect(DATABASE, snapback__community="42", snapback__account="ada", role="none", default_transaction_isolation="read\\ committed",

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""A large community comes back after total loss: in bounded memory, seen on its way, and cut short anywhere without a trace.
+"""A large community is restored after total loss: in bounded memory, with visible progress, and interrupted at any point without effect.
 
-BIG_RESTORE_ROWS says how many rows it has (100,000; 1,000,000 for the promise in full, about ten minutes). Needs the
+BIG_RESTORE_ROWS: number of its rows (100,000; 1,000,000 for the complete test, about ten minutes). Needs the
 extension installed; starts a server of its own."""
 import os
 import threading
@@ -11,9 +11,9 @@ from live_server import connect, connect_again, end, equal, eventually, kill, la
 from memory_peak import Peak
 
 ROWS = int(os.environ.get("BIG_RESTORE_ROWS", "100000"))
-LIMIT_MB = 256  # over what a session has that has captured something small
-LIMIT_COPIES = 1.2  # of the rows' bytes, in temporary files
-LIMIT_SECONDS = 2  # for a restore to heed that it is cancelled, on a machine that does other things too
+LIMIT_MB = 256  # more than a session that has captured little
+LIMIT_COPIES = 1.2  # of the size of the rows, in temporary files
+LIMIT_SECONDS = 2  # for a restore to react to a cancel, on a busy machine
 DATABASE = "big"
 TABLES = {"forum.member": ROWS // 10, "forum.topic": ROWS // 10, "forum.post": ROWS // 2, "forum.reaction": ROWS // 10 * 3}
 STEPS = ["waiting for the community's writers", "comparing", "deleting", "updating", "inserting", "checking"]
@@ -26,7 +26,7 @@ DELETE FROM forum.member WHERE community = 1"""
 
 
 def state():
-    """A hash of every table, all communities together, and of what is kept of restores and snapshots."""
+    """Hash every table over all communities, and the records of restores and snapshots."""
     tables = [sql(witness, f"SELECT count(*), sum(hashtextextended(t::text, 0)) FROM {table} t") for table in TABLES]
     return tables, sql(witness, "SELECT (SELECT count(*) FROM snapback.restore_run), (SELECT count(*) FROM snapback.snapshot),"
                                 "(SELECT count(*) FROM snapback.chunk), (SELECT count(*) FROM snapback.restore_epoch)")
@@ -37,20 +37,20 @@ def rows_of(state_then):
 
 
 def progress(pid):
-    """Where the restore in this process is now: step, table, rows done, rows in all; nothing where none is at work."""
+    """The progress of the restore in this process: phase, table, rows done, total rows; empty if none is running."""
     with witness.cursor() as cursor:
         cursor.execute("SELECT phase, relation, rows_done, rows_total FROM snapback.restore_progress WHERE pid = %s", (pid,))
         return cursor.fetchone()
 
 
 class Restore(threading.Thread):
-    """A restore, or whatever this statement does, in a session of its own."""
+    """A restore, or another statement, in a separate session."""
 
     def __init__(self, statement, **settings):
         super().__init__(daemon=True)
         self.statement = statement
         self.session = connect(DATABASE, **settings)
-        sql(self.session, "SELECT count(*) FROM snapback.preview_restore('{*}', NULL, '2')")  # what costs memory once
+        sql(self.session, "SELECT count(*) FROM snapback.preview_restore('{*}', NULL, '2')")  # initial memory of a session
         self.pid = self.session.info.backend_pid
         self.error = self.result = self.ended = None
 
@@ -62,7 +62,7 @@ class Restore(threading.Thread):
         self.ended = time.monotonic()
 
     def wait_for(self, step, table):
-        """Wait until it is at this step, with some rows of this table done; say whether it came there."""
+        """Wait for this phase with some rows of this table done; return whether it was reached."""
         while self.is_alive():
             seen = progress(self.pid)
             if seen and seen[0] == step and (table is None or (seen[1] == table and seen[2] != 0)):
@@ -84,7 +84,7 @@ def stop(_):
 
 
 def interrupt(how, statement, step, table=None):
-    """End a restore at a step; check that nothing has become of it, and that it does not linger."""
+    """End a restore in a phase; check that it has no effect and ends soon."""
     global witness
     before = state()
     restore = Restore(statement)
@@ -108,7 +108,7 @@ def interrupt(how, statement, step, table=None):
 
 
 def cancel_after(seconds):
-    """Cancel a restore after a while, wherever it then is; it may have come to its end before that."""
+    """Cancel a restore after some time, in any phase; it may already be complete."""
     restore = Restore(restore_all)
     restore.start()
     time.sleep(seconds)
@@ -134,7 +134,7 @@ def run_out_of_time(statement, milliseconds):
 
 
 def restore_whole(name, statement, wanted, step):
-    """Let a restore come to its end; check what it did, the memory it took, and what was seen of it."""
+    """Complete a restore; check its result, its memory, and its observed progress."""
     restore = Restore(statement)
     baseline = Peak(restore.pid)
     baseline.sample()
@@ -155,7 +155,7 @@ def restore_whole(name, statement, wanted, step):
 
 
 def check_progress(name, seen, step):
-    """Check what the view showed of a restore whose rows were all written in one step."""
+    """Check the progress of a restore whose rows were all written in one phase."""
     steps = [STEPS.index(moment[0]) for moment in seen]
     ok(steps == sorted(steps) and {"comparing", step, "checking"} <= {STEPS[i] for i in steps}, f"{name}: the steps are seen in their order", seen)
     for table, rows in TABLES.items():
@@ -168,17 +168,17 @@ def check_progress(name, seen, step):
 
 def lose_everything(then=""):
     write(witness, LOSS + then)
-    sql(witness, "VACUUM ANALYZE")  # as autovacuum does it in time: what the planner knows is then wrong after the restore
+    sql(witness, "VACUUM ANALYZE")  # like autovacuum; the statistics are then wrong after the restore
 
 
 def spilled_bytes():
-    """What sessions of this database that have ended, or been idle, have put into temporary files so far."""
+    """The temporary files so far of sessions of this database that have ended or are idle."""
     return sql(witness, "SELECT temp_bytes FROM pg_stat_database WHERE datname = current_database()")
 
 
 def mislead_planner():
-    """Have the planner take the tables for as good as empty: VACUUM guesses from the pages that it reads, and of those the rows have left
-    it may see one or two that hold others'."""
+    """Make the planner assume nearly empty tables: VACUUM estimates from the pages that it reads, and these have lost
+    their rows. It may read a page or two with rows of other communities."""
     sql(witness, f"UPDATE pg_class SET reltuples = 4 FROM pg_index i WHERE i.indrelid = ANY ('{{{','.join(TABLES)}}}'::regclass[])"
                  " AND pg_class.oid IN (i.indrelid, i.indexrelid)")
 
@@ -231,8 +231,8 @@ run_out_of_time(restore_all, int(seconds * 1000 / 4))
 for fraction in (0.2, 0.4, 0.6, 0.8):
     cancel_after(seconds * fraction)
 
-# Others have come in their place: what the restore deletes nobody may refer to, found by an index or without. And a constraint is to be checked
-# that triggers check otherwise.
+# Other rows have replaced them: nothing may refer to the deleted rows, with an index or without. A constraint must be checked
+# that triggers check normally.
 sql(witness, "DROP INDEX forum.reaction_member_idx; ALTER TABLE forum.post ADD UNIQUE (id, posted) DEFERRABLE")
 lose_everything(f"; INSERT INTO forum.member (community, name, joined, settings) SELECT 1, 'Stranger ' || n, now(), '{{}}' FROM generate_series(1, {ROWS // 4}) n")
 mislead_planner()

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Flip bytes of all that is stored of a snapshot, one at a time: verify() finds each, no restore goes through, no row changes.
+"""Flip each stored bit or byte of a snapshot: verify() detects it, no restore succeeds, and no row changes.
 
-Every CORRUPTION_STEP-th byte is flipped (97; 1 for the promise in full). CORRUPTION_PART, such as 2/5, plays the second fifth of
-that. Needs the extension installed; starts a server of its own."""
+CORRUPTION_STEP: distance of flipped bytes (97; 1 for the complete test). CORRUPTION_PART, for example 2/5: run the second
+fifth of the test. Needs the extension installed; starts a server of its own."""
 import collections
 import os
 import pathlib
@@ -12,7 +12,7 @@ from live_server import connect, end, equal, fresh_extension, ok, pg_ctl, psycop
 STEP = int(os.environ.get("CORRUPTION_STEP", "97"))
 PAGE = 8192
 PART, PARTS = map(int, os.environ.get("CORRUPTION_PART", "1/1").split("/"))
-# Damaged; or not to be had at all: expired by a time that was changed, of a table that is gone, holding no such option.
+# Damaged; or not available: expired because its time changed, of a missing table, without the option.
 REFUSED = {"XX001", "SB004", "SB005", "0A000"}
 
 SETUP = """
@@ -35,7 +35,7 @@ $$;
 CREATE TABLE damage (kind text, at int, statement text);
 CREATE TYPE finding AS (verify text, restore text, changed boolean);
 
--- Do this damage, see what comes of it, and take it back. A key that is damaged refers to nothing.
+-- Cause this damage, report its effect, and undo it. A damaged key references nothing.
 CREATE FUNCTION played(statement text, snapshot uuid, intact text) RETURNS finding LANGUAGE plpgsql AS $$
 DECLARE
     found finding;
@@ -59,7 +59,7 @@ BEGIN
 END $$;
 """
 
-# Each byte of what is stored as bytes or text, and each bit of what is stored as numbers.
+# Each byte of bytea and text values, and each bit of numbers.
 DAMAGE = """
 INSERT INTO damage SELECT 'chunk', n, format('UPDATE snapback.chunk SET data = set_byte(data, %1$s, get_byte(data, %1$s) # %2$s) WHERE community = ''a'' AND sha256 = %3$L',
     n, 1 + n * 7 %% 255, c.sha256) FROM snapback.chunk c, generate_series(0, length(c.data) - 1) n WHERE c.community = 'a';
@@ -91,7 +91,7 @@ INSERT INTO damage SELECT 'description', n, format('UPDATE snapback.shape SET de
 
 
 def play(connection, kind, snapshot, intact):
-    """Do the chosen damage of a kind; return how often each finding came up. What is taken back has to be cleared up, or it slows down what follows."""
+    """Cause the selected damage of a kind; return the number of each result. Rolled back rows must be vacuumed, or they slow down the next steps."""
     findings = collections.Counter()
     statements = sql(connection, "SELECT array_agg(statement ORDER BY statement, at) FROM damage WHERE kind = %s", kind)[::STEP][PART - 1::PARTS]
     for first in range(0, len(statements), 100):
@@ -102,7 +102,7 @@ def play(connection, kind, snapshot, intact):
 
 
 def damage_files(connection, snapshot, intact):
-    """Damage the file that holds the chunks, as a disk would: one page or another."""
+    """Damage pages of the file that contains the chunks, like a faulty disk."""
     equal((sql(connection, "SELECT count(*) FROM snapback.verify()"), sql(connection, "SELECT state()") == intact), (0, True), "nothing of all this is left")
     sql(connection, "VACUUM FULL snapback.chunk")
     sql(connection, "CHECKPOINT")
@@ -138,7 +138,7 @@ def main():
     for table in ("page", "note", "word", "blank"):
         sql(connection, "SELECT snapback.protect(%s, 'x.all', 'club')", table)
     snapshot = sql(connection, "SELECT snapback.capture('a', 'the one')")
-    # All that is stored is needed: every row has changed since.
+    # All stored data is needed: every row has changed.
     sql(connection, "UPDATE page SET body = 'changed'; UPDATE note SET amount = -1; UPDATE word SET word = word || '.'")
     intact = sql(connection, "SELECT state()")
     sql(connection, DAMAGE.replace("%(snapshot)s", f"'{snapshot}'").replace("%%", "%"))

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Kill or cancel the backend in the midst of captures and restores: never half a snapshot, never half a restore.
+"""Kill or cancel the backend during captures and restores: there is never a partial snapshot or restore.
 
-ROUNDS (default 10; 500 for the promise in full) is how often for each of them; CRASH_BY is how: cancel, kill (default: cancel,kill).
+ROUNDS: number of rounds for each (default 10; 500 for the complete test). CRASH_BY: cancel, kill (default: cancel,kill).
 """
 import os
 import random
@@ -30,9 +30,9 @@ def set_up():
 
 
 def interrupted(witness, statement, delay, how):
-    """Run a statement in a session of its own and end it after a while; say whether it came to its end before that.
+    """Run a statement in a separate session and end it after some time; return whether it was complete.
 
-    A server whose backend is killed ends all sessions before it recovers: the witness's end tells that it has begun to.
+    After a backend is killed, the server ends all sessions before recovery: the end of the witness shows that it began.
     """
     session = connect("crash")
     pid = sql(session, "SELECT pg_backend_pid()")
@@ -42,7 +42,7 @@ def interrupted(witness, statement, delay, how):
         try:
             sql(session, statement)
             done.append(True)
-        except Exception:  # noqa: BLE001  (a dead session raises what it likes)
+        except Exception:  # noqa: BLE001  (a dead session may raise any error)
             pass
 
     thread = threading.Thread(target=run)
@@ -67,7 +67,7 @@ def duration(connection, statement):
 
 
 def crash_captures(connection, how):
-    """Interrupt captures at random moments; what is listed afterwards is whole."""
+    """Interrupt captures at random moments; listed snapshots are complete."""
     whole = duration(connection, "SELECT snapback.capture('a')")
     rows = sql(connection, "SELECT rows FROM snapback.snapshots WHERE community = 'a'")
     ended = 0
@@ -88,7 +88,7 @@ def crash_captures(connection, how):
 
 
 def crash_restores(connection, how):
-    """Interrupt restores at random moments; the community is as before or as in the snapshot."""
+    """Interrupt restores at random moments; the community is unchanged or restored."""
     sql(connection, "SELECT snapback.capture('a')")
     snapshot = sql(connection, "SELECT id FROM snapback.snapshot WHERE kind = 'manual'")
     target = sql(connection, STATE)

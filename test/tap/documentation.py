@@ -1,27 +1,27 @@
 #!/usr/bin/python3
-"""Run the examples in the documentation, and compare what psql prints with what the page shows.
+"""Run the examples in the documentation, and compare the output of psql with the page.
 
-Every *.md file at the top and below docs/ that has a block of SQL is run, page by page, each in a database of its own. Only what
-the reader sees is run: HTML comments are not read, and a page that has examples must not contain any.
+Every *.md file in the top folder and below docs/ with a block of SQL is run, page by page, each in its own database. Only
+visible examples are run: a page with examples must not contain HTML comments.
 
-    ```sh                  where its first line begins with `createdb NAME`: run by bash in the top folder. It names the page's
-    createdb guild         database, which does not exist before; the other lines can load files, as in
+    ```sh                  if its first line begins with `createdb NAME`: run by bash in the top folder. It creates the page's
+    createdb guild         database, which must not exist before; the other lines can load files, as in
     psql -f examples/guild/load.sql guild
 
-    ```sql                 run by psql in the page's database, in the order of the page. No error may occur where no output
-                           is shown.
-    ```text                directly after a block of SQL: what psql prints for that block
-    ```sql                 where the first line is a comment such as these, run in another session. A session is opened
-    -- session: writer     where it is named first, and lasts until the end of the page; `as role` says who connects.
+    ```sql                 run by psql in the page's database, in the order of the page. Without shown output, no error may
+                           occur.
+    ```text                directly after a block of SQL: the output of psql for that block
+    ```sql                 if the first line is a comment such as these: run in another session. A session starts at its first
+    -- session: writer     example and lasts until the end of the page; `as role` selects the role.
     -- session: backend, as role club_backend
 
-Blocks of other kinds (``` without a word, ```sh without createdb) are not run. psql is the reader's: `PSQLRC=examples/psqlrc
-psql guild` in the top folder, where that file leaves out command tags, row counts and CONTEXT, and shows NULL as NULL.
-After each page its database and the roles that it created are dropped, and the processes that it started are ended. A port that
-a page gives to scripts/mailbox must be free.
+Blocks of other kinds (``` without a word, ```sh without createdb) are not run. psql runs like for a reader: `PSQLRC=examples/psqlrc
+psql guild` in the top folder. That file suppresses command tags, row counts and CONTEXT, and shows NULL as NULL.
+After each page its database and roles are dropped, and its processes are ended. The ports of scripts/mailbox on a page
+must be free.
 
-What differs from run to run (identifiers, times, process numbers) need not agree. With --rewrite, or REWRITE=1, outputs that
-do not agree are corrected in the pages instead; with names of pages, only those are run: documentation.py docs/approval.md
+Values that differ between runs (identifiers, times, process IDs) need not match. With --rewrite, or REWRITE=1, different
+outputs are replaced in the pages; with names of pages, only those are run: documentation.py docs/approval.md
 """
 import contextlib
 import dataclasses
@@ -52,7 +52,7 @@ SENTINEL = "--- the end of an example ---"
 
 @dataclasses.dataclass
 class Example:
-    """SQL on a page, and the lines of output that follow it; None where no output is shown."""
+    """SQL on a page with its output lines; None if no output is shown."""
     heading: str
     line: int
     sql: typing.List[str]
@@ -60,7 +60,7 @@ class Example:
     output_line: int = 0
 
     def session(self):
-        """The name of the session that runs it, and the role that connects; empty and None where the page names none."""
+        """The session that runs it, and the role that connects; empty and None if the page names none."""
         named = SESSION.match(self.sql[0]) if self.sql else None
         return (named.group(1), named.group(2)) if named else ("", None)
 
@@ -70,7 +70,7 @@ class Example:
 
 
 class Psql:
-    """One session of the database, which lasts from example to example, and of the operating system, to find what it starts."""
+    """A database session that lasts from example to example, in its own operating system session, to find processes that it starts."""
 
     def __init__(self, database, role):
         self.process = subprocess.Popen(
@@ -78,7 +78,7 @@ class Psql:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
     def run(self, lines):
-        """Have psql run lines; return what it prints. It is killed where that takes too long."""
+        """Run lines in psql; return the output. psql is killed after a timeout."""
         watchdog = threading.Timer(PATIENCE, self.process.kill)
         watchdog.start()
         try:
@@ -96,7 +96,7 @@ class Psql:
             watchdog.cancel()
 
     def close(self):
-        """End psql, and what its examples left running in the background."""
+        """End psql and the background processes of its examples."""
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -109,14 +109,14 @@ class Psql:
 
 
 def block_at(lines, start, closing):
-    """Return the lines of a block that opens on line `start`, and the number of the line that closes it."""
+    """Return the lines of a block that opens at line `start`, and the number of its last line."""
     stop = next(i for i in range(start + 1, len(lines)) if lines[i].strip() == closing)
     indent = len(lines[start]) - len(lines[start].lstrip())
     return [line[indent:] for line in lines[start + 1:stop]], stop
 
 
 def blocks_in(text):
-    """The fenced blocks of a page, in order: heading, number of the opening line, its words, lines, and whether it follows a block directly."""
+    """The fenced blocks of a page in order: heading, line number, info string, lines, and whether it follows another block directly."""
     lines = text.splitlines()
     heading = "beginning"
     follows = False
@@ -148,7 +148,7 @@ def examples_in(text):
 
 
 def preparation_in(text):
-    """The commands that create the page's database, and the name of that."""
+    """The commands that create the page's database, and its name."""
     for _, _, kind, block, _ in blocks_in(text):
         if kind == "sh" and block and CREATES.match(block[0]):
             return block, CREATES.match(block[0]).group(1)
@@ -174,7 +174,7 @@ def check(document, example, printed):
 
 @contextlib.contextmanager
 def nothing_left(database):
-    """Drop the database, and the roles that were created meanwhile."""
+    """Drop the database and the roles that were created."""
     admin = connect("postgres")
     roles = {role for role, in sql(admin, "SELECT rolname FROM pg_roles")}
     try:
@@ -206,7 +206,7 @@ def is_free(port):
 
 
 def ports_are_free(document, text):
-    """Report and return whether the ports of a page's mailboxes are free."""
+    """Report and return whether the ports of the page's mailboxes are free."""
     free = True
     for port in sorted({int(port) for port in MAILBOX_PORT.findall(text)}):
         found = is_free(port)
@@ -216,7 +216,7 @@ def ports_are_free(document, text):
 
 
 def run_document(path):
-    """Run a page's examples and report each; return those whose output differs, with it."""
+    """Run a page's examples and report each; return those with another output, with that output."""
     document = path.relative_to(TOP)
     text = path.read_text()
     commands, database = preparation_in(text)
@@ -240,7 +240,7 @@ def run_document(path):
 
 
 def rewrite(path, changed):
-    """Correct the outputs on a page, from its end to its beginning, so that line numbers hold."""
+    """Replace outputs on a page from the end to the beginning, so that line numbers remain valid."""
     lines = path.read_text().splitlines()
     for example, printed in reversed(changed):
         fence = lines[example.output_line - 1]
@@ -251,12 +251,12 @@ def rewrite(path, changed):
 
 
 def documents():
-    """The pages to run: those that are named, or else all that have examples."""
+    """The pages to run: the specified ones, or all with examples."""
     pages = [path for path in sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md")]) if examples_in(path.read_text())]
     return [path for path in pages if not NAMED_PAGES or str(path.relative_to(TOP)) in NAMED_PAGES]
 
 
-signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that what is open is closed
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # closes all open sessions
 for page in documents():
     differing = run_document(page)
     if REWRITE:

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Dump the database and load it into a new one: snapshots are listed, whole, and can be restored there."""
+"""Dump the database and load it into a new one: snapshots are complete there and can be restored."""
 import os
 import re
 import subprocess
@@ -9,7 +9,7 @@ from moved_database import STATE, check_arrival, check_use, facts, set_up
 
 
 def move(name, form, *load, source="dumped"):
-    """Dump the database in this form and load it under this name."""
+    """Dump the database in this format and load it under this name."""
     file = os.environ["SERVER_DIR"] + f"/{name}.dump"
     subprocess.run(["pg_dump", "-d", source, "-F", form, "-f", file], check=True)
     admin = connect("postgres")
@@ -20,7 +20,7 @@ def move(name, form, *load, source="dumped"):
 
 
 def check_other_encoding():
-    """What was captured in another encoding is not taken for what it is not."""
+    """Data captured in another encoding is not misread."""
     admin = connect("postgres")
     sql(admin, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     latin = connect("latin")
@@ -50,14 +50,14 @@ def run(*command, **more):
 
 
 def dump_as_owner(name, *options):
-    """Dump the database as its owner, who is no superuser; return the file, or what kept it from being written."""
+    """Dump the database as its owner, who is not a superuser; return the file, or the error."""
     file = os.environ["SERVER_DIR"] + f"/{name}.dump"
     done = run("pg_dump", "-U", "landlord", "-d", "dumped", "-F", "c", "-f", file, *options)
     return file if done.returncode == 0 else done.stderr
 
 
 def load(role, name, file, ours=None):
-    """Load a dump as this role: all of it, or the extension's entries or the others."""
+    """Load a dump as this role: completely, only the extension's entries, or only the others."""
     if ours is None:
         return run("pg_restore", "-U", role, "--exit-on-error", "-d", name, file)
     entries = [line for line in run("pg_restore", "-l", file).stdout.splitlines() if bool(OURS.search(line)) == ours]
@@ -65,7 +65,7 @@ def load(role, name, file, ours=None):
 
 
 def make_landlord(database):
-    """Have the database belong to a role that is no superuser, with all that is the application's."""
+    """Change the owner of the database and the application's objects to a role that is not a superuser."""
     sql(database, "CREATE ROLE landlord LOGIN; ALTER DATABASE dumped OWNER TO landlord; ALTER SCHEMA app OWNER TO landlord;"
                   "DO $$ DECLARE o text; BEGIN FOR o IN SELECT format('%s app.%I', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relname) FROM pg_class"
                   " WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'v') UNION ALL SELECT format('TYPE app.%I', typname) FROM pg_type WHERE typnamespace = 'app'::regnamespace AND typtype = 'e'"
@@ -73,7 +73,7 @@ def make_landlord(database):
 
 
 def check_owner(old, before):
-    """A database's owner who is no superuser dumps it, and loads it with a superuser's help."""
+    """The owner of a database, who is not a superuser, dumps it, and loads it with a superuser's help."""
     make_landlord(old)
     admin = connect("postgres")
     ok("permission denied for schema snapback" in dump_as_owner("refused"), "owner: without rights to the extension a whole dump is refused")
@@ -112,7 +112,7 @@ def main():
     old = set_up(dropped_table=True)
     before = facts(old)
     for name, *how in (("plain", "p", "psql", "-Xq", "-v", "ON_ERROR_STOP=1"), ("custom", "c", "pg_restore", "--exit-on-error"),
-                       # Several workers load an extension's tables in no particular order.
+                       # Several jobs load the tables of an extension in any order.
                        ("parallel", "c", "env", "PGOPTIONS=-c session_replication_role=replica", "pg_restore", "--exit-on-error", "-j", "2")):
         new = move(name, *how)
         check_arrival(before, new, name)

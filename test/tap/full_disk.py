@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""The disk is full in the midst of a capture or a restore: nothing half is listed, nothing half is written, and once there
-is room again all is well.
+"""The disk becomes full during a capture or a restore: nothing incomplete is listed or written. Afterwards
+everything works again.
 
-The session at work may make no file larger than so much, which meets it where a full disk would: as a table, or a temporary
-file, is to grow. FILL_POINTS (4; 50 for the promise in full) is at how many sizes, for captures and for restores each.
+The session has a maximum file size, which has the same effect as a full disk: tables and temporary files cannot grow.
+FILL_POINTS (4; 50 for the complete test): number of sizes, for captures and for restores.
 Needs the extension installed; starts a server of its own."""
 import os
 import subprocess
@@ -11,9 +11,9 @@ import subprocess
 from live_server import as_server_user, connect, end, equal, fresh_extension, ok, psycopg2, sql, write
 
 FILL_POINTS = int(os.environ.get("FILL_POINTS", "4"))
-ROWS = 24000  # of a kilobyte that cannot be compressed
+ROWS = 24000  # of one kilobyte that cannot be compressed
 MB = 1024 * 1024
-SMALLEST_MB, LARGEST_MB = 16.2, 22  # from a segment of WAL, which is made whole, to just below what the rows take
+SMALLEST_MB, LARGEST_MB = 16.2, 22  # from a segment of WAL, which is allocated completely, to just below the size of the rows
 
 SETUP = f"""
 CREATE TABLE club (id text PRIMARY KEY);
@@ -30,7 +30,7 @@ STATE = "SELECT md5(string_agg(md5(e::text), '' ORDER BY id)) FROM entry e"
 
 
 def on_full_disk(statement, megabytes):
-    """Run a statement in a session that may make no file larger than this; return its error, if any."""
+    """Run a statement in a session with this maximum file size; return its error, if any."""
     session = connect("full_disk")
     subprocess.run([*as_server_user(), "prlimit", f"--pid={sql(session, 'SELECT pg_backend_pid()')}", f"--fsize={int(megabytes * MB)}:"], check=True, cwd="/")
     try:

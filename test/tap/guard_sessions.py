@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Sessions that write to a community soon after its restore: who was not running when it committed is never refused, whatever
-the clock says, and whether or not the session has loaded the library before; nor, where it has, who had read nothing; and what
-happens where shared memory is short."""
+"""Sessions that write to a community soon after its restore. A transaction that was not running at its commit is
+never refused, with any clock, and even if the session had not loaded the library before. If it had, neither is one that had
+read nothing. Also the effect of full shared memory."""
 import collections
 import ctypes
 import threading
@@ -29,7 +29,7 @@ def restore(connection=None):
 
 
 def outcome(connection, *statements):
-    """How the last of these statements fares: its SQLSTATE, or done."""
+    """The outcome of the last of these statements: its SQLSTATE, or done."""
     try:
         for statement in statements:
             sql(connection, statement)
@@ -39,7 +39,7 @@ def outcome(connection, *statements):
 
 
 def by_newcomers(seconds, **settings):
-    """How the first writes of new sessions fare, for so long: alone, in a transaction, prepared."""
+    """The outcome of the first writes of new sessions for some time: single, in a transaction, prepared."""
     outcomes = set()
     count = 0
     deadline = time.monotonic() + seconds
@@ -84,7 +84,7 @@ class FastPathArgument(ctypes.Structure):
 
 
 def call_by_fast_path(connection, function, *integers):
-    """Call a function of integers by libpq's PQfn, which psycopg2 does not offer."""
+    """Call a function of integers by libpq's PQfn, which psycopg2 does not provide."""
     libpq = ctypes.CDLL("libpq.so.5")
     libpq.PQfn.restype = ctypes.c_void_p
     libpq.PQresultStatus.argtypes = libpq.PQclear.argtypes = [ctypes.c_void_p]
@@ -95,7 +95,7 @@ def call_by_fast_path(connection, function, *integers):
     libpq.PQclear(answer)
 
 
-# What a transaction did before a restore. In any session it is refused afterwards:
+# Actions of a transaction before a restore. In every session it is refused afterwards:
 READING = [
     "SELECT n FROM item", "EXECUTE saved", "EXPLAIN ANALYZE SELECT n FROM item", "SELECT reads()", "SELECT reads_by_sql()",
     "SELECT rolls_back()", "DO 'BEGIN PERFORM reads(); END'", "DO 'DECLARE sum bigint; BEGIN sum := reads(); END'",
@@ -112,9 +112,9 @@ READING = [
     "INSERT INTO item VALUES (1, '2', 0) ON CONFLICT DO NOTHING", "SELECT n FROM elsewhere", "DO 'BEGIN PERFORM n FROM elsewhere; END'",
     "DO 'DECLARE answer text; BEGIN answer := dblink_get_connections(); END'", "FETCH held",
     "DO 'DECLARE c refcursor := ''held''; r record; BEGIN FETCH c INTO r; END'"]
-# It is, too, where it failed and was rolled back: each error shows something of a row.
+# It is also refused after a failed read that was rolled back: an error may show data of a row.
 FAILING = ["CREATE UNIQUE INDEX unique_n ON item ((n / 100))", "ALTER TABLE item ADD CHECK (n < 0)", "COPY item FROM PROGRAM 'echo 1,2,0' (FORMAT csv)"]
-# In any session it is admitted:
+# In every session it is admitted:
 SILENT = [
     "", "SET LOCAL work_mem = '1MB'", "SHOW work_mem", "LISTEN news", "LOCK TABLE community IN SHARE MODE",
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
@@ -126,7 +126,7 @@ SILENT = [
     "DO 'BEGIN PERFORM set_config(''app.account'', ''ada'', true); END'",
     "SELECT relname FROM pg_class LIMIT 1", "SELECT count(*) FROM generate_series(1, 2)", "SELECT unnest(ARRAY[1, 2])", "SAVEPOINT s",
     "SAVEPOINT s; SET LOCAL work_mem = '1MB'; SAVEPOINT t"]
-# It is admitted where the library was there from the transaction's begin on, since locks tell less:
+# It is admitted if the library was loaded before the transaction began; locks show less:
 SILENT_IF_LOADED = [
     "SAVEPOINT s; ROLLBACK TO s", "SAVEPOINT s; RELEASE s", "CREATE TEMP VIEW v AS SELECT n FROM item", "CREATE TEMP TABLE t (LIKE item)", "COPY news FROM '/dev/null'",
     "SELECT catches()", "PREPARE other AS SELECT n FROM item", "COMMENT ON TABLE news IS 'x'"]
@@ -139,7 +139,7 @@ READING_WRITES = [
     "INSERT INTO item SELECT 4, id, 0 FROM community WHERE id = '1'", "INSERT INTO item SELECT id + 100, community, n FROM item WHERE community = '1'",
     "UPDATE item SET n = 1 FROM community c WHERE c.id = community AND item.id = 1", "DELETE FROM item USING community c WHERE c.id = community AND item.id = 1",
     "WITH c AS (SELECT id FROM community WHERE id = '1') INSERT INTO whole SELECT 12, id, 0 FROM c", "INSERT INTO item SELECT 4, '1', n FROM only_part RIGHT JOIN (SELECT) o ON true"]
-# Where the statement has functions or is sent by the extended protocol, or another statement writes, its locks tell less:
+# If the statement has functions or uses the extended protocol, or another statement writes, its locks show less:
 READING_BY_OTHERS = ["INSERT INTO item SELECT 4, '1', reads()", "SELECT writes() FROM community WHERE id = '1'", "EXECUTE change_from",
                      "WITH c AS (SELECT id FROM community) SELECT writes() FROM c WHERE id = '1'"]
 
@@ -170,7 +170,7 @@ def set_up_reads():
 
 
 def begin_session(before, settings):
-    """Begin a transaction in a new session, and do in it what may have read."""
+    """Begin a transaction in a new session with an action that may have read."""
     session = connect(DATABASE, lock_timeout=20000, **settings)
     sql(session, "PREPARE saved AS SELECT n FROM item; PREPARE change_from AS " + READING_WRITES[0] + "; PREPARE change AS " + WRITE)
     if "held" in before:
@@ -185,7 +185,7 @@ def begin_session(before, settings):
 
 
 def after_restore(cases, **settings):
-    """How writes fare after a restore, each in a session of its own, whose transaction did something before: their SQLSTATEs."""
+    """The outcome of writes after a restore, each in a separate session with an earlier action: their SQLSTATEs."""
     sessions = {(before, write): begin_session(before, settings) for before, write in cases}
     restore()
     fared = {}
@@ -196,7 +196,7 @@ def after_restore(cases, **settings):
 
 
 def test_first_reads():
-    """What a transaction did before a restore: only what may have read counts."""
+    """Actions of a transaction before a restore: only those that may have read count."""
     set_up_reads()
     for kind, settings, more in (("has loaded", {"session_preload_libraries": "pg_snapback"}, SILENT_IF_LOADED), ("has not loaded", {}, [])):
         fared = after_restore([(before, "EXECUTE change") for before in FAILING + READING + SILENT + SILENT_IF_LOADED], **settings)
@@ -219,7 +219,7 @@ def test_first_reads():
 
 
 def beside_restore(statement, gate, **settings):
-    """How a statement fares that waits until a restore has been committed; the gate keeps it waiting."""
+    """The outcome of a statement that waits at the gate until a restore has committed."""
     restorer = connect(DATABASE)
     sql(restorer, "BEGIN; " + gate)
     session = connect(DATABASE, **settings)
@@ -237,7 +237,7 @@ def beside_restore(statement, gate, **settings):
 
 
 def test_statements_that_wait():
-    """Transactions of one statement, which were running as a restore committed."""
+    """Transactions with one statement that were running when a restore committed."""
     by_table, by_number = "LOCK TABLE item", "SELECT pg_advisory_xact_lock(42)"
     takes_turns = "PERFORM pg_advisory_xact_lock(42); UPDATE item SET n = x + 1 WHERE id = 1; END $$"
     for kind, settings in (("has loaded", {"session_preload_libraries": "pg_snapback"}), ("has not loaded", {})):
@@ -258,8 +258,8 @@ def test_decoded_changes():
 
 
 def test_preloaded_beside_restores():
-    """New sessions with the library preloaded, beside restores that write none of their rows. A statement may get 40001 only if it
-    has a snapshot and then takes until after the restore's commit to ask for the lock: that is told by the message."""
+    """New sessions with the library preloaded, and restores that write none of their rows. A statement may get 40001 only if
+    it has a snapshot and requests the lock after the restore's commit; the message says so."""
     outcomes = collections.Counter()
     ended = threading.Event()
     sql(database, "INSERT INTO item SELECT i, '1', 0 FROM generate_series(11, 14) i; SELECT snapback.capture('1')")
@@ -295,7 +295,7 @@ def test_preloaded_beside_restores():
 
 
 def test_foreign_ddl():
-    """More messages than a session can lag behind: it then forgets all it knows, and must not take that for a restore."""
+    """More messages than a session can process: it then discards its cache, and must not treat that as a restore."""
     restore()
     writer = connect(DATABASE)
     sql(writer, WRITE)
@@ -315,7 +315,7 @@ def restart(*settings):
 
 
 def use_up_shared_memory():
-    """Take locks until there is no room for more; what they took serves other locks afterwards, and nothing else."""
+    """Take locks until the lock table is full; their memory serves other locks afterwards, and nothing else."""
     greedy = connect("postgres")
     code = outcome(greedy, "SELECT count(pg_advisory_lock(i)) FROM generate_series(1, 10000000) i")
     sql(greedy, "SELECT pg_advisory_unlock_all()")

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Writers of every kind against restores, for a while: no write may rest on what was read before a restore, no restore
-may be a deadlock's victim. Each row carries the generation that its community's last restore gave it; a writer writes
-back the generation that it read, and a CHECK refuses one that is no longer the row's.
+"""Writers of every kind and restores for some time: no write may depend on data read before a restore, no restore
+may be the victim of a deadlock. Each row contains the generation of its community's last restore. A writer writes the
+generation that it read, and a CHECK rejects an outdated one.
 
-GUARD_STRESS_SECONDS says for how long (10). Needs the extension installed; starts a server of its own."""
+GUARD_STRESS_SECONDS: duration (10). Needs the extension installed; starts a server of its own."""
 import collections
 import os
 import random
@@ -16,7 +16,7 @@ import psycopg2
 HERE = os.path.abspath(__file__)
 SECONDS = float(os.environ.get("GUARD_STRESS_SECONDS", "10"))
 COMMUNITIES = 40
-# How a writer may fail: refused while or after a restore, or in conflict with another writer.
+# Accepted errors of a writer: refused during or after a restore, or in conflict with another writer.
 EXPECTED_OF_WRITERS = {"55P03", "40001", "40P01"}
 
 SETUP = f"""
@@ -48,7 +48,7 @@ def count(who, error):
 
 
 def write_row(cursor, table):
-    """Read a row's generation, think, write it back."""
+    """Read the generation of a row, wait, and write it back."""
     community = random.randint(1, COMMUNITIES)
     key = "community" if table == "item" else "id"
     cursor.execute(f"SELECT gen FROM {table} WHERE {key} = %s", (community,))
@@ -58,7 +58,7 @@ def write_row(cursor, table):
 
 
 def write_all(cursor, _):
-    """Write to more communities than are locked one by one."""
+    """Write to more communities than are locked individually."""
     cursor.execute("SELECT community, gen FROM item ORDER BY community")
     seen = dict(cursor.fetchall())
     pause(0.01)
@@ -66,7 +66,7 @@ def write_all(cursor, _):
 
 
 def lock_then_write(cursor, _):
-    """Lock one row without the guard's knowledge, then write another: what deadlocks are made of."""
+    """Lock one row without the guard, then write another one, to cause deadlocks."""
     first, second = random.sample(range(1, 4), 2)
     cursor.execute("SELECT gen FROM item WHERE community = %s FOR UPDATE", (first,))
     pause(0.02)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""One value of more than a hundred megabytes: a cancel is heard soon, whatever is done with it, and a preview does not copy it over and over.
+"""One value of more than a hundred megabytes: a cancel takes effect soon in every phase, and a preview does not copy it repeatedly.
 
-LARGE_VALUE_MB says how large (128). Needs the extension installed; starts a server of its own."""
+LARGE_VALUE_MB: its size (128). Needs the extension installed; starts a server of its own."""
 import os
 import pathlib
 import threading
@@ -10,14 +10,14 @@ import time
 from live_server import connect, end, equal, eventually, fresh_extension, ok, psycopg2, sql
 
 VALUE_MB = int(os.environ.get("LARGE_VALUE_MB", "128"))
-# Of processor time, since the machine may do other things too, and for a capture of 2.2 s: where that takes longer, so may
-# this. One step of the server's own, such as the copy of a row into a temporary file, takes the longest.
+# Processor time, because the machine may be busy, for a capture of 2.2 s: a slower machine gets proportionally more
+# time. A single step of the server, such as the copy of a row into a temporary file, takes longest.
 LIMIT_SECONDS = 1
 CAPTURE_SECONDS = 2.2
-LIMIT_COPIES = 2.2  # of the value, in temporary files: as it was and as it is
+LIMIT_COPIES = 2.2  # of the value, in temporary files: before and after
 TICKS = os.sysconf("SC_CLK_TCK")
 
-# Text that repeats after 4 MB only: made in no time, and neither the server's compression nor zstd's finds the copies.
+# Text that repeats only after 4 MB: it is created quickly, and neither the server's compression nor zstd finds the repetitions.
 SETUP = f"""
 CREATE TABLE club (id text PRIMARY KEY);
 CREATE VIEW clubs AS SELECT id AS community, id AS name, id AS owner, id || '@example.org' AS owner_email, true AS restores_enabled FROM club;
@@ -32,13 +32,13 @@ SELECT snapback.protect('entry', 'all.entries', community_column => 'club');
 
 
 def processor_time(pid):
-    """How many seconds of processor time a process has taken."""
+    """The processor time of a process in seconds."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 class Statement(threading.Thread):
-    """A statement in a session of its own."""
+    """A statement in a separate session."""
 
     def __init__(self, statement):
         super().__init__(daemon=True)
@@ -59,7 +59,7 @@ class Statement(threading.Thread):
 
 
 def cancel(name, statement, moments):
-    """Cancel a statement once it has taken each of these times, as multiples of a capture's; check how long it goes on."""
+    """Cancel a statement after each of these times, as multiples of a capture's; check how long it continues."""
     for i, moment in enumerate(moments):
         run = Statement(statement)
         run.start()
@@ -77,7 +77,7 @@ def cancel(name, statement, moments):
 
 
 def run_whole(statement):
-    """Run a statement to its end; return its result and the processor time that it took."""
+    """Complete a statement; return its result and its processor time."""
     run = Statement(statement)
     run.start()
     run.join()
@@ -87,7 +87,7 @@ def run_whole(statement):
 
 
 def spilled_mb():
-    """What sessions that have ended have put into temporary files so far."""
+    """The temporary files so far of ended sessions."""
     return float(sql(admin, "SELECT temp_bytes / 1048576.0 FROM pg_stat_database WHERE datname = current_database()"))
 
 

@@ -1,4 +1,4 @@
-"""A throwaway server for the Python tests, databases in it, and TAP output."""
+"""A temporary server for the Python tests, its databases, and TAP output."""
 import faulthandler
 import os
 import pathlib
@@ -12,7 +12,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
 def run_beside_server(*settings):
-    """Run this script again with a server of its own, unless that has happened already."""
+    """Run this script again on a server of its own, unless it already has one."""
     if "SERVER_DIR" in os.environ:
         return
     arguments = [word for setting in settings for word in ("-c", setting)]
@@ -21,10 +21,10 @@ def run_beside_server(*settings):
 
 
 run_beside_server("max_worker_processes = 40", "max_connections = 250", "log_statement = none", "log_min_duration_statement = -1")
-import psycopg2  # noqa: E402  (only where a server is at hand)
+import psycopg2  # noqa: E402  (only if there is a server)
 import psycopg2.errors  # noqa: E402
 
-# A wait that is in vain is a failure, so it may be long; a script that hangs tells where before it is killed.
+# A timeout is a failure, so it may be long; a hanging script prints its stack before it is killed.
 PATIENCE = 120
 faulthandler.dump_traceback_later(1500, exit=True)
 
@@ -55,18 +55,18 @@ def end():
 
 
 def die(kind, error, trace):
-    """Make an exception that nobody catches a failed test, which names it and the last test before it."""
+    """Report an uncaught exception as a failed test, with its name and the last test before it."""
     said = str(error).strip().splitlines() or [""]
     ok(False, f'died after "{last}": {kind.__name__}: {said[0]}', "".join(traceback.format_exception(kind, error, trace)))
     print(f"1..{checks}", flush=True)
-    os._exit(1)  # threads may still wait for what will never come
+    os._exit(1)  # threads may still wait
 
 
 sys.excepthook = die
 
 
 def connect(database, user=None, **settings):
-    """Open a connection in autocommit mode, as this user, with these settings."""
+    """Open a connection in autocommit mode as this user with these settings."""
     options = " ".join(f"-c {name.replace('__', '.')}={value}" for name, value in settings.items())
     connection = psycopg2.connect(dbname=database, user=user, options=options)
     connection.autocommit = True
@@ -74,7 +74,7 @@ def connect(database, user=None, **settings):
 
 
 def sql(connection, statement, *parameters):
-    """Run a statement; return its rows, or its one value."""
+    """Run a statement; return its rows, or its only value."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters or None)
         rows = cursor.fetchall() if cursor.description else []
@@ -82,7 +82,7 @@ def sql(connection, statement, *parameters):
 
 
 def fresh_extension(name, encoding=None, **settings):
-    """Make a database with the extension and these settings; return a connection to it."""
+    """Create a database with the extension and these settings; return a connection to it."""
     admin = connect("postgres")
     sql(admin, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     sql(admin, f"CREATE DATABASE {name}" + (f" ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'" if encoding else ""))
@@ -95,7 +95,7 @@ def fresh_extension(name, encoding=None, **settings):
 
 
 def fresh_database(name, **settings):
-    """Make a database with the extension, the fixture and these settings; return a connection to it."""
+    """Create a database with the extension, the fixture and these settings; return a connection to it."""
     fresh_extension(name, **settings).close()
     subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", name, "-f", str(TOP / "test/fixture/approval.sql")],
                    check=True, stdout=subprocess.DEVNULL,
@@ -104,7 +104,7 @@ def fresh_database(name, **settings):
 
 
 def large_community(name, rows):
-    """Make a database with the extension and a community of so many rows; return a connection to it."""
+    """Create a database with the extension and a community with this number of rows; return a connection to it."""
     connection = fresh_extension(name)
     subprocess.run(["psql", "-XAtq", "-d", name, "-v", f"rows={rows}", "-f", str(TOP / "test/fixture/large_community.sql")],
                    check=True, stdout=subprocess.DEVNULL)
@@ -112,7 +112,7 @@ def large_community(name, rows):
 
 
 def set_for_database(name, setting, value):
-    """Set an option for the sessions to come; workers are sessions too."""
+    """Change a setting for new sessions, including workers."""
     admin = connect("postgres")
     with admin.cursor() as cursor:
         cursor.execute(f"ALTER DATABASE {name} SET {setting.replace('__', '.')} = %s", (str(value),))
@@ -120,7 +120,7 @@ def set_for_database(name, setting, value):
 
 
 def eventually(condition, seconds=PATIENCE):
-    """Wait for a condition; return what it came to."""
+    """Wait for a condition; return its result."""
     deadline = time.monotonic() + seconds
     while True:
         result = condition()
@@ -134,7 +134,7 @@ def eventually(condition, seconds=PATIENCE):
 
 
 def write(connection, statement):
-    """Write; the guard may have a session try again while a restore releases its locks."""
+    """Write; the guard may require a retry while a restore releases its locks."""
     def done():
         try:
             sql(connection, statement)
@@ -154,13 +154,13 @@ def is_dead(connection):
 
 
 def kill(connection, pid):
-    """Kill a backend or worker; wait until the server has noticed, which ends all sessions before it recovers."""
+    """Kill a backend or worker; wait until the server has noticed, which ends all sessions before recovery."""
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: is_dead(connection))
 
 
 def connect_again(database):
-    """Connect, once the server lets us after a restart or crash."""
+    """Connect as soon as the server accepts connections after a restart or crash."""
     def attempt():
         try:
             return connect(database)
@@ -175,7 +175,7 @@ def worker_pids(connection, kind):
 
 
 def as_server_user():
-    """What makes a command run as the account that runs the server."""
+    """The prefix of a command that runs as the account of the server."""
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"] if os.getuid() == 0 else []
 
 
@@ -188,7 +188,7 @@ def pg_ctl(*arguments):
 
 
 def postmaster():
-    """The process id of the running server."""
+    """The process ID of the server."""
     return int(pathlib.Path(os.environ["SERVER_DIR"], "data/postmaster.pid").read_text().splitlines()[0])
 
 

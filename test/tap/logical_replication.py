@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A publication FOR ALL TABLES keeps nothing of the extension from working, and a subscriber's apply worker is refused while a restore has
-the community, and goes on afterwards. Needs the extension installed; starts a server of its own."""
+"""The extension works with a publication FOR ALL TABLES, and a subscriber's apply worker is refused while a restore holds
+the community, and continues afterwards. Needs the extension installed; starts a server of its own."""
 from live_server import connect, connect_again, end, equal, eventually, fresh_extension, ok, pg_ctl, psycopg2, sql
 
 SETUP = """
@@ -28,7 +28,7 @@ def pages(connection):
 
 
 def use_published(source):
-    """Do all that writes to the extension's tables: a publication refuses UPDATE and DELETE on tables without a primary key."""
+    """Write to all tables of the extension: a publication prevents UPDATE and DELETE on tables without a primary key."""
     sql(source, "CREATE PUBLICATION everything FOR ALL TABLES")
     sql(source, "SELECT snapback.capture('a', 'first'), snapback.capture('b')")
     sql(source, "INSERT INTO snapback.capture_failure (community, failed_at, sqlstate, message) VALUES ('a', now() - interval '8 days', 'XX000', 'x'), ('b', now(), 'XX000', 'x')")
@@ -55,7 +55,7 @@ def use_published(source):
 
 
 def refuse_without_identity(source):
-    """A table without a replica identity takes no UPDATE or DELETE while it is published: the preview says so, as the restore does."""
+    """A published table without a replica identity accepts no UPDATE or DELETE: preview and restore report it."""
     sql(source, "CREATE TABLE entry (n int NOT NULL, club text NOT NULL REFERENCES club, body text, UNIQUE (club, n)) PARTITION BY LIST (club)")
     sql(source, "CREATE TABLE entry_of_all PARTITION OF entry DEFAULT")
     sql(source, "INSERT INTO entry VALUES (1, 'a', 'one'); SELECT snapback.add_option('x.entry', '', '')")
@@ -86,10 +86,10 @@ def refuse_without_identity(source):
 
 
 def apply_beside_restore(source, target):
-    """Replicate into guarded tables while a restore has the community."""
+    """Replicate into guarded tables while a restore holds the community."""
     host = sql(source, "SELECT current_setting('unix_socket_directories')")
     sql(source, "CREATE PUBLICATION pages FOR TABLE page")
-    # A subscription to a database of the same server would wait for its own transaction to end, were it to make the slot.
+    # A subscription to a database of the same server would wait for its own transaction if it created the slot.
     sql(source, "SELECT pg_create_logical_replication_slot('pages', 'pgoutput')")
     sql(target, f"CREATE SUBSCRIPTION pages CONNECTION 'host={host} user=postgres dbname=source' PUBLICATION pages WITH (create_slot = false, copy_data = false)")
     sql(target, "SELECT snapback.capture('a')")
@@ -108,7 +108,7 @@ def apply_beside_restore(source, target):
     ok(eventually(lambda: pages(target) == "1 two 3 4"), "subscriber: it goes on after the restore, on what was restored", pages(target))
     sql(source, "UPDATE page SET body = 'b' WHERE id = 3")
     ok(eventually(lambda: pages(target) == "1 two b 4"), "subscriber: and with what comes later")
-    # What a restore writes is replicated like anything else.
+    # The writes of a restore are replicated like others.
     sql(source, "SELECT snapback.capture('a')")
     sql(source, "DELETE FROM page WHERE club = 'a'")
     ok(eventually(lambda: pages(target) == "b"), "subscriber: damage arrives")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Mail to owners: what it says, over what it travels, when it is tried again, and that nothing of it stays behind."""
+"""Mail to owners: its contents, its transport, retries, and no secret is left anywhere."""
 import os
 import pathlib
 import pwd
@@ -59,7 +59,7 @@ def test_mail_and_approval():
 
 
 def test_cancelled_approval():
-    """An approval that is cancelled raises, and the server logs the statement: without the secret."""
+    """An approval that is canceled raises an error, and the server logs the statement without the secret."""
     server = ScriptedServer()
     outbox.settings(smtp_url=server.url)
     asked = outbox.request()
@@ -231,7 +231,7 @@ def test_end_of_tries():
     outbox.sql("SELECT snapback.cancel_request(%s)", asked)
     outbox.sql("SELECT snapback.process_queue()")
     equal(outbox.wait(asked, "dropped")[0], "dropped", "until the request ends")
-    # After many tries the next one is due in a quarter of an hour, more or less.
+    # After many tries the next one is due in about a quarter of an hour.
     outbox.settings(request_ttl="10min")
     asked = outbox.request()
     outbox.first_try(asked)

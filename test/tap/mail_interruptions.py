@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Mail when somebody stands still or dies: silent and slow mail servers, workers that are told to end or are killed at every
-step, and the server's shutdown. At least one mail arrives, and all that arrive open one restore."""
+"""Interrupted mail: silent and slow mail servers, workers that are terminated or killed at every step, and the server's
+shutdown. At least one mail arrives, and all received mails approve the same restore."""
 import os
 import re
 import signal
@@ -17,20 +17,20 @@ outbox = Outbox("interruptions")
 
 
 def until_gone(pid):
-    """Wait for a process to end; return how long that took."""
+    """Wait for a process to end; return the time."""
     began = time.monotonic()
     eventually(lambda: not os.path.exists(f"/proc/{pid}"))
     return time.monotonic() - began
 
 
 def prompt(times, name):
-    """Check that the worker ended within two seconds; on a busy machine one time or other may be longer."""
+    """Check that the worker ended within two seconds; on a busy machine some times may be longer."""
     print(f"# {name}: {', '.join(f'{taken:.2f}' for taken in times)} s", flush=True)
     ok(sorted(times)[len(times) // 2] < 2, name, times)
 
 
 def stalled_at(step):
-    """Have a worker talk to a mail server that has fallen silent at a step; return server and request."""
+    """Let a worker connect to a mail server that becomes silent at a step; return server and request."""
     server = ScriptedServer(**{step: None})
     outbox.settings(smtp_url=server.url)
     asked = outbox.request()
@@ -39,7 +39,7 @@ def stalled_at(step):
 
 
 def approve_at_once(tokens):
-    """Approve with all these secrets at the same time; return the outcomes, sorted."""
+    """Approve with all these secrets concurrently; return the sorted outcomes."""
     barrier = threading.Barrier(len(tokens))
     outcomes = []
 
@@ -116,7 +116,7 @@ def test_timeout():
 
 
 def shut_down(pid):
-    """Shut the server down (fast) and bring it up again; return how long this process of its took to end."""
+    """Shut the server down (fast) and start it again; return the time until this process ended."""
     server = postmaster()
     os.kill(server, signal.SIGINT)
     taken = until_gone(pid)
@@ -127,7 +127,7 @@ def shut_down(pid):
 
 
 def test_shutdown():
-    """A server that reads and answers at one byte a second is neither silent nor done."""
+    """A server that reads and replies at one byte per second is neither silent nor finished."""
     times = []
     for step, pace in (("connect", 1), ("RCPT", 1), ("body", 1), ("EHLO", 0)):
         server, asked = stalled_at(step)
@@ -148,7 +148,7 @@ def test_shutdown():
 
 
 def arrived(name, server, asked, copies):
-    """Check what arrived of a request's mail, and that it opens one restore."""
+    """Check the received mail of a request, and that it approves one restore."""
     eventually(lambda: len(mails_about(outbox.database, server.mails, asked)) >= copies)
     mails = mails_about(outbox.database, server.mails, asked)
     equal((len(mails), len({mail.message["Message-ID"] for mail in server.mails}), len({mail.token() for mail in mails})), (copies, 1, copies),
@@ -166,12 +166,12 @@ def test_killed():
         server.script.clear()
         outbox.sql("SELECT snapback.process_queue()")
         equal(outbox.wait(asked, "sent")[:2], ("sent", 2), f"killed at {step}: the next worker sends it")
-        arrived(f"killed at {step}", server, asked, 2 if step in ("body", "end") else 1)  # what was on its way to the server arrives
+        arrived(f"killed at {step}", server, asked, 2 if step in ("body", "end") else 1)  # data in transit to the server arrives
         server.close()
 
 
 def test_killed_afterwards():
-    """The server has taken the mail, but the worker dies before it has noted that."""
+    """The server has accepted the mail, but the worker is killed before it has recorded that."""
     damage(outbox.database)
     server, asked = stalled_at("end")
     locker = connect(outbox.name)
@@ -208,7 +208,7 @@ def test_one_worker():
     polls = []
 
     def two_workers_and_no_more():
-        """Those that start and find that one is waiting already end at once."""
+        """Workers that find another one waiting end immediately."""
         polls.append(len(outbox.workers()))
         return len(polls) >= 20 and polls[-20:] == [2] * 20
     ok(eventually(two_workers_and_no_more), "one worker is at work and one waits", polls)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Mail through servers as they are run out there: whatever names and addresses say, it goes to one recipient, is one mail, and
-arrives whole."""
+"""Mail through real mail servers: with any names and addresses, it goes to one recipient, is one mail, and
+arrives complete."""
 import contextlib
 import pathlib
 import tempfile
@@ -29,7 +29,7 @@ HOSTILE_NAMES = {
     "much": "ü\U0001f600" * 3000,
 }
 
-# Addresses as some directory might have them: what is no address, and what is an odd one.
+# Invalid and unusual addresses of a directory.
 REFUSED = ["", " ", "ada", "ada@", "@example.org", "ada@example.org\r\nRCPT TO:<eve@example.org>", "ada@example.org\nBcc: eve@example.org", "ada@example.org\r",
            "ada@example.org,eve@example.org", "ada@example.org eve@example.org", "<ada@example.org>", "ada@example.org> NOTIFY=SUCCESS", "ada@example.org>\r\nDATA",
            '"ada eve"@example.org', '"a"@example.org', "ada@[127.0.0.1]", "ada@exa_mple.org", "ada@@example.org", "@a,@b:ada@example.org", "adä@example.org", "ada@exämple.org",
@@ -66,7 +66,7 @@ def running(server, *arguments):
 
 
 def unlike_one_mail(mail, recipient):
-    """What is wrong with a mail that should be one, to one recipient."""
+    """The problems of a mail that should be one mail to one recipient."""
     faults = []
     if mail.recipients != [recipient] or str(mail.message["To"]) != recipient:
         faults.append(f"recipients: {mail.recipients}, To: {mail.message['To']}")
@@ -150,7 +150,7 @@ def test_postfix_tls():
 
 
 def test_refused_addresses():
-    """Neither the request nor, where an address went bad afterwards, the worker lets anything else than one address through."""
+    """Neither the request nor the worker, if an address changes later, accepts anything but one address."""
     server = ScriptedServer()
     outbox.settings(smtp_url=server.url)
     backend = connect(outbox.name, snapback__community="42", snapback__account="ada")
@@ -164,7 +164,7 @@ def test_refused_addresses():
     equal(refused, REFUSED, "what is no address is refused when the restore is requested")
     outbox.set_community(email="ada@example.org")
     for address in REFUSED:
-        # The mail leaves after the commit, by the address that the request has then.
+        # The mail is sent after the commit to the current address of the request.
         sql(backend, "BEGIN")
         asked = sql(backend, "SELECT request::text FROM snapback.request_restore('{customization.pages}')")
         sql(backend, "SET LOCAL session_replication_role = replica")

@@ -1,4 +1,4 @@
-"""Mail servers that behave as a test wants: one that follows a script to the byte, and real ones."""
+"""Mail servers for tests: one that follows a script exactly, and real ones."""
 import contextlib
 import datetime
 import email
@@ -15,11 +15,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-logging.disable()  # what the servers think of our refusals
+logging.disable()  # the servers' reports of refused connections
 
 
 class Mail:
-    """A mail as it arrived: the bytes, and what they mean."""
+    """A received mail: its bytes and their meaning."""
 
     def __init__(self, raw, sender=None, recipients=None):
         self.raw = raw
@@ -39,9 +39,9 @@ class Mail:
 
 
 class ScriptedServer:
-    """Speaks SMTP by a script: for each step (connect, EHLO, MAIL, RCPT, DATA, body, end, QUIT) an answer other than the
-    usual, "drop" for a cut connection, None for silence as long as the script says so. `pace` is how many seconds it
-    takes for each byte that it reads or writes. Remembers every byte it got."""
+    """Speaks SMTP by a script: for each step (connect, EHLO, MAIL, RCPT, DATA, body, end, QUIT) another reply than
+    usual, "drop" to close the connection, None to be silent as long as the script requires. `pace`: seconds for each byte
+    that it reads or writes. Stores every received byte."""
 
     usual = {"connect": "220 scripted ESMTP", "EHLO": "250 scripted", "HELO": "250 scripted", "MAIL": "250 ok", "RCPT": "250 ok",
              "DATA": "354 go on", "end": "250 taken", "QUIT": "221 bye"}
@@ -66,7 +66,7 @@ class ScriptedServer:
                 threading.Thread(target=self.converse, args=(connection,), daemon=True).start()
 
     def reach(self, step):
-        """Come to a step, and stay there for as long as the script wants silence."""
+        """Reach a step, and stay there while the script requires silence."""
         self.steps.append(step)
         while self.script.get(step, "") is None:
             if self.closed:
@@ -108,7 +108,7 @@ class ScriptedServer:
                     self.answer(connection, "end")
 
     def body(self, lines):
-        """Read a message to its end; one that is cut off is none."""
+        """Read a message to its end; an incomplete one is discarded."""
         content = b""
         for line in lines:
             if not content:
@@ -124,7 +124,7 @@ class ScriptedServer:
 
 
 class Collector:
-    """aiosmtpd's side: keep each mail that comes in."""
+    """The handler of aiosmtpd: stores each received mail."""
 
     def __init__(self):
         self.mails = []
@@ -137,7 +137,7 @@ class Collector:
 
 
 def aiosmtpd_server(implicit_tls=None, **options):
-    """Start aiosmtpd; return its controller, whose handler keeps the mails, and its port."""
+    """Start aiosmtpd; return its controller, whose handler stores the mails, and its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     controller = aiosmtpd.controller.Controller(Collector(), hostname="127.0.0.1", port=port, ssl_context=implicit_tls, ready_timeout=120, **options)
@@ -146,7 +146,7 @@ def aiosmtpd_server(implicit_tls=None, **options):
 
 
 def make_certificate(folder, name, host, days):
-    """Make a self-signed certificate that ends in so many days; return a server's TLS context, and the file to trust it by."""
+    """Create a self-signed certificate that expires in this number of days; return a TLS context, and the file to trust it by."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.datetime.utcnow()

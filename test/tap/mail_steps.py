@@ -1,4 +1,4 @@
-"""The fixture's database and what the tests of mail do with it: settings, requests, and what became of the mails."""
+"""The database of the fixture and steps of the mail tests: settings, requests, and the state of mails."""
 import approval_steps
 from live_server import connect, connect_again, eventually, fresh_database, kill, sql, worker_pids
 
@@ -17,8 +17,8 @@ class Outbox:
         self.database = connect_again(self.name)
 
     def settings(self, **values):
-        """Set for the server, and wait until it knows: a worker that starts late then goes by it, too. First, what is under
-        way by the old settings comes to its end."""
+        """Change settings of the server, and wait until it has read them, so that workers that start later use them.
+        Mail with the old settings is sent first."""
         self.settle()
         admin = connect(self.name)
         sql(admin, "LOAD 'pg_snapback'")
@@ -35,7 +35,7 @@ class Outbox:
         return seen
 
     def set_community(self, **values):
-        """Change what the directory says of community 42."""
+        """Change the entry of community 42 in the directory."""
         for column, value in values.items():
             self.sql(f"UPDATE cms.community SET {column} = %s WHERE id = '42'", value)
 
@@ -51,30 +51,30 @@ class Outbox:
         backend.close()
         return result
 
-    # ---- what became of a request's mail
+    # ---- the state of a request's mail
 
     def state(self, asked, kind="approval"):
-        """State, number of tries and last error of a mail, or None where there is none (yet)."""
+        """State, number of tries and last error of a mail, or None if there is none."""
         rows = self.sql("SELECT state, attempts, coalesce(last_error, '') FROM snapback.mail WHERE request = %s AND kind = %s", asked, kind)
         return rows[0] if rows else None
 
     def wait(self, asked, *states, kind="approval"):
-        """Wait until a request's mail is in one of these states, in which it stays; return what state() says."""
+        """Wait until the mail of a request is in one of these final states; return state()."""
         eventually(lambda: (self.state(asked, kind) or [""])[0] in states)
         return self.state(asked, kind)
 
     def tries(self, asked, kind="approval"):
-        """How the tries to send a request's mail ended, one after the other (sent, delayed, failed, dropped), with the errors."""
+        """The results of the tries to send a request's mail, in order (sent, delayed, failed, dropped), with the errors."""
         return self.sql("SELECT substr(event, 6), coalesce(detail->>'error', ''), '' FROM snapback.audit "
                         "WHERE request = %s AND event LIKE 'mail\\_%%' AND detail->>'kind' = %s ORDER BY at", asked, kind)
 
     def first_try(self, asked):
-        """Wait for the first try's end; return how it ended, and the error. What the worker does next does not matter."""
+        """Wait for the end of the first try; return its result and the error. Later tries do not matter."""
         eventually(lambda: self.tries(asked))
         return self.tries(asked)[0][:2]
 
     def due_now(self):
-        """Let every delayed mail be due, and the queue run find it."""
+        """Make every delayed mail due, and process the queue."""
         self.sql("UPDATE snapback.mail SET next_try_at = clock_timestamp() WHERE state = 'queued'")
         self.sql("SELECT snapback.process_queue()")
 
@@ -89,22 +89,22 @@ class Outbox:
         return eventually(lambda: not self.workers())
 
     def settle(self):
-        """Wait until no mail is left to send, and nobody is there to send it."""
+        """Wait until no mail is left to send, and no worker is running."""
         return eventually(lambda: not self.sql("SELECT count(*) FROM snapback.mail WHERE state IN ('queued', 'sending')") and not self.workers())
 
     def workers(self):
         return worker_pids(self.database, "mail")
 
     def worker(self):
-        """Wait for the one worker; return its process."""
+        """Wait for the only worker; return its process."""
         eventually(lambda: len(self.workers()) == 1)
         return self.workers()[0]
 
     def open_transactions(self):
-        """How many mail workers are in a transaction."""
+        """The number of mail workers in a transaction."""
         return self.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_snapback mail worker' AND xact_start IS NOT NULL")
 
     def kill_worker(self):
-        """Kill the one worker, and the server's sessions with it; come back when the server does."""
+        """Kill the only worker, and thereby the server's sessions; return when the server accepts connections."""
         kill(self.database, self.worker())
         self.reconnect()

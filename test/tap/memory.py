@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Capturing and restoring one large table takes bounded memory, however large the table.
+"""Capturing and restoring one large table takes bounded memory, independent of its size.
 
-MEMORY_TABLE_MB says how large (200; 1024 for the promise in full, about five minutes). Needs the extension installed;
+MEMORY_TABLE_MB: its size (200; 1024 for the complete test, about five minutes). Needs the extension installed;
 starts a server of its own."""
 import os
 import time
@@ -10,7 +10,7 @@ from live_server import connect, end, ok, sql, write
 from memory_peak import Peak
 
 TABLE_MB = int(os.environ.get("MEMORY_TABLE_MB", "200"))
-LIMIT_MB = 256  # over what a session has that has captured something small
+LIMIT_MB = 256  # more than a session that has captured little
 ROW_BYTES = 1000
 
 SETUP = f"""
@@ -30,7 +30,7 @@ SELECT snapback.protect('entry', 'all.entries', community_column => 'club');
 
 
 def watched(session, name, statement, *parameters):
-    """Run a statement in a session; check how much memory that took."""
+    """Run a statement in a session; check its memory."""
     pid = sql(session, "SELECT pg_backend_pid()")
     started = time.monotonic()
     with Peak(pid) as peak:
@@ -42,7 +42,7 @@ def watched(session, name, statement, *parameters):
 
 
 def new_session():
-    """Open a session that has done what costs memory once; note what it has."""
+    """Open a session and initialize its memory; record that."""
     global baseline
     session = connect("memory")
     sql(session, "SELECT snapback.capture('small')")

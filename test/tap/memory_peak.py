@@ -1,10 +1,10 @@
-"""How much memory a server process takes."""
+"""The memory of a server process."""
 import threading
 import time
 
 
 class Peak(threading.Thread):
-    """Watches a process's private memory while in scope; `mb` is the most that it had."""
+    """Watches the private memory of a process while in scope; `mb` is the maximum."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""A database with snapshots that is to be moved, and what has to be the same wherever it arrives."""
+"""A database with snapshots that is moved, and the data that must be equal afterwards."""
 from live_server import equal, fresh_extension, ok, sql
 
 STATE = ("SELECT md5(string_agg(h, '|' ORDER BY h)) FROM (SELECT md5(p::text) AS h FROM app.page p "
@@ -9,11 +9,11 @@ SNAPSHOTS = "SELECT md5(string_agg(s::text, '|' ORDER BY id)) FROM snapback.snap
 
 
 def set_up(dropped_table):
-    """Make it, with a table that was dropped since the capture or without."""
+    """Create it, with a table that was dropped after the capture or without."""
     connection = fresh_extension("dumped")
     sql(connection, "CREATE SCHEMA app; CREATE TYPE app.mood AS ENUM ('good', 'bad'); CREATE TABLE app.community (id text PRIMARY KEY); INSERT INTO app.community VALUES ('a'), ('b');"
                     "CREATE VIEW app.directory AS SELECT id AS community, id AS name, 'x' AS owner, 'x@example.org' AS owner_email, true AS restores_enabled FROM app.community;"
-                    # A dropped column moves the numbers of those behind it when the table is made anew.
+                    # A dropped column changes the numbers of later columns when the table is recreated.
                     "CREATE TABLE app.page (gone int, id int PRIMARY KEY, cid text NOT NULL REFERENCES app.community, mood app.mood, list int4range[], made timestamptz DEFAULT now());"
                     "ALTER TABLE app.page DROP gone;"
                     "CREATE TABLE app.\"Note's\" (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, page int NOT NULL REFERENCES app.page ON DELETE CASCADE, body text);"
@@ -24,28 +24,28 @@ def set_up(dropped_table):
     sql(connection, "SELECT snapback.protect('app.\"Note''s\"', 'x.notes', filter => 'id > 0')")
     sql(connection, "CREATE TYPE app.weather AS ENUM ('fair', 'foul'); CREATE TABLE app.sky (id int PRIMARY KEY, cid text REFERENCES app.community, w app.weather); INSERT INTO app.sky VALUES (1, 'a', 'fair'); SELECT snapback.protect('app.sky', 'x.pages')")
     if dropped_table:
-        # Only its OID is left, which may be another table's elsewhere.
+        # Only its OID remains, which may be that of another table elsewhere.
         sql(connection, "CREATE TABLE app.gone (id int PRIMARY KEY, cid text REFERENCES app.community); SELECT snapback.protect('app.gone', 'x.pages')")
-    # A table that is left out on purpose, and a community that is no more, but whose key is another's by now.
+    # An excluded table, and a missing community whose key now belongs to another one.
     sql(connection, "CREATE TABLE app.\"Log's\" (cid text REFERENCES app.community); SELECT snapback.exclude('app.\"Log''s\"', 'it has no key')")
     sql(connection, "INSERT INTO app.community VALUES ('c'); CREATE VIEW app.dated AS SELECT d.*, 'first'::text AS identity FROM app.directory d; SELECT snapback.set_directory('app.dated')")
     sql(connection, "CALL snapback.capture_all()")
     sql(connection, "DELETE FROM app.community WHERE id = 'c'; SELECT snapback_internal.note_departures(); INSERT INTO app.community VALUES ('c')")
     sql(connection, "DROP TABLE IF EXISTS app.gone")
-    # Columns that were renamed since are known by that wherever the snapshots go.
+    # Renamed columns remain known with the moved snapshots.
     sql(connection, "ALTER TABLE app.page RENAME mood TO temper; ALTER TABLE app.page RENAME made TO t; ALTER TABLE app.page RENAME t TO since; ALTER TABLE app.page RENAME list TO spans;"
                     "ALTER TYPE app.weather RENAME VALUE 'fair' TO 't'; ALTER TYPE app.weather RENAME VALUE 'foul' TO 'fair'; ALTER TYPE app.weather RENAME VALUE 't' TO 'foul'")
     return connection
 
 
 def facts(connection):
-    """What is to arrive: the application's rows, the snapshots, what is stored of them, and how tables are protected."""
+    """The data to arrive: the application's rows, the snapshots, the store, and the registration of tables."""
     return (sql(connection, STATE), sql(connection, SNAPSHOTS), sql(connection, STORED),
             sql(connection, "SELECT array_agg(concat_ws(' ', relation, guard, status, note) ORDER BY relation::text) FROM snapback.protection WHERE status <> 'relation gone'"))
 
 
 def check_arrival(before, connection, name):
-    """Check that nothing was lost or changed on the way."""
+    """Check that nothing was lost or changed."""
     for what, was, is_now in zip(("the application's rows are", "the snapshots are", "their bytes are", "the tables are protected"), before, facts(connection)):
         equal(is_now, was, f"{name}: {what} as they were")
     equal(sql(connection, "SELECT count(*) FROM snapback.verify()"), 0, f"{name}: no snapshot is damaged")
@@ -55,7 +55,7 @@ def check_arrival(before, connection, name):
 
 
 def check_use(new, name):
-    """Check that snapshots can be restored, made and forgotten there."""
+    """Check that snapshots can be restored, captured and forgotten."""
     before = sql(new, STATE)
     equal(sql(new, "SELECT sum(inserts + updates + deletes) FROM snapback.preview_restore('{*}', NULL, 'a')"), 0, f"{name}: there is nothing to restore")
     equal(sql(new, "SELECT sum(inserts + updates + deletes) FROM snapback.preview_restore('{*}', NULL, 'b')"), 0, f"{name}: nor for the other community")

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Snapshots on a standby server, which is then promoted, and in a cluster that pg_upgrade has made of another: they are the same there
+"""Snapshots on a standby server, which is then promoted, and in a cluster upgraded by pg_upgrade: they are equal there
 and can be restored. Needs the extension installed; starts servers of its own."""
 import os
 import pathlib
@@ -15,7 +15,7 @@ PORTS = {"standby": 5433, "upgraded": 5434}
 
 
 def run(name, program, *arguments):
-    """Run one of the server's programs as the account that runs the server; what it logs is no matter of ours."""
+    """Run a program of the server as the account of the server; its log is ignored."""
     with open(FOLDER / "said", "w", encoding="utf-8") as said:
         done = subprocess.run([*as_server_user(), BIN / program, *arguments], check=False, cwd=FOLDER, stdout=said, stderr=said, stdin=subprocess.DEVNULL)
     ok(done.returncode == 0, f"{name}: {program} succeeds", (FOLDER / "said").read_text())
@@ -26,7 +26,7 @@ def control(name, *arguments):
 
 
 def start(name):
-    """Start the server of this name; return a connection to the database that has moved there."""
+    """Start the server with this name; return a connection to the moved database."""
     with open(FOLDER / name / "postgresql.conf", "a", encoding="utf-8") as settings:
         settings.write(f"port = {PORTS[name]}\n")
     control(name, "-l", FOLDER / f"{name}.log", "start")
@@ -44,7 +44,7 @@ def refused(connection, statement):
 
 
 def check_standby(primary, before, token):
-    """On a standby everything can be looked at, and nothing done. Once it is promoted, it can."""
+    """A standby allows reads only; after its promotion it allows everything."""
     run("standby", "pg_basebackup", "-D", FOLDER / "standby", "-R", "-X", "stream", "-c", "fast")
     standby = start("standby")
     equal(sql(standby, "SELECT pg_is_in_recovery()"), True, "standby: it is one")
@@ -72,7 +72,7 @@ def check_standby(primary, before, token):
 
 
 def check_upgrade(before):
-    """Make a new cluster of the old one."""
+    """Upgrade the old cluster to a new one."""
     pg_ctl("-m", "fast", "stop")
     run("upgraded", "initdb", "-D", FOLDER / "upgraded", "-U", "postgres", "-A", "trust", "--locale=C.UTF-8", "--encoding=UTF8", "--no-sync")
     with open(FOLDER / "upgraded/postgresql.conf", "a", encoding="utf-8") as settings:

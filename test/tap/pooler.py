@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A backend behind PgBouncer in transaction mode: whom a transaction acts for ends with it, as the documentation has it, and what plain SET
-sets is the next client's. Needs PgBouncer and the extension installed; starts a server of its own."""
+"""A backend behind PgBouncer in transaction mode: the setting of the community ends with the transaction,
+as documented, and plain SET leaks it to the next client. Needs PgBouncer and the extension installed; starts a server of its own."""
 import os
 import pathlib
 import subprocess
@@ -27,7 +27,7 @@ ALTER DATABASE pooled SET snapback.mail_from = 'restores@cms.example';
 ALTER DATABASE pooled SET snapback.approve_url = 'https://cms.example/{token}';
 """
 
-# One connection to the server for all clients. PgBouncer refuses to run as root.
+# One connection to the server for all clients. PgBouncer does not run as root.
 POOLER = f"""
 [databases]
 pooled = host={FOLDER} port=5432 dbname=pooled user=app_backend
@@ -55,7 +55,7 @@ def client():
 
 
 def pooled():
-    """A client of the pooler, once that is up."""
+    """Connect to the pooler as soon as it runs."""
     def attempt():
         try:
             return client()
@@ -73,14 +73,14 @@ def refused(connection, statement):
 
 
 def acts_for_nobody(other, after):
-    """Check that a client who sets nothing acts for nobody, on the connection that another has just used."""
+    """Check that a client without settings acts for nobody, on a connection that another one has used."""
     equal((sql(other, "SELECT coalesce(current_setting('snapback.community', true), ''), coalesce(current_setting('snapback.account', true), '')"),
            refused(other, "SELECT * FROM snapback.list_snapshots()"), refused(other, "SELECT snapback.request_restore('{x}')")),
           ([("", "")], "22023", "22023"), f"the next client acts for nobody after {after}")
 
 
 def act_as_documented(one, other, direct):
-    """Set whom the transaction acts for; or name them with each call."""
+    """Set the community of the transaction, or specify it in each call."""
     equal(sql(one, "SELECT pg_backend_pid()"), sql(other, "SELECT pg_backend_pid()"), "both clients have one connection to the server")
     sql(one, "BEGIN")
     sql(one, "SET LOCAL snapback.community = '42'")

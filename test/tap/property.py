@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Random schemas, rows, damage and switches: what a restore makes of them is what an oracle in plain Python says.
+"""Random schemas, rows, damage and switches: the result of a restore equals that of an oracle in plain Python.
 
-ROUNDS (default 20) and SEED (printed) choose what is run, ROUND one round alone. A failure is made small, and printed as SQL.
+ROUNDS (default 20) and SEED (printed) select the cases, ROUND a single one. A failing case is reduced and printed as SQL.
 The modules are in test/property/.
 """
 import os
@@ -33,22 +33,22 @@ def prepare(name):
 
 
 def outcome_of(trial, case):
-    """What became of a round, and the problem, if there is one."""
+    """The result of a round, and its problem, if any."""
     try:
         return Round(trial, case).play(), None
     except Problem as problem:
         return None, problem
-    except Exception as error:  # noqa: BLE001  (a defect of the test, or an error where none may be)
+    except Exception as error:  # noqa: BLE001  (a defect of the test, or an unexpected error)
         first = re.sub(r"[0-9a-f-]{36}|\d+|\"[^ ]*|app[^ ]*", "…", f"{error}".split("\n")[0])
         return None, Problem(f"{type(error).__name__} {getattr(error, 'pgcode', '')}: {first}", f"{error}\n{traceback.format_exc()}")
 
 
 def explain(connection, case, problem):
-    """Make the case small, and print it."""
+    """Reduce the case and print it."""
     def fails(candidate):
         try:
             return (outcome_of(Trial(connection, candidate.schema, candidate.rows), candidate)[1] or Problem(None)).what == problem.what
-        except Exception:  # noqa: BLE001  (not a case at all)
+        except Exception:  # noqa: BLE001  (not a valid case)
             with connection.cursor() as cursor:
                 cursor.execute("ROLLBACK")
             return False

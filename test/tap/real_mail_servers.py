@@ -1,6 +1,6 @@
-"""Mail servers as they are run out there, each a private instance on loopback that delivers everything into one mailbox.
+"""Real mail servers, each a private instance on loopback that delivers everything into one mailbox.
 
-Both need root. The packages exclude each other, so scripts/install-packages unpacks Postfix into build/postfix."""
+Both need root. The packages conflict, so scripts/install-packages unpacks Postfix into build/postfix."""
 import contextlib
 import os
 import pathlib
@@ -28,7 +28,7 @@ def answers(port):
 
 
 class Mailbox:
-    """A server's process, and the folder that it delivers to."""
+    """The process of a server, and the folder that it delivers to."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -40,7 +40,7 @@ class Mailbox:
         os.chown(self.mailbox, NOBODY, NOBODY)
 
     def start(self, *command, **environment):
-        # The server's children are its process group, which ends with it.
+        # The server's children form its process group, which ends with it.
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(self.folder / "errors").open("w"),
                                         start_new_session=True, env={**os.environ, **environment})
         eventually(lambda: answers(self.port))
@@ -51,17 +51,17 @@ class Mailbox:
         self.process.wait()
 
     def delivered(self):
-        """The mails that have arrived, the oldest first."""
+        """The received mails, oldest first."""
         files = sorted((file for file in self.mailbox.rglob(self.pattern) if file.is_file()), key=lambda file: file.stat().st_mtime_ns)
         return [DeliveredMail(file.read_bytes()) for file in files]
 
 
 class DeliveredMail(Mail):
-    """A mail as the server wrote it into the mailbox, with its own line ends."""
+    """A mail as the server wrote it into the mailbox, with its line endings."""
 
     def __init__(self, raw):
         super().__init__(raw)
-        # The server's trace names a recipient only where there was but one.
+        # The trace headers name a recipient only if there is one.
         self.recipients = re.findall(r"\bfor <([^>]*)>", self.message["Received"] or "")
         self.sender = (self.message["Return-Path"] or "").strip("<>")
 
@@ -97,14 +97,14 @@ class Postfix(Mailbox):
     name = "postfix"
     pattern = "new/*"
     root = TOP / "build/postfix"
-    owner, group = "uucp", "games"  # accounts of every Debian that nothing else runs under
+    owner, group = "uucp", "games"  # accounts of every Debian system that run nothing else
 
     @classmethod
     def missing(cls):
         return None if (cls.root / "usr/lib/postfix/sbin/master").exists() else "build/postfix (scripts/install-packages)"
 
     def __init__(self, folder, certificate=None):
-        """With a certificate, the server demands STARTTLS."""
+        """With a certificate, the server requires STARTTLS."""
         super().__init__(folder)
         for name, owner in (("config", None), ("queue", None), ("data", self.owner)):
             (folder / name).mkdir(mode=0o755)
@@ -159,5 +159,5 @@ smtputf8_enable = no
 
 
 def usable(server):
-    """Why a server cannot be run here, or None."""
+    """The reason why a server cannot run here, or None."""
     return "root" if os.getuid() != 0 else server.missing()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What owners read before they approve, what a strict request refuses in the background, and the way back by mail."""
+"""What owners read before they approve, what a strict request refuses in the background, and undo by mail."""
 import json
 
 from live_server import connect, end, equal, eventually, fresh_extension, ok, sql
@@ -37,7 +37,7 @@ def state():
 
 
 def mail_of(asked, kind, number=1):
-    """Wait for this request's mail of this kind; return it."""
+    """Wait for the mail of this kind about this request; return it."""
     def arrived():
         ids = sql(database, "SELECT coalesce(array_agg(id::text ORDER BY queued_at), '{}') FROM snapback.mail WHERE request = %s AND kind = %s", asked, kind)
         found = [mail for mail in server.mails if any(identity in mail.message["Message-ID"] for identity in ids[number - 1:])]
@@ -117,7 +117,7 @@ def test_way_back(restore, before):
 
 
 def test_encoding(encoding, byte, shown):
-    """Names with a character beyond ASCII, or with a byte that is none in this encoding, are no reason why a restore cannot be had."""
+    """Names with non-ASCII characters, or with invalid bytes in this encoding, do not prevent a restore."""
     name = f"odd_{encoding.lower()}"
     odd = fresh_extension(name, encoding, **MAIL)
     sql(odd, "SET client_encoding = sql_ascii")

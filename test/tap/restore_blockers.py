@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A restore that gives up waiting names who is in its way: not the community's writers alone, whom its first step waits for,
-but whoever has any other lock that it comes to need."""
+"""A restore that times out names its blockers: besides the community's writers, for which its first step waits,
+sessions with any other lock that it needs."""
 import re
 
 from approval_steps import damage, give_address_back, take_address
@@ -12,7 +12,7 @@ RESTORE = "SELECT count(*) FROM snapback.restore('{customization.pages}', NULL, 
 
 
 def refusal():
-    """What a restore says that gives up: SQLSTATE, message, detail, hint."""
+    """The error of a restore that times out: SQLSTATE, message, detail, hint."""
     restorer = connect(DATABASE)
     try:
         sql(restorer, RESTORE)
@@ -24,7 +24,7 @@ def refusal():
 
 
 def check(blocker, where, name):
-    """A restore gives up, and names this session or prepared transaction and where it is in the way."""
+    """A restore times out, and names this session or prepared transaction and the locked object."""
     code, message, detail, hint = refusal()
     equal((code, message), ("55P03", 'the restore of community "42" waited more than 400 ms for a lock'), f"{name}: a restore gives up")
     ok(re.fullmatch(rf"Possible blockers: {blocker} \([^()]*\b{where}\b[^()]*\)\.", detail) and "pg_terminate_backend" in hint,
@@ -32,7 +32,7 @@ def check(blocker, where, name):
 
 
 def session(statement):
-    """A session in a transaction that has done this."""
+    """A session in a transaction that has executed this."""
     connection = connect(DATABASE)
     sql(connection, "BEGIN")
     write(connection, statement)
@@ -61,7 +61,7 @@ eventually(lambda: sql(database, "SELECT clock_timestamp() - prepared > interval
 check("prepared transaction 'address'", "cms.page", "a prepared transaction")
 give_address_back(database)
 
-# A restore keeps the rows as they are now: where a capture is storing the same bytes, it waits for that.
+# A restore stores the current rows: if a capture is storing the same bytes, it waits for that.
 capturing, who = session("SELECT snapback.capture('42')")
 check(who, "snapback.chunk", "a capture of the same rows that is not committed")
 released(capturing)

@@ -4,7 +4,7 @@ cd "$(dirname "$0")/../.." || exit
 . scripts/server
 ran=0 failed=0
 
-# Compare what came out with what should have.
+# Compare a result with the expected one.
 is() {
     ran=$((ran + 1))
     if [ "$1" = "$2" ]; then
@@ -24,14 +24,14 @@ jobs_in_cron() {
     sql postgres "SELECT jobname, schedule, command, database, username FROM cron.job WHERE database = '$1' ORDER BY jobname"
 }
 
-# The jobs that a database should have, with this time of capture and this user.
+# The expected jobs of a database, with this time of capture and this user.
 jobs_of() {
     printf '%s\n' "snapback capture $1|$2|CALL snapback.capture_all()|$1|$3" \
         "snapback expire $1|17 * * * *|CALL snapback.expire_all()|$1|$3" \
         "snapback queue $1|* * * * *|SELECT snapback.process_queue()|$1|$3"
 }
 
-# A database whose captures leave a trace, and commit midway as the real ones do.
+# A database whose captures leave a trace and commit in between, like real ones.
 make_database() {
     sql postgres "CREATE DATABASE \"$1\""
     traced_extension "$1"
@@ -85,7 +85,7 @@ is "$(jobs_in_cron app)" "$(jobs_of app '* * * * *' second)" 'and of no other'
 traced_extension postgres
 is "$(sql postgres "SELECT count(*) FROM snapback.schedule('* * * * *')")" 3 'pg_cron in the same database needs no worker'
 is "$(jobs_in_cron postgres)" "$(jobs_of postgres '* * * * *' postgres)" 'its jobs are there'
-# One whose captures all fail: its only community lacks a table.
+# A database whose captures all fail: its only community lacks a table.
 sql postgres 'CREATE DATABASE failing'
 sql failing "CREATE EXTENSION pg_snapback; CREATE SCHEMA own;
              CREATE TABLE own.thing (id int PRIMARY KEY);
@@ -96,7 +96,7 @@ sql failing 'DROP TABLE own.thing'
 is "$(sql failing "SELECT count(*) FROM snapback.schedule('* * * * *')")" 3 'a night that will fail is scheduled like any other'
 scheduled=$SECONDS
 
-# While the minute passes: servers without pg_cron, and without a free worker.
+# Until the minute passes: servers without pg_cron, and without a free worker.
 missing='ERROR:  55000: pg_cron is not loaded
 HINT:  Install pg_cron (Debian: postgresql-'$(sql postgres "SELECT current_setting('server_version_num')::integer / 10000")'-cron), add pg_cron to shared_preload_libraries, restart the server and run CREATE EXTENSION pg_cron in the database of cron.database_name.'
 without_cron() {
@@ -112,7 +112,7 @@ is "$(CRON_DATABASE=gone scripts/server psql -XAtq -v VERBOSITY=verbose -c 'CREA
     -c 'SELECT snapback.schedule()' 2>&1 | grep ^ERROR)" \
     "ERROR:  55000: database \"gone\" of pg_cron does not exist or does not accept connections" 'a wrong cron.database_name is named'
 
-# Wait until a database's capture has run; on a busy machine that may take minutes.
+# Wait until the capture of a database has run; on a busy machine that may take minutes.
 fired() {
     while [ $((SECONDS - scheduled)) -lt 600 ]; do
         [ "$(sql "$1" 'SELECT count(*) >= 2 FROM public.trace')" != t ] || break

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A snapshot can be restored for seven days and not a moment longer, by a clock that the test sets: a second before and after, over
-changes of daylight saving time, leap days, and with the clock set back; nobody sweeps meanwhile. A mailed link is as exact.
+"""A snapshot can be restored for exactly seven days, with a clock that the test sets: a second before and after, over
+changes of daylight saving time, leap days, and with the clock set back, without expire(). A mailed link expires as exactly.
 
 Needs the extension installed and libfaketime; starts a server of its own."""
 import datetime
@@ -26,7 +26,7 @@ INSERT INTO page SELECT n, 'a', 'page ' || n FROM generate_series(1, 10) n;
 SELECT snapback.set_directory('clubs');
 SELECT snapback.add_category('x', '', ''), snapback.add_option('x.all', '', '');
 """
-# When to capture, and where the server is at home.
+# The time of the capture, and the time zone of the server.
 DAYS = [("2026-03-25", "Europe/Berlin", "an hour is left out"), ("2026-10-21", "Europe/Berlin", "an hour comes twice"), ("2026-11-01", "UTC", "nothing happens"),
         ("2028-02-25", "America/New_York", "there is a leap day"), ("2026-12-28", "Asia/Kathmandu", "a year ends"), ("2026-10-01", "Australia/Lord_Howe", "half an hour is left out")]
 
@@ -34,7 +34,7 @@ early_or_late = []
 
 
 def set_clock(moment):
-    """Let it be this moment (UTC) for the server, and stay so."""
+    """Set the server's clock to this time (UTC) and stop it."""
     passing = CLOCK.with_suffix(".next")
     passing.write_text(f"{moment:%Y-%m-%d %H:%M:%S}\n")
     passing.chmod(0o644)
@@ -42,9 +42,9 @@ def set_clock(moment):
 
 
 def start_under_clock():
-    """Start the server anew, going by the clock that the test sets."""
+    """Restart the server with the clock that the test sets."""
     pg_ctl("-m", "fast", "stop")
-    # Set by env: the library must not be loaded under another account first.
+    # Set by env, because the library must not be loaded under another account first.
     clock = [f"LD_PRELOAD={LIBRARY[0]}", f"FAKETIME_TIMESTAMP_FILE={CLOCK}", "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "TZ=UTC"]
     subprocess.run([*as_server_user(), "env", *clock, "pg_ctl", "-D", CLOCK.parent / "data", "-l", CLOCK.parent / "log", "-w", "start"], check=True, cwd="/",
                    stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
@@ -52,7 +52,7 @@ def start_under_clock():
 
 
 def outcome(connection, statement, *parameters):
-    """Run a statement and take it back; return how it failed, or nothing."""
+    """Run a statement and roll it back; return its error, or nothing."""
     sql(connection, "BEGIN")
     try:
         sql(connection, statement, *parameters)
@@ -64,7 +64,7 @@ def outcome(connection, statement, *parameters):
 
 
 def expect(connection, name, open_, snapshot, token):
-    """Check all ways to a snapshot: whether they lead there."""
+    """Check all functions that use a snapshot: whether they succeed."""
     refused = None if open_ else "SB004"
     sql(connection, "BEGIN")
     approval = sql(connection, "SELECT status FROM snapback.approve_restore(%s)", token) if token else None
@@ -80,7 +80,7 @@ def expect(connection, name, open_, snapshot, token):
 
 
 def mint(connection):
-    """Ask for a restore; return a secret that opens it."""
+    """Request a restore; return a valid secret."""
     asked = sql(connection, "SELECT request FROM snapback.request_restore('{x}', NULL, 'a', 'ada')")
     return sql(connection, "INSERT INTO snapback.token (sha256, request) VALUES (snapback_internal.token_hash(%s), %s) RETURNING %s", f"{asked}-secret", asked, f"{asked}-secret")
 
@@ -113,7 +113,7 @@ def play_week(day, zone, what):
 
 
 def play_link(moment, zone, what, hours):
-    """A link is for so many hours."""
+    """A link is valid for this number of hours."""
     asked = datetime.datetime.fromisoformat(moment)
     set_clock(asked)
     connection = connect("seven_days", timezone=zone, snapback__request_ttl=f"{hours}h")

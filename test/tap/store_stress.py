@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Captures, restores, sweeps, erasures and writers, all at once: what a snapshot refers to is always there, no restore puts back
-anything but a state that its snapshot holds, none is a deadlock's victim.
+"""Concurrent captures, restores, sweeps, erasures and writers: the data of a snapshot always exists, every restore results
+in a state of its snapshot, and none is the victim of a deadlock.
 
-STORE_STRESS_ROUNDS (400; 10000 for the promise in full) is how many operations are done, by eleven sessions together. Needs the
+STORE_STRESS_ROUNDS (400; 10000 for the complete test): number of operations, by eleven sessions together. Needs the
 extension installed; starts a server of its own."""
 import collections
 import os
@@ -15,9 +15,9 @@ from live_server import connect, end, equal, fresh_extension, ok, psycopg2, sql
 ROUNDS = int(os.environ.get("STORE_STRESS_ROUNDS", "400"))
 COMMUNITIES = ["a", "b", "c", "d"]
 ROWS = 300
-# A snapshot may have expired, been swept or its community forgotten; a writer may be in the way, or read of a restore too late.
+# Accepted errors: a snapshot may have expired or its community been forgotten; a writer may block, or have read before a restore.
 REFUSED = {"SB004", "SB008", "55P03", "40001"}
-# Who shares chunks with a restore may be the victim where each waits for the other's.
+# A session that shares chunks with a restore may be the victim of a deadlock.
 VICTIM = REFUSED | {"40P01"}
 
 SETUP = f"""
@@ -38,7 +38,7 @@ surprises = []
 
 
 def write(session, community):
-    """Give every row of a community a new version, and leave some out: a state is of one version throughout."""
+    """Give every row of a community a new version, and omit some: a state has one version throughout."""
     version = random.randrange(1 << 30)
     gone = random.randrange(2, ROWS)
     sql(session, f"BEGIN; SELECT FROM club WHERE id = '{community}' FOR UPDATE;"
@@ -56,7 +56,7 @@ def capture_all(session, _):
 
 
 def restore(session, community):
-    """From any snapshot there is, that restores made as well; and some of them again."""
+    """Restore any snapshot, including those made by restores; and undo some restores."""
     chosen = sql(session, "SELECT id FROM (SELECT id FROM snapback.snapshot WHERE community = %s ORDER BY random() LIMIT 1) s", community)
     if chosen:
         sql(session, "SELECT count(*) FROM snapback.restore('{x}', %s, %s)", chosen, community)
@@ -64,14 +64,14 @@ def restore(session, community):
 
 
 def equal_versions(session, community):
-    """A state that was put together of two has more versions than one."""
+    """An inconsistent state contains more than one version."""
     versions = sql(session, "SELECT count(DISTINCT version) FROM (SELECT version FROM page WHERE club = %s UNION ALL SELECT version FROM note WHERE club = %s) v", community, community)
     if versions != 1:
         surprises.append(f"{versions} versions in {community}")
 
 
 def sweep(session, community):
-    """Have the older half expire: as soon as nobody is at work, or not at all."""
+    """Let the older half expire: when nothing is running, or not at all."""
     sql(session, "BEGIN; SELECT snapback_internal.lock_store(%s)", random.random() < 0.5)
     sql(session, "UPDATE snapback.snapshot SET captured_at = captured_at - interval '8 days' WHERE community = %s AND captured_at < "
                  "(SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY captured_at) FROM snapback.snapshot WHERE community = %s)", community, community)
@@ -81,7 +81,7 @@ def sweep(session, community):
 
 
 def sweep_in_batches(session, _):
-    """Expire as pg_cron does: chunks go after their snapshots, and captures come in between."""
+    """Expire like pg_cron: chunks are deleted after their snapshots, and captures run in between."""
     sql(session, "SET snapback.retention = '2s'")
     sql(session, "CALL snapback.expire_all('1 s')")
 
@@ -132,7 +132,7 @@ def sweep_all():
 
 
 def restore_during_sweep(connection):
-    """Restores begin while many snapshots are swept: the store is held for one batch at a time."""
+    """Restores start while many snapshots are deleted: the store lock is held for one batch at a time."""
     sql(connection, "CALL snapback.expire_all()")
     sql(connection, "SELECT snapback.capture('a')")
     expired(connection, 150)
@@ -151,7 +151,7 @@ def restore_during_sweep(connection):
 
 
 def sweep_waits(connection):
-    """A capture that is under way is waited for, without keeping others from beginning."""
+    """A running capture is waited for without blocking others."""
     expired(connection, 1)
     capturing = connect("stress")
     sql(capturing, "BEGIN; SELECT snapback.capture('b')")

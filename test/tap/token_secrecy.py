@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The secrets that are mailed are nowhere else: not in a dump, the log, the statistics views, the record, nor any file of the
-server's, whatever became of their requests."""
+"""Mailed secrets are nowhere else: not in a dump, the log, the statistics views, the audit, or any file of the
+server, for requests in every state."""
 import math
 import os
 import pathlib
@@ -18,7 +18,7 @@ tokens = []
 
 
 def watch_statements():
-    """Have the server remember statements, as many do."""
+    """Let the server record statements."""
     outbox.sql("ALTER SYSTEM SET shared_preload_libraries = pg_cron, pg_stat_statements")
     outbox.sql("ALTER SYSTEM SET track_activity_query_size = '16kB'")
     ok(pg_ctl("-m", "fast", "restart"), "the server remembers statements")
@@ -31,7 +31,7 @@ def mailed(asked):
 
 
 def use(number, token):
-    """Do with a secret what people do: look, by a statement with or without parameters, err, approve."""
+    """Use a secret in every way: describe it, with and without parameters, with errors, and approve."""
     backend = connect(outbox.name)
     sql(backend, "SELECT * FROM snapback.describe_request(%s)" if number % 2 else f"SELECT * FROM snapback.describe_request('{token}')", *([token] if number % 2 else []))
     seen = outbox.sql("SELECT coalesce(string_agg(query, ' '), '') FROM pg_stat_activity WHERE pid = %s", backend.info.backend_pid)
@@ -45,19 +45,19 @@ def use(number, token):
 
 
 def found_in(text):
-    """How many of the secrets a text holds, as they are or as bytes are printed."""
+    """The number of secrets that a text contains, as text or as printed bytes."""
     return sum(token in text or token.encode().hex() in text for token in tokens)
 
 
 def every_view():
-    """All rows of the statistics views, and of whatever the extension has."""
+    """All rows of the statistics views and of the extension's relations."""
     views = outbox.sql("SELECT array_agg(c.oid::regclass::text) FROM pg_class c WHERE c.relkind IN ('v', 'r') AND (c.relnamespace = 'snapback'::regnamespace OR c.relname LIKE 'pg\\_stat%') "
                        "AND c.relname <> 'pg_statistic'")
     return {view: str(outbox.sql(f"SELECT coalesce(string_agg(v::text, ' '), '') FROM {view} v")) for view in views}
 
 
 def every_file():
-    """The server's files that hold a secret."""
+    """Files of the server that contain a secret."""
     data = pathlib.Path(os.environ["SERVER_DIR"], "data")
     needles = re.compile(b"|".join(form for token in tokens for form in (token.encode(), token.encode().hex().encode())))
     return [str(file.relative_to(data)) for file in data.rglob("*") if file.is_file() and needles.search(file.read_bytes())]
@@ -97,7 +97,7 @@ outbox.sql("CHECKPOINT")
 pg_ctl("-m", "fast", "stop")
 equal(found_in(server_log()), 0, "the log does not")
 equal(every_file(), [], "no file of the server's does")
-# What is looked for would be found.
+# The search finds what it looks for.
 tokens.append("request_pending")
 ok(found_in(dump) and every_file(), "what is there is found")
 pg_ctl("start")

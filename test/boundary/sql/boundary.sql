@@ -1,4 +1,4 @@
--- Errors on their way between Postgres and C++.
+-- Errors between PostgreSQL and C++.
 \getenv folder PG_LIBDIR
 \set module :folder '/boundary_test'
 CREATE FUNCTION fail(way text) RETURNS text AS :'module', 'boundary_fail' LANGUAGE c STRICT;
@@ -8,12 +8,12 @@ CREATE FUNCTION try_out(statement text) RETURNS text AS :'module', 'boundary_try
 CREATE FUNCTION destructor_fails() RETURNS text AS :'module', 'boundary_destructor_fails' LANGUAGE c;
 CREATE FUNCTION alive() RETURNS integer AS :'module', 'boundary_alive' LANGUAGE c;
 CREATE FUNCTION ways() RETURNS text AS :'module', 'boundary_ways' LANGUAGE c;
--- Names of source files are read when an error is written to the log, long after it was raised.
+-- The names of source files are read when an error is logged, long after it was raised.
 SET log_error_verbosity = verbose;
 \set SHOW_CONTEXT never
 SELECT pg_backend_pid() AS session \gset
 
--- An error inside a call keeps its state and everything else it carries.
+-- An error inside a call keeps its SQLSTATE and all other fields.
 CREATE FUNCTION describe(way text) RETURNS TABLE (item text, value text) LANGUAGE plpgsql AS $$
 DECLARE
     state text; message text; detail text; hint text; context text;
@@ -36,21 +36,21 @@ SELECT * FROM describe('rethrown');
 SELECT * FROM describe('undone and raised again');
 SELECT * FROM describe('postgres below us');
 
--- An exception becomes an ERROR: ours with its state, a standard one as an internal error.
+-- An exception becomes an ERROR: an Error with its SQLSTATE, a standard exception as an internal error.
 SELECT way, string_agg(item || '=' || value, '; ') FILTER (WHERE item <> 'context')
 FROM unnest(string_to_array(ways(), ',')) WITH ORDINALITY w(way, n), describe(way)
 WHERE way !~ '^postgres|unguarded|cancel|rethrown|again' GROUP BY way, n ORDER BY n;
 
--- Context lines are those of the frames that are still there.
+-- Context lines are those of the existing frames.
 SELECT value FROM describe('state changed') WHERE item = 'context';
 
--- A cancelled query ends, as any other would.
+-- A canceled query ends like any other.
 SELECT fail('cancel');
 \echo :SQLSTATE
 SELECT fail('explained cancel');
 \echo :SQLSTATE
 
--- An error that no subtransaction stops ends the statement; the session lives on.
+-- An error without a subtransaction ends the statement; the session continues.
 SELECT fail('postgres');
 \echo :SQLSTATE
 SELECT fail('two levels below us');
@@ -59,10 +59,10 @@ SELECT fail('bad_alloc');
 \echo :SQLSTATE
 SELECT pg_backend_pid() = :session AS same_session;
 
--- A destructor that fails inside Postgres harms nobody.
+-- A destructor that fails in PostgreSQL code has no effect.
 SELECT destructor_fails();
 
--- A subtransaction undoes what failed and keeps what went before and after.
+-- A subtransaction rolls back the failed part and keeps what was before and after it.
 CREATE TABLE kept (n integer PRIMARY KEY);
 BEGIN;
 SELECT attempt('INSERT INTO kept VALUES (1)');
@@ -75,7 +75,7 @@ SELECT try_out('INSERT INTO kept VALUES (1)');
 COMMIT;
 SELECT array_agg(n ORDER BY n) FROM kept;
 
--- What ends a transaction is not survived in a subtransaction of it.
+-- A subtransaction does not catch errors that must end the transaction.
 SELECT attempt('SELECT fail(''cancel'')');
 \echo :SQLSTATE
 CREATE FUNCTION raise(state text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'raised' USING ERRCODE = state; END $$;
@@ -90,14 +90,14 @@ END $$;
 SELECT state, ended FROM unnest('{40001,40P01,53100,53200,57014,57P01,58030}'::text[]) state,
     LATERAL (SELECT goes_on(format('SELECT attempt(%L)', format('SELECT raise(%L)', state))) AS ended) e;
 
--- Where one error is expected, that one is, and no other.
+-- If one SQLSTATE is expected, only that error is caught.
 SELECT expected, ended FROM unnest('{53200,22000}'::text[]) expected,
     LATERAL (SELECT goes_on(format('SELECT attempt(%L, %L)', 'SELECT raise(''53200'')', expected)) AS ended) e;
 
 -- Every destructor ran.
 SELECT alive() AS left_behind;
 
--- 10,000 errors in one session leave nothing measurable: no object, no memory of Postgres's, none of the process's.
+-- 10,000 errors in one session leak no objects and no memory, neither of PostgreSQL nor of the process.
 CREATE PROCEDURE fail_often(times integer, which text[]) LANGUAGE plpgsql AS $$
 BEGIN
     FOR i IN 1 .. times LOOP
@@ -122,6 +122,6 @@ SELECT
     :after_in_process - :before_in_process < 1024 * 1024 AS process_kept,
     alive() AS left_behind;
 
--- The same measure finds what errors leak that jump over destructors.
+-- The same measurement detects leaks of errors that skip destructors.
 CALL fail_often(100, '{unguarded}');
 SELECT in_process - :after_in_process > 8 * 1024 * 1024 AS leak_seen, alive() AS left_behind FROM memory;
