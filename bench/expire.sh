@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# What a night costs where most tables of a community are empty, and what its expiry costs restores.
-# COMMUNITIES have a row in one of ten of TABLES tables. Two nights are captured; the first expires while one session after
-# another needs the store, as a restore does. Printed are what a night stores, how long the sweep took, and the longest that
-# one of these sessions took meanwhile and when nothing else ran.
+# The storage of a night's captures if most tables of a community are empty, and the effect of their expiration on restores.
+# COMMUNITIES have a row in one of ten of TABLES tables. Two nights are captured; the first expires while sessions
+# take the store lock one after another, like restores. The output is the storage of a night, the time of the sweep, and the
+# longest time of such a session meanwhile and without other work.
 #
 #   scripts/server bench/expire.sh
 #
-# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; makes and drops a database of its own.
-# COMMUNITIES (2000), TABLES (500) and SWEEP (CALL snapback.expire_all()) may be changed. LEFT (0) adds one more community, whose
-# expired snapshot has as many chunks of 16 kB to itself; eight that stay share as many others.
+# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; creates and drops its own database.
+# Optional: COMMUNITIES (2000), TABLES (500), SWEEP (CALL snapback.expire_all()). LEFT (0) adds one more community, whose
+# expired snapshot has this number of chunks of 16 kB alone; eight kept snapshots share as many other chunks.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 COMMUNITIES=${COMMUNITIES:-2000} TABLES=${TABLES:-500} LEFT=${LEFT:-0} SWEEP=${SWEEP:-CALL snapback.expire_all()}
@@ -51,7 +51,7 @@ VACUUM ANALYZE;
 SQL
 fi
 
-# Have one session after another need the store while a file is there; keep how many milliseconds each took.
+# Run sessions that take the store lock, one after another, while a file exists; store the milliseconds of each.
 ask -c "SELECT format('SELECT count(*) FROM snapback.verify(%L);', id) FROM snapback.list_snapshots('1') WHERE status = 'complete'" >"$work/probe"
 now() { echo $(($(date +%s%N) / 1000000)); }
 probe() {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What a capture, a preview and a restore with nothing to do cost by the number of protected tables: processor time of
-# the session, in ms for each table; and for one table of 1,600 columns, in ms. btree_gist is installed, since it adds
-# operator classes. Each figure is the median of RUNS (3) sessions: what the first call of a session costs, and the next.
-# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; makes and drops databases of its own.
-# TABLES ("12 120 480") and INDEXES (0: further unique indexes of each table) may be set.
+# The time of a capture, and of a preview and a restore without changes, by the number of protected tables: processor time of
+# the session, in ms for each table; and for one table with 1,600 columns, in ms. btree_gist is installed, because it adds
+# operator classes. Each figure is the median of RUNS (3) sessions: the first call of a session, and the next one.
+# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; creates and drops its own databases.
+# Optional: TABLES ("12 120 480") and INDEXES (0: additional unique indexes of each table).
 set -eu -o pipefail
 RUNS=${RUNS:-3} TABLES=${TABLES:-12 120 480} INDEXES=${INDEXES:-0}
 export PGDATABASE=snapback_bench_tables PGOPTIONS='-c client_min_messages=warning'
@@ -12,7 +12,7 @@ trap 'dropdb --if-exists "$PGDATABASE"' EXIT
 ask() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
 median() { sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
-# Begin anew with two communities and no table.
+# Recreate two communities without tables.
 begin() {
     dropdb --if-exists "$PGDATABASE"
     createdb "$PGDATABASE"
@@ -27,7 +27,7 @@ SELECT snapback.add_category('c', 'C', ''), snapback.add_option('c.all', 'All', 
 SQL
 }
 
-# Make tables of ten rows that refer to each other, and protect them.
+# Create tables with ten rows that refer to each other, and protect them.
 make_tables() {
     ask -v tables="$1" -v indexes="$INDEXES" >/dev/null <<'SQL'
 SELECT format('CREATE TABLE t%s (id int PRIMARY KEY, club_id int NOT NULL REFERENCES club, a int REFERENCES t%s, b int REFERENCES t%s, label text)',
@@ -54,7 +54,7 @@ costs() {
     printf '%s\n' "$clock" "$1 \\g /dev/null" "$spent" "$clock" "$1 \\g /dev/null" "$spent" | ask
 }
 
-# Print a line of the table: what was run, and the medians divided by the number of tables.
+# Print a line of the table: the call, and the medians divided by the number of tables.
 report() {
     local label=$1 tables=$2 statement=$3 run all=''
     for ((run = 0; run < RUNS; run++)); do all+=$(costs "$statement" | paste -s -d' ')$'\n'; done

@@ -1,11 +1,11 @@
 #!/bin/sh
-# What the write guard costs: the same work on a guarded table and on its unguarded twin, as the ratio of the rates
-# (1.00: the guard costs nothing; 0.95: guarded work reaches 95 % of the unguarded rate).
-# Single rows: one pgbench client runs transactions of both kinds in random order, so that whatever else the machine does
-# hits both alike; a rate is one over the mean latency, the slowest twentieth of each kind left out. COPY: in turn.
-# Printed are medians over the runs, and the lowest and highest ratio of a run.
-# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; makes and drops a database of its own.
-# RUNS (9), SECONDS_EACH (6), COPY_ROWS (1000000) may be lowered for a quick look; TASKS names some of the tasks.
+# The effect of the write guard: the same work on a guarded table and on an unguarded copy, as the ratio of the rates
+# (1.00: no effect; 0.95: guarded work reaches 95 % of the unguarded rate).
+# Single rows: one pgbench client runs both kinds of transactions in random order, so that other work on the machine
+# affects both equally; a rate is one over the mean latency without the slowest twentieth of each kind. COPY: in turns.
+# The output is the medians over the runs, and the lowest and highest ratio of a run.
+# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; creates and drops its own database.
+# Optional: RUNS (9), SECONDS_EACH (6), COPY_ROWS (1000000), and TASKS to select tasks.
 set -eu
 RUNS=${RUNS:-9} SECONDS_EACH=${SECONDS_EACH:-6} COPY_ROWS=${COPY_ROWS:-1000000}
 PGDATABASE=snapback_bench_guard
@@ -52,7 +52,7 @@ INSERT INTO ${kind}_chain (parent, body) VALUES (:c, 'a row like others');
 SQL
 done
 
-# Run both kinds of a task at random for a while; print "guarded/s free/s".
+# Run both kinds of a task in random order for some time; print "guarded/s free/s".
 rates() {
     rm -f "$work"/log.*
     pgbench -n -M prepared -T "$SECONDS_EACH" -l --log-prefix "$work/log" -f "$work/$1_guarded" -f "$work/$1_free" \
@@ -64,7 +64,7 @@ rates() {
     echo
 }
 
-# Copy a file into an emptied table; print rows per second.
+# Copy a file into an empty table; print rows per second.
 copy_rate() {
     psql -X -q -c "TRUNCATE ${2}_own" -c CHECKPOINT
     started=$(date +%s%N)
@@ -72,7 +72,7 @@ copy_rate() {
     awk -v t=$(($(date +%s%N) - started)) -v n="$COPY_ROWS" 'BEGIN { printf "%.1f\n", n * 1e9 / t }'
 }
 
-# Copy a file into the guarded table and the free one, first one first and then the other; print "guarded/s free/s".
+# Copy a file into the guarded table and the free one in alternating order; print "guarded/s free/s".
 copy_rates() {
     if [ $(($2 % 2)) = 1 ]; then
         guarded=$(copy_rate "$1" guarded) free=$(copy_rate "$1" free)
@@ -82,7 +82,7 @@ copy_rates() {
     echo "$guarded $free"
 }
 
-# Sum the runs up: medians of the rates and of the ratio.
+# Summarize the runs: medians of the rates and of the ratio.
 summary() {
     awk -v name="$1" '
         function median(v, n,   i, j, t) {

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# What the restore of a large community costs everybody else: the latency of other communities' single-row writes while it
-# runs, as a ratio to what it is when nothing else runs (1.00: nobody notices).
-# One pgbench client writes at a fixed rate, well below what the server could do. In turns, ROUNDS times over:
+# The effect of the restore of a large community on others: the latency of other communities' single-row writes while it
+# runs, as a ratio to the latency when nothing else runs (1.00: no effect).
+# One pgbench client writes at a fixed rate, well below the capacity of the server. In turns, ROUNDS times:
 #   idle        nothing else
-#   restore     a community of ROWS rows in four tables comes back after total loss
-#   background  the same, by the worker that restores in the background
-#   copy        somebody copies the same rows into tables without guards, with the same indexes and keys: what a restore may cost
-#   burner      for orientation: a process that only computes, and touches neither server nor disk
-# A latency is that of the transaction alone, from when pgbench began it. Printed are the 50th and 99th percentile of each
-# kind, as medians over the rounds, the lowest and highest 99th, and the ratio of the 99th to that of idle. On a machine of
-# which not every core is yours, look at what the burner does before you judge the others.
+#   restore     a community of ROWS rows in four tables is restored after total loss
+#   background  the same, by the background worker
+#   copy        a copy of the same rows into tables without guards, with the same indexes and keys, as the limit for a restore
+#   burner      for comparison: a process that only uses the CPU, and neither server nor disk
+# A latency is that of the transaction, from its start by pgbench. The output is the 50th and 99th percentile of each
+# kind, as medians over the rounds, the lowest and highest 99th, and the ratio of the 99th to that of idle. If other programs
+# use the cores of the machine, compare with the burner first.
 #
 #   scripts/server -c 'fsync = on' -c 'shared_buffers = 1GB' -c 'max_wal_size = 8GB' -c 'min_wal_size = 4GB' \
 #       -c 'checkpoint_timeout = 30min' bench/write_latency.sh
 #
-# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; makes and drops a database of its own.
-# ROUNDS (4), ROWS (1000000), RATE (200 a second), IDLE_SECONDS (15) and KINDS may be changed.
+# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; creates and drops its own database.
+# Optional: ROUNDS (4), ROWS (1000000), RATE (200 a second), IDLE_SECONDS (15) and KINDS.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 ROUNDS=${ROUNDS:-4} ROWS=${ROWS:-1000000} RATE=${RATE:-200} IDLE_SECONDS=${IDLE_SECONDS:-15}
@@ -42,7 +42,7 @@ ALTER TABLE plain.topic ADD FOREIGN KEY (author) REFERENCES plain.member;
 ALTER TABLE plain.post ADD FOREIGN KEY (topic) REFERENCES plain.topic, ADD FOREIGN KEY (author) REFERENCES plain.member;
 ALTER TABLE plain.reaction ADD FOREIGN KEY (post) REFERENCES plain.post, ADD FOREIGN KEY (member) REFERENCES plain.member;
 SQL
-    sync "$work"/* # or the kernel would in the midst of a turn
+    sync "$work"/* # otherwise the kernel would do it during a turn
     # Fifty communities of forty members, whose ids follow those of the large one.
     cat >"$work/writer" <<SQL
 \set member random(1, 2000)
@@ -50,7 +50,7 @@ UPDATE forum.member SET joined = now() WHERE id = $ROWS / 10 + :member;
 SQL
 }
 
-# Take everything from the large community.
+# Delete all rows of the large community.
 lose() {
     ask <<SQL
 DELETE FROM forum.reaction WHERE post <= $ROWS / 2;
@@ -74,7 +74,7 @@ COMMIT;
 SQL
 }
 
-# Have the worker restore, as it does what was approved with background => true, and wait for it.
+# Let the worker run a restore, as if it was approved with background => true, and wait for it.
 background() {
     ask >"$work/restored" <<SQL
 SELECT snapback_internal.record_restore('1', '$snapshot', '{forum.all}', NULL, NULL, 'queued') AS run, snapback_internal.start_worker('restore');
@@ -96,7 +96,7 @@ prepare() {
     sleep 1
 }
 
-# Measure one turn: add its latencies, in microseconds, to the kind's and to the round's.
+# Measure one turn: add its latencies, in microseconds, to those of the kind and the round.
 measure() {
     local kind=$1 round=$2 from to pgbench
     prepare "$kind"
@@ -107,7 +107,7 @@ measure() {
     from=$EPOCHREALTIME
     "$kind"
     to=$EPOCHREALTIME
-    kill -ALRM $pgbench # as if its time were up: it ends in order, its log is whole
+    kill -ALRM $pgbench # as at the end of its time: it ends properly, with a complete log
     wait $pgbench || { cat "$work/pgbench" >&2; exit 1; }
     cat "$work"/log.* | awk -v from="$from" -v to="$to" '{ at = $5 + $6 / 1e6 } at > from && at < to { print $3 - $7 }' >"$work/$kind.$round"
     echo "$kind $round: $(awk -v from="$from" -v to="$to" 'BEGIN { printf "%.1f", to - from }') s, $(wc -l <"$work/$kind.$round") writes," \
@@ -119,14 +119,14 @@ percentile() {
     sort -n "$2" | awk -v share="$share" '{ v[NR] = $1 } END { i = int(NR * share / 100); print v[i < 1 ? 1 : i] }'
 }
 
-# Print the median, the lowest and the highest over the rounds of a kind's percentile.
+# Print the median, the lowest and the highest of a kind's percentile over the rounds.
 over_rounds() {
     local share=$1 kind=$2 round
     for ((round = 1; round <= ROUNDS; round++)); do percentile "$share" "$work/$kind.$round"; done | sort -n |
         awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2, v[1], v[NR] }'
 }
 
-# Print a kind's line.
+# Print the line of a kind.
 report() {
     echo "$1 $(over_rounds 50 "$1") $(over_rounds 99 "$1") $(over_rounds 99 idle)" |
         awk '{ printf "%-10s p50 %6.2f ms   p99 %6.2f ms (%.2f to %.2f)   ratio of p99 %.2f\n", $1, $2 / 1000, $5 / 1000, $6 / 1000, $7 / 1000, $5 / $8 }'

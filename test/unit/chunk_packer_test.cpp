@@ -10,7 +10,7 @@ using namespace snapback;
 
 namespace {
 
-/// Content that compresses to about a half.
+/// Content that compresses to about half its size.
 std::string content_of(int number, std::size_t size) {
     std::string content;
     std::mt19937 random(static_cast<unsigned>(number));
@@ -19,7 +19,7 @@ std::string content_of(int number, std::size_t size) {
     return content;
 }
 
-/// Check a chunk against what was put as the nth; count its frame.
+/// Compare a chunk with the nth one that was put; count its frame.
 void expect(const PackedChunk &chunk, std::uint32_t n, const std::string &content, int &frames) {
     EXPECT_EQ(chunk.table, n);
     EXPECT_EQ(chunk.digest, sha256(content));
@@ -35,7 +35,7 @@ TEST(ChunkPacker, GivesChunksBackInOrder) {
     ChunkPacker packer(ChunkPacker::Known(3));
     std::uint32_t taken = 0;
     int frames = 0;
-    // More than may wait, so that the caller packs some of them.
+    // More than may be queued, so that the caller packs some of them.
     for (std::uint32_t n = 0; n < 100; n++) {
         packer.put(n % 3, n, content_of(static_cast<int>(n), 400'000));
         while (auto chunk = packer.take()) {

@@ -1,4 +1,4 @@
-// The libraries fail, as they do where memory is short or broken: that is an error, wherever it happens.
+// Library calls fail, as they do if memory is exhausted: this always results in an error.
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <pthread.h>
@@ -19,7 +19,7 @@ std::atomic<bool> no_digest = false;
 enum class Compression { right, fails, is_wrong };
 std::atomic<Compression> compression = Compression::right;
 
-/// Set one of these for as long as this lives.
+/// Set one of these while in scope.
 template <class Value> class During {
 public:
     During(std::atomic<Value> &place, Value value) : place_(place), before_(place.exchange(value)) {}
@@ -32,7 +32,7 @@ private:
     Value before_;
 };
 
-/// Threads cannot be started while this lives: none has room for its stack.
+/// While in scope, threads cannot be started, because their stacks are too large.
 class NoThreads {
 public:
     NoThreads() {
@@ -51,7 +51,7 @@ private:
     pthread_attr_t before_;
 };
 
-/// Pack some chunks and expect them all, in order.
+/// Pack some chunks and expect all of them in order.
 void packs(ChunkPacker &packer) {
     for (std::uint32_t n = 0; n < 20; n++)
         packer.put(0, n, "chunk " + std::to_string(n));
@@ -130,7 +130,7 @@ TEST(LibraryFaults, APackerWhoseThreadHasNoMemoryPacksAllTheSame) {
 
 TEST(LibraryFaults, APackerHandsOnWhatFails) {
     ChunkPacker packer(ChunkPacker::Known(1));
-    packer.put(0, 0, "content"); // the first packer of all hashes something itself
+    packer.put(0, 0, "content"); // the first packer in a process hashes something itself
     EXPECT_TRUE(packer.wait());
     During<bool> fault(no_digest, true);
     packer.put(0, 0, "content");

@@ -11,7 +11,7 @@ namespace {
 
 const std::string replacement = "\xEF\xBF\xBD";
 
-/// Undo quoted-printable, as a reader would.
+/// Decode quoted-printable.
 std::string decoded(const std::string &encoded) {
     std::string text;
     for (std::size_t i = 0; i < encoded.size(); i++) {
@@ -90,7 +90,7 @@ TEST(Header, CutsBetweenCharacters) {
     std::string header = text_header("X", text);
     EXPECT_EQ(header.find("=?UTF-8?B?"), 3u);
     for (std::size_t at = header.find("?B?"); at != std::string::npos; at = header.find("?B?", at + 1))
-        EXPECT_EQ(header.substr(at + 3, 2), "w6"); // each word begins with a whole character
+        EXPECT_EQ(header.substr(at + 3, 2), "w6"); // each word begins with a complete character
 }
 
 TEST(Header, IsOneHeader) {

@@ -20,7 +20,7 @@ ApprovalMail approval() {
             {{"Pages", 1}, {"Notices", 20}, {"Docs", std::nullopt}}};
 }
 
-/// Whether the mail says this, once its soft line breaks are undone.
+/// Whether the mail contains this text, without its soft line breaks.
 bool holds(std::string mail, const std::string &text) {
     for (std::size_t at; (at = mail.find("=\r\n")) != std::string::npos;)
         mail.erase(at, 3);
@@ -34,7 +34,7 @@ std::size_t count(const std::string &mail, const std::string &text) {
     return found;
 }
 
-/// Whether every CR is followed by LF, and no LF stands alone.
+/// Whether CR and LF occur only as pairs.
 bool has_clean_lines(const std::string &mail) {
     for (std::size_t i = 0; i < mail.size(); i++)
         if ((mail[i] == '\r') != (i + 1 < mail.size() && mail[i + 1] == '\n'))

@@ -44,18 +44,18 @@ TEST(Renames, ThatTakeANameLeaveItsOldBearerWithout) {
 
 namespace {
 
-/// A column that was found by its name or by renames.
+/// A column that was matched by its name or by renames.
 ColumnNow found(const char *name) {
     return {name, false, std::nullopt, false};
 }
 
-/// A column whose name is another one's now; where the former one still exists, it takes the values too.
+/// A column whose name now belongs to another one; the former one receives the values too if it still exists.
 ColumnNow replaced(const char *name, std::optional<std::string> former = std::nullopt) {
     bool too = former.has_value();
     return {name, true, std::move(former), too};
 }
 
-/// A column that is called as another column of the snapshot was, and so takes nothing.
+/// A column with a former name of another column of the snapshot, which receives nothing.
 ColumnNow left_out(const char *former) {
     return {std::nullopt, false, former, false};
 }

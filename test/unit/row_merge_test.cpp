@@ -12,7 +12,7 @@ using namespace snapback;
 
 namespace {
 
-using Table = std::map<std::uint32_t, std::string>; // an unsigned key, and what else the row has
+using Table = std::map<std::uint32_t, std::string>; // an unsigned key, and the rest of the row
 
 std::string row_of(std::uint32_t key, const std::string &rest) {
     std::string bytes;
@@ -43,7 +43,7 @@ struct Chunks {
     std::map<Digest, std::string> contents;
 };
 
-/// The rows that only the first has.
+/// The rows that only the first one has.
 std::multiset<std::string> rows_only_in(const Table &first, const Table &second) {
     std::multiset<std::string> rows;
     for (const auto &[key, rest] : first)
@@ -52,7 +52,7 @@ std::multiset<std::string> rows_only_in(const Table &first, const Table &second)
     return rows;
 }
 
-/// How many keys both have, with other rows.
+/// The number of keys in both with different rows.
 std::size_t changed_rows(const Table &first, const Table &second) {
     std::size_t rows = 0;
     for (const auto &[key, rest] : first)
@@ -61,7 +61,7 @@ std::size_t changed_rows(const Table &first, const Table &second) {
     return rows;
 }
 
-/// Merge two tables, and expect just what differs; return how many chunks' content was asked for.
+/// Merge two tables and expect exactly the differences; return the number of chunks whose content was fetched.
 std::size_t merges(const Table &then, const Table &now) {
     Chunks chunks_then(then);
     Chunks chunks_now(now);
@@ -95,7 +95,7 @@ Table random_table(std::mt19937 &random, std::size_t rows) {
     return table;
 }
 
-/// Change, delete and add about this many rows each.
+/// Change, delete and add about this number of rows each.
 Table damaged(Table table, std::mt19937 &random, std::size_t rows) {
     std::vector<std::uint32_t> keys;
     for (const auto &[key, rest] : table)
@@ -151,7 +151,7 @@ TEST(RowMerge, PassesAChunkThatItHasOpenedForTheRowBefore) {
     std::uint32_t rows = 0;
     for_each_row(first, [&](std::string_view) { rows++; });
     Table now = then;
-    now[rows * 2 - 1] = std::string(70'000, 'y'); // a chunk by itself, between the first and the second
+    now[rows * 2 - 1] = std::string(70'000, 'y'); // a separate chunk between the first and the second
     EXPECT_EQ(merges(then, now), 2);
 }
 

@@ -19,7 +19,7 @@ private:
     std::string content_;
 };
 
-/// Sort random rows of some groups within this memory; return how many spill files that took.
+/// Sort random rows of some groups within this memory; return the number of spill files.
 int sorts_within(std::size_t memory, int rows) {
     int opened = 0;
     RowSorter sorter(memory, [&] { return std::make_unique<MemoryFile>(opened); });

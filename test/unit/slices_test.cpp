@@ -16,7 +16,7 @@ struct Interruption : std::runtime_error {
     Interruption() : std::runtime_error("interrupted") {}
 };
 
-/// Lets `between_slices` count, and throw at the given pause, while in scope.
+/// While in scope, `between_slices` counts calls and throws at the given one.
 class Pauses {
 public:
     explicit Pauses(int last = 0) {
@@ -37,7 +37,7 @@ private:
     static inline int last_;
 };
 
-/// Content of more than a few slices that hardly compresses.
+/// Content of more than a few slices that is hardly compressible.
 const std::string &large_content() {
     static const std::string content = [] {
         std::string made;
@@ -51,7 +51,7 @@ const std::string &large_content() {
     return content;
 }
 
-/// Expect work to pause, and to end where a pause throws.
+/// Expect that the work pauses, and that it ends if a pause throws.
 template <class Work> void can_be_interrupted(Work &&work) {
     {
         Pauses pauses;

@@ -22,7 +22,7 @@ TEST(Shape, ReadsBackWhatItWrites) {
 
 TEST(Shape, RefusesWhatIsNotWhole) {
     std::string text = example().to_text();
-    // Up to the last line: a key cut short is found by the digest that names the text, not by its form.
+    // Up to the last line: a truncated key is detected by the digest of the text, not by its form.
     for (std::size_t length = 0; length <= text.find("key\t"); length++)
         EXPECT_THROW(Shape::from_text(text.substr(0, length)), Error) << length;
     EXPECT_THROW(Shape::from_text(text + "more\t1\n"), Error);
@@ -92,10 +92,10 @@ TEST(Compressor, RefusesFramesThatWereNeverRight) {
     EXPECT_EQ(message(""), "chunk is not a zstd frame of known size");
     EXPECT_EQ(message("not a frame"), "chunk is not a zstd frame of known size");
     EXPECT_EQ(message(frame.substr(0, frame.size() - 1)), "could not decompress chunk: Src size is incorrect");
-    // A frame without blocks that claims two GiB.
+    // A frame without blocks that declares two GiB.
     EXPECT_EQ(message(std::string("\x28\xb5\x2f\xfd\xa0\x00\x00\x00\x80\x01\x00\x00", 12)),
               "chunk is not a zstd frame of known size");
-    // Whatever zstd lets through, it is not longer or shorter than the frame says.
+    // Whatever zstd accepts, the size is that of the frame header.
     for (std::size_t bit = 0; bit < frame.size() * 8; bit++) {
         std::string damaged = frame;
         damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ 1 << bit % 8);
