@@ -16,7 +16,7 @@ SHLIB_LINK   = -lstdc++ -lzstd -lcrypto -lcurl -lpthread $(SANITIZE)
 EXTRA_CLEAN  = $(EXTENSION)--$(EXTVERSION).sql $(OBJS:.o=.d) build results output_iso regression.diffs regression.out
 
 # `make installcheck` needs a running server, a superuser as PGUSER, max_prepared_transactions >= 10, and free worker
-# slots (max_worker_processes). `scripts/server make installcheck` starts such a server.
+# slots (max_worker_processes). `scripts/server make installcheck` starts such a server. It installs an extension for tests.
 REGRESS      = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 ISOLATION    = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
 REGRESS_OPTS = --load-extension=pg_snapback
@@ -45,6 +45,13 @@ src/mail/text/%.o: src/mail/text/%.cpp
 # The compiler writes header dependencies beside each object file, because PGXS does not track them.
 -include $(OBJS:.o=.d)
 $(OBJS): Makefile
+
+TEST_MODULE  = test/modules/snapback_test
+installcheck: install-test-module
+.PHONY: install-test-module
+install-test-module:
+	for file in $(TEST_MODULE)/*.control $(TEST_MODULE)/*.sql; do cmp -s $$file $(datadir)/extension/$${file##*/} || \
+	    exec $(MAKE) -C $(TEST_MODULE) install; done
 
 clean: clean-boundary
 .PHONY: clean-boundary

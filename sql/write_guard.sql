@@ -1,6 +1,7 @@
 -- The write guard in one session: here a prepared transaction is the restore that holds its community.
 \set VERBOSITY terse
 SET client_min_messages = warning;
+CREATE EXTENSION snapback_test;
 CREATE SCHEMA guard_test;
 SET search_path = guard_test;
 
@@ -48,7 +49,7 @@ SELECT snapback_internal.guard_state(99999::regclass);
 CALL protect('item', 'cid');
 SELECT snapback_internal.guard_state('item');
 BEGIN;
-SELECT snapback_internal.lock_for_restore('1');
+SELECT snapback_test.lock_for_restore('1');
 SELECT * FROM held ORDER BY community;
 SELECT snapback.is_locked('1'), snapback.is_locked('2');
 PREPARE TRANSACTION 'snapback regress restore';
@@ -72,8 +73,8 @@ COPY item FROM STDIN;
 \.
 RESET session_replication_role;
 SET snapback.lock_timeout = '100ms';
-SELECT fare($$SELECT snapback_internal.lock_for_restore('1')$$);
-SELECT fare($$SELECT snapback_internal.lock_for_restore('2')$$);
+SELECT fare($$SELECT snapback_test.lock_for_restore('1')$$);
+SELECT fare($$SELECT snapback_test.lock_for_restore('2')$$);
 SET snapback.lock_timeout = '1h';
 ROLLBACK PREPARED 'snapback regress restore';
 RESET snapback.lock_timeout;
@@ -81,7 +82,7 @@ SELECT fare('UPDATE item SET n = 1 WHERE cid = 1');
 SELECT snapback.is_locked('1'), snapback.is_locked(NULL);
 -- The settings of a restore end with its transaction.
 BEGIN;
-SELECT snapback_internal.lock_for_restore('1');
+SELECT snapback_test.lock_for_restore('1');
 SHOW lock_timeout;
 SHOW deadlock_timeout;
 COMMIT;
@@ -89,13 +90,13 @@ SHOW lock_timeout;
 SHOW deadlock_timeout;
 -- The epoch of a restore.
 BEGIN;
-SELECT snapback_internal.lock_for_restore('1');
-SELECT snapback_internal.advance_restore_epoch('1');
+SELECT snapback_test.lock_for_restore('1');
+SELECT snapback_test.advance_restore_epoch('1');
 SELECT xid = pg_current_xact_id(), restored_at > now() FROM snapback.restore_epoch WHERE community = '1';
 COMMIT;
 -- It cannot be prepared, because nothing could list the running transactions at its commit.
 BEGIN;
-SELECT snapback_internal.advance_restore_epoch('1');
+SELECT snapback_test.advance_restore_epoch('1');
 PREPARE TRANSACTION 'snapback regress epoch';
 -- The check does not depend on the clock: it may be set back or be ahead.
 UPDATE snapback.restore_epoch SET restored_at = now() + interval '1 hour';
@@ -105,7 +106,7 @@ SET search_path = guard_test;
 SELECT fare('UPDATE item SET n = 1 WHERE cid = 1');
 -- An epoch of another cluster, or an old one, is ignored.
 INSERT INTO snapback.restore_epoch VALUES ('2', '9223372036854775807', '-infinity'), ('3', '3', '-infinity');
-DO $$ BEGIN PERFORM snapback_internal.advance_restore_epoch('unrelated'); END $$;
+DO $$ BEGIN PERFORM snapback_test.advance_restore_epoch('unrelated'); END $$;
 SELECT fare('UPDATE item SET n = 2');
 
 -- Functions that are only triggers, and a trigger of an unsupported kind.
@@ -136,10 +137,10 @@ BEGIN
     seconds := extract(epoch FROM clock_timestamp() - begun);
 END $$;
 SELECT count(*) FILTER (WHERE told ~ 'prepared transaction .snapback regress crowd.') AS named, min(seconds) BETWEEN 0.3 AND 1.3 AS in_time
-FROM generate_series(1, 3) i, LATERAL waited(format('SELECT snapback_internal.lock_for_restore(%L)', i)) w;
+FROM generate_series(1, 3) i, LATERAL waited(format('SELECT snapback_test.lock_for_restore(%L)', i)) w;
 RESET snapback.lock_timeout;
 COMMIT PREPARED 'snapback regress crowd';
-BEGIN; SELECT snapback_internal.lock_for_restore('77'); PREPARE TRANSACTION 'snapback regress restore';
+BEGIN; SELECT snapback_test.lock_for_restore('77'); PREPARE TRANSACTION 'snapback regress restore';
 SELECT fare('UPDATE crowd SET n = 2'), fare('UPDATE crowd SET n = 2 WHERE cid < 70');
 ROLLBACK PREPARED 'snapback regress restore';
 -- A dropped table that is still registered blocks nobody, not even a write that moves rows.
@@ -394,7 +395,7 @@ CREATE FUNCTION pg_temp.planted(int, int) RETURNS boolean LANGUAGE plpgsql AS $$
 CREATE OPERATOR pg_temp.= (LEFTARG = int, RIGHTARG = int, PROCEDURE = pg_temp.planted);
 SELECT guard_test.locks_of('INSERT INTO guard_test.sub VALUES (1, 1)');
 SET search_path = guard_test;
-SELECT current_user, fare('SELECT * FROM top'), fare('SELECT snapback_internal.lock_for_restore(''1'')');
+SELECT current_user, fare('SELECT * FROM top'), fare('SELECT snapback_internal.note_departures()');
 RESET ROLE;
 -- A cast of the owner runs as the owner, with a fixed search_path.
 CREATE TYPE pair AS (a int, b int);
@@ -413,7 +414,7 @@ SELECT * FROM seen;
 
 -- DROP EXTENSION drops every trigger without CASCADE.
 BEGIN;
-DROP EXTENSION pg_snapback;
+DROP EXTENSION snapback_test, pg_snapback;
 SELECT count(*) FROM pg_trigger WHERE tgname LIKE '~snapback%';
 INSERT INTO item VALUES (30, 1, 0);
 UPDATE log SET entry = 'b' WHERE at < 100;
@@ -424,6 +425,7 @@ SELECT locks_of('INSERT INTO item VALUES (31, 1, 0)');
 DELETE FROM snapback.protected_table;
 DELETE FROM snapback.directory;
 DELETE FROM snapback.restore_epoch;
+DROP EXTENSION snapback_test;
 DROP SCHEMA guard_test, acme, later, "of; ""DROP"" schema" CASCADE;
 DROP OWNED BY regress_snapback_writer;
 DROP ROLE regress_snapback_owner, regress_snapback_writer;

@@ -185,6 +185,7 @@ bool is_being_restored(const std::string &community) {
 
 } // namespace snapback
 
+// Declared by test/modules/snapback_test only.
 SNAPBACK_FUNCTION(snapback_lock_for_restore) {
     snapback::lock_for_restore(snapback::text_argument(fcinfo, 0));
     PG_RETURN_VOID();

@@ -8,17 +8,6 @@ CREATE TABLE snapback.restore_epoch (
 COMMENT ON TABLE snapback.restore_epoch IS
     'The last restore of each community: its transaction, and the time just before its commit (for information only). Invalid in another cluster, so pg_dump omits it';
 
-CREATE FUNCTION snapback_internal.advance_restore_epoch(community text) RETURNS void
-    LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_advance_restore_epoch';
-COMMENT ON FUNCTION snapback_internal.advance_restore_epoch(text) IS
-    'Internal: records that this transaction restores the community, so that transactions with data from before the restore cannot write to it. '
-    'The transaction can no longer be prepared (0A000). Raises 53200 if shared memory has no space for the list of running transactions';
-
-CREATE FUNCTION snapback_internal.lock_for_restore(community text) RETURNS void
-    LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_lock_for_restore';
-COMMENT ON FUNCTION snapback_internal.lock_for_restore(text) IS
-    'Internal: excludes all writers of the community until the transaction ends. Waits for at most snapback.lock_timeout, then raises 55P03 and lists the blockers; raises 25001 above READ COMMITTED';
-
 CREATE FUNCTION snapback.is_locked(community text) RETURNS boolean
     LANGUAGE c VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_is_locked';
 COMMENT ON FUNCTION snapback.is_locked(text) IS

@@ -137,6 +137,7 @@ void advance_restore_epoch(const std::string &community) {
 
 } // namespace snapback
 
+// Declared by test/modules/snapback_test only.
 SNAPBACK_FUNCTION(snapback_advance_restore_epoch) {
     snapback::advance_restore_epoch(snapback::text_argument(fcinfo, 0));
     PG_RETURN_VOID();

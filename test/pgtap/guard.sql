@@ -2,6 +2,7 @@
 \set owner pgtap_guard_owner
 \ir ../fixture/odd_names.sql
 CREATE EXTENSION dblink;
+CREATE EXTENSION snapback_test;
 SELECT plan(116);
 
 CREATE TEMP TABLE guarded AS SELECT relation FROM unnest('{"\"Odd Schema\".\"Weird \"\"Table\"\"\"","\"Odd Schema\".\"Child''s\"","\"Odd Schema\".plain"}'::regclass[]) relation;
@@ -85,7 +86,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SELECT is(snapback.is_locked('1'), false, 'nobody has the community');
 BEGIN;
-SELECT lives_ok($$ SELECT snapback_internal.lock_for_restore('1') $$, 'a restore takes it');
+SELECT lives_ok($$ SELECT snapback_test.lock_for_restore('1') $$, 'a restore takes it');
 SELECT is(snapback.is_locked('1'), true, 'which is to be seen');
 SELECT is(snapback.is_locked('2'), false, 'of no other');
 SELECT is(snapback.is_locked('01'), false, 'not even of one that looks alike');
@@ -106,9 +107,9 @@ SELECT is(pg_temp.elsewhere(statement), '55P03: community "1" is being restored'
 SELECT is(pg_temp.elsewhere('TRUNCATE "Odd Schema"."Child''s"'), '55P03: a community is being restored', 'TRUNCATE');
 SELECT is(pg_temp.elsewhere('UPDATE "Odd Schema".plain SET rank = 1 WHERE cid = 2'), 'UPDATE 5', 'another community is written to');
 SELECT is((SELECT n FROM dblink('other', 'SELECT count(*) FROM "Odd Schema".plain WHERE cid = 1') t (n bigint)), 5::bigint, 'and readers read');
-SELECT is(pg_temp.elsewhere($$ DO 'BEGIN PERFORM snapback_internal.lock_for_restore(''1''); END' $$), '55P03: could not lock community "1" for its restore within 1 ms', 'a second restore of it gives up');
+SELECT is(pg_temp.elsewhere($$ DO 'BEGIN PERFORM snapback_test.lock_for_restore(''1''); END' $$), '55P03: could not lock community "1" for its restore within 1 ms', 'a second restore of it gives up');
 SELECT lives_ok('UPDATE "Odd Schema".plain SET rank = 7 WHERE cid = 1', 'the restore itself writes');
-SELECT lives_ok($$ SELECT snapback_internal.lock_for_restore('2') $$, 'and may take another community');
+SELECT lives_ok($$ SELECT snapback_test.lock_for_restore('2') $$, 'and may take another community');
 COMMIT;
 SELECT is(snapback.is_locked('1'), false, 'when it ends, nobody has the community');
 
@@ -117,10 +118,10 @@ SELECT is(snapback.is_locked('1'), false, 'when it ends, nobody has the communit
 BEGIN;
 SELECT dblink_exec('other', 'BEGIN; UPDATE "Odd Schema".plain SET rank = 0 WHERE id = 2') AS _ \gset
 SET LOCAL snapback.lock_timeout = '1ms';
-SELECT throws_ok($$ SELECT snapback_internal.lock_for_restore('1') $$, '55P03', 'could not lock community "1" for its restore within 1 ms', 'a writer that does not end keeps a restore away');
-SELECT lives_ok($$ SELECT snapback_internal.lock_for_restore('2') $$, 'but not from other communities');
+SELECT throws_ok($$ SELECT snapback_test.lock_for_restore('1') $$, '55P03', 'could not lock community "1" for its restore within 1 ms', 'a writer that does not end keeps a restore away');
+SELECT lives_ok($$ SELECT snapback_test.lock_for_restore('2') $$, 'but not from other communities');
 SELECT dblink_exec('other', 'ROLLBACK') AS _ \gset
-SELECT lives_ok($$ SELECT snapback_internal.lock_for_restore('1') $$, 'until it ends');
+SELECT lives_ok($$ SELECT snapback_test.lock_for_restore('1') $$, 'until it ends');
 COMMIT;
 SELECT dblink_exec('other', 'BEGIN ISOLATION LEVEL REPEATABLE READ') AS _ \gset
 SELECT n FROM dblink('other', 'SELECT rank FROM "Odd Schema".plain WHERE id = 2') t (n int) \gset
@@ -129,12 +130,12 @@ SELECT is(left(pg_temp.elsewhere('UPDATE "Odd Schema".plain SET rank = rank + 1 
 SELECT dblink_exec('other', 'ROLLBACK') AS _ \gset
 SELECT is((SELECT count(*) FROM snapback.restore_epoch WHERE community = '1'), 1::bigint, 'the last restore of a community is on record');
 BEGIN ISOLATION LEVEL REPEATABLE READ;
-SELECT throws_ok($$ SELECT snapback_internal.lock_for_restore('1') $$, '25001', 'a restore cannot run above READ COMMITTED', 'a restore sees what is there, not what was');
+SELECT throws_ok($$ SELECT snapback_test.lock_for_restore('1') $$, '25001', 'a restore cannot run above READ COMMITTED', 'a restore sees what is there, not what was');
 COMMIT;
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT throws_ok($$ SELECT snapback.restore('{even.plain}', NULL, '1') $$, '25001', 'a restore cannot run above READ COMMITTED', 'whoever calls it');
 COMMIT;
-SELECT is(snapback_internal.lock_for_restore(NULL)::text, NULL, 'no community is not locked');
+SELECT is(snapback_test.lock_for_restore(NULL)::text, NULL, 'no community is not locked');
 SELECT dblink_disconnect('other') AS _ \gset
 
 -- ---- without the guard

@@ -21,6 +21,7 @@ EXPECTED_OF_WRITERS = {"55P03", "40001", "40P01"}
 
 SETUP = f"""
 CREATE EXTENSION pg_snapback;
+CREATE EXTENSION snapback_test;
 CREATE TABLE item (community int PRIMARY KEY, gen int NOT NULL, seen int NOT NULL, n int NOT NULL DEFAULT 0,
                    CONSTRAINT stale_item CHECK (seen = gen));
 CREATE TABLE part (id int PRIMARY KEY, item int NOT NULL CONSTRAINT of_item REFERENCES item, gen int NOT NULL,
@@ -94,12 +95,12 @@ def write_until_stopped(who, level, work, table, fresh):
 
 def restore(cursor, communities):
     for community in communities:
-        cursor.execute("SELECT snapback_internal.lock_for_restore(%s)", (str(community),))
+        cursor.execute("SELECT snapback_test.lock_for_restore(%s)", (str(community),))
     for community in communities:
         cursor.execute("UPDATE item SET gen = gen + 1, seen = gen + 1 WHERE community = %s", (community,))
         cursor.execute("UPDATE part SET gen = gen + 1, seen = gen + 1 WHERE id = %s", (community,))
         pause(0.01)
-        cursor.execute("SELECT snapback_internal.advance_restore_epoch(%s)", (str(community),))
+        cursor.execute("SELECT snapback_test.advance_restore_epoch(%s)", (str(community),))
     pause(0.05)
 
 
