@@ -168,7 +168,7 @@ INSERT INTO member VALUES (11, 'a', 1, 'newer');
 SELECT figures(t) FROM snapback.approve_restore(token()) r, jsonb_array_elements(r.changes) t;
 SELECT * FROM snapback_internal.plan_changes((SELECT id FROM snapback.restore_run));
 ROLLBACK TO changed;
--- A change that the restore undoes in the same way does not change the plan, nor does one elsewhere.
+-- A change that the restore undoes in the same way does not change the plan; a change elsewhere does not either.
 UPDATE member SET name = 'changed again' WHERE id = 2;
 UPDATE share SET token = 'elsewhere' WHERE id = 1;
 SELECT * FROM approved();

@@ -166,7 +166,7 @@ INSERT INTO shelf VALUES (4, 'a', 'S4');
 INSERT INTO book VALUES (4, 'a', 'S4');
 UPDATE book SET shelf = 'S4' WHERE id = 3;
 SELECT preview('{x.three}', '{"actions": ["delete"], "referenced": "cascade"}');
--- Nor is a row that would immediately be restored.
+-- A row that would immediately be restored is not selected either.
 SELECT preview('{x.three}', '{"actions": ["insert", "delete"], "referenced": "cascade"}');
 BEGIN;
 SELECT * FROM try('{x.three}', '{"actions": ["insert", "delete"], "referenced": "cascade"}');

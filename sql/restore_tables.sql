@@ -273,7 +273,7 @@ SELECT restored();
 DELETE FROM of_b.team;
 SELECT restored(NULL, 'b');
 SELECT changed();
--- A relation that is no longer a table is not used, whoever created it.
+-- A relation that is no longer a table is not used, even if another role created it.
 ALTER TABLE "of a".person RENAME TO people;
 CREATE VIEW "of a".person AS SELECT * FROM "of a".people WHERE id < 3;
 SELECT fails($$SELECT snapback.capture('a')$$);

@@ -6,7 +6,7 @@ CREATE TYPE snapback.plan_figures AS (
 COMMENT ON TYPE snapback.plan_figures IS
     'The row counts of a restore or of its plan, for a table, a part of it, or several. inserts, updates, deletes: rows to write. unchanged: rows that do not '
     'change. kept: rows added since the snapshot that remain because rows outside the selection refer to them. parents: inserted rows outside the selection '
-    'that restored rows refer to. nulled: references set to NULL because the referenced row is in no snapshot. cascaded: rows outside the selection that ON '
+    'that restored rows refer to. nulled: references set to NULL because the referenced row is not in the snapshot. cascaded: rows outside the selection that ON '
     'DELETE of a foreign key deletes or sets to NULL. skipped: rows that are not restored because another row holds their unique value, and rows that refer '
     'to those';
 

@@ -68,7 +68,7 @@ CREATE FUNCTION pg_temp.mint(request uuid, letter text) RETURNS text LANGUAGE sq
 $$;
 SELECT pg_temp.mint(:'first', 'a') AS token, pg_temp.mint(:'first', 'b') AS token2 \gset
 SELECT results_eq(format('SELECT request, community, name, requested_by, snapshot, state, name_required FROM snapback.describe_request(%L)', :'token'),
-    format($$ VALUES (%L::uuid, '1', 'One', 'ann', %L::uuid, 'pending', false) $$, :'first', :'one'), 'the approval page is told of it');
+    format($$ VALUES (%L::uuid, '1', 'One', 'ann', %L::uuid, 'pending', false) $$, :'first', :'one'), 'the approval page shows it');
 SELECT results_eq(format($$SELECT jsonb_agg(jsonb_build_object('option', o -> 'option', 'label', o -> 'label', 'rows', o -> 'rows') ORDER BY n)
              FROM snapback.describe_request(%L), jsonb_array_elements(options) WITH ORDINALITY e (o, n)$$, :'token2'),
     $$ VALUES ('[{"option": "odd.weird", "label": "Weird", "rows": 10}, {"option": "odd.children", "label": "Children", "rows": 20}, {"option": "even.plain", "label": "Plain", "rows": 5}]'::jsonb) $$,
@@ -76,7 +76,7 @@ SELECT results_eq(format($$SELECT jsonb_agg(jsonb_build_object('option', o -> 'o
 SELECT is_empty(format('SELECT * FROM snapback.describe_request(%L)', t), format('but not by %L', left(t, 50))) FROM unnest(ARRAY[repeat('c', 43), '', NULL, repeat('a', 42), repeat('a', 44), repeat('a', 42) || '=',
     ' ' || :'token', upper(:'token'), encode(sha256(convert_to(:'token', 'UTF8')), 'hex'), E'\\x' || encode(sha256(convert_to(:'token', 'UTF8')), 'hex'), repeat('ä', 43)]) t;
 CREATE FUNCTION pg_temp.approval(token text, name text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$ SELECT concat_ws(': ', status, reason) FROM snapback.approve_restore(token, name) $$;
-SELECT is(pg_temp.approval(t), 'refused: the link is unknown or no longer valid', format('nor does %L approve', left(t, 50))) FROM unnest(ARRAY[repeat('c', 43), '', NULL, encode(sha256(convert_to(:'token', 'UTF8')), 'hex')]) t;
+SELECT is(pg_temp.approval(t), 'refused: the link is unknown or no longer valid', format('%L does not approve either', left(t, 50))) FROM unnest(ARRAY[repeat('c', 43), '', NULL, encode(sha256(convert_to(:'token', 'UTF8')), 'hex')]) t;
 SELECT is(pg_temp.approval(:'token', n), 'refused: the name is not the community''s name', format('the name is One, not %L', n)) FROM unnest(ARRAY['one', 'One ', '', 'Two']) n;
 SET LOCAL snapback.require_community_name = on;
 SELECT is(pg_temp.approval(:'token'), 'refused: the community''s name must be given', 'and must be given, where that is demanded');
@@ -107,7 +107,7 @@ SELECT results_eq(format('SELECT status, reason, jsonb_array_length(changes) FRO
 SELECT is((SELECT count(*) FROM "Odd Schema"."Child's" WHERE parent = 2), 2::bigint, 'and what was lost is back');
 SELECT is_empty('SELECT FROM snapback.token', 'no secret outlives its request');
 SELECT is(pg_temp.approval(:'token'), 'refused: the link is unknown or no longer valid', 'the first one approves nothing more');
-SELECT results_eq($$ SELECT kind, state FROM snapback.mail ORDER BY queued_at $$, $$ VALUES ('approval', 'dropped'), ('result', 'queued') $$, 'the owner is told of the result');
+SELECT results_eq($$ SELECT kind, state FROM snapback.mail ORDER BY queued_at $$, $$ VALUES ('approval', 'dropped'), ('result', 'queued') $$, 'the owner gets a mail with the result');
 SELECT results_eq($$ SELECT event FROM snapback.audit ORDER BY at $$, $$ VALUES ('request_pending'), ('approval_refused'), ('approval_refused'), ('approval_refused'), ('approval_refused'), ('approval_refused'),
     ('request_approved'), ('restore_running'), ('restore_restored'), ('request_restored') $$, 'every step is on record');
 

@@ -164,7 +164,7 @@ SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".plain', 'odd.weird', c
 SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".plain', 'odd.weird', columns => '{no such}') $$, '42703', '"Odd Schema".plain has no column "no such"', 'nor one that there is not');
 SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".plain', 'odd.weird', filter => 'rank') $$, '42804', NULL, 'a filter is a condition');
 SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".plain', 'odd.weird', filter => 'random() < 0.5') $$, '0A000', NULL, 'and does not change its mind');
-SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".plain', 'odd.weird', filter => 'true) OR (SELECT true') $$, NULL, NULL, 'nor does it end before its end');
+SELECT throws_ok($$ SELECT snapback.protect('"Odd Schema".plain', 'odd.weird', filter => 'true) OR (SELECT true') $$, NULL, NULL, 'a filter is one complete expression');
 SELECT throws_ok($$ SELECT snapback.unprotect('"Odd Schema"."Weird ""Table"""') $$, '2BP01', 'cannot unprotect "Odd Schema"."Weird ""Table""" because the paths of other tables lead through it',
                  'a table that others'' paths lead through stays');
 SELECT throws_ok($$ SELECT snapback.unprotect('"Odd Schema"."Left ""Out"""') $$, '42704', '"Odd Schema"."Left ""Out""" is not protected', 'what is not protected cannot be taken out');

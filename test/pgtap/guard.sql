@@ -87,7 +87,7 @@ END $$;
 SELECT is(snapback.is_locked('1'), false, 'nobody has the community');
 BEGIN;
 SELECT lives_ok($$ SELECT snapback_test.lock_for_restore('1') $$, 'a restore takes it');
-SELECT is(snapback.is_locked('1'), true, 'which is to be seen');
+SELECT is(snapback.is_locked('1'), true, 'is_locked() shows it');
 SELECT is(snapback.is_locked('2'), false, 'of no other');
 SELECT is(snapback.is_locked('01'), false, 'not even of one that looks alike');
 SELECT is((SELECT l FROM dblink('other', $$ SELECT snapback.is_locked('1') $$) t (l boolean)), true, 'and others see it too');
@@ -133,7 +133,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT throws_ok($$ SELECT snapback_test.lock_for_restore('1') $$, '25001', 'a restore cannot run above READ COMMITTED', 'a restore sees what is there, not what was');
 COMMIT;
 BEGIN ISOLATION LEVEL SERIALIZABLE;
-SELECT throws_ok($$ SELECT snapback.restore('{even.plain}', NULL, '1') $$, '25001', 'a restore cannot run above READ COMMITTED', 'whoever calls it');
+SELECT throws_ok($$ SELECT snapback.restore('{even.plain}', NULL, '1') $$, '25001', 'a restore cannot run above READ COMMITTED', 'for every caller');
 COMMIT;
 SELECT is(snapback_test.lock_for_restore(NULL)::text, NULL, 'no community is not locked');
 SELECT dblink_disconnect('other') AS _ \gset

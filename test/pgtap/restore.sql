@@ -44,7 +44,7 @@ SELECT results_eq('SELECT relation, figures FROM snapback.restore_table ORDER BY
     'with the figures of the preview, table by table');
 SELECT is(snapback_internal.total_figures(array_agg(t.figures)), '(9,9,3,17,0,0,0,0,0)', 'which can be added up') FROM snapback.restore_table t;
 SELECT is(snapback_internal.total_figures(ARRAY['(1,2,3,4,5,6,7,8,9)', NULL, '(10,20,30,40,50,60,70,80,90)']::snapback.plan_figures[]), '(11,22,33,44,55,66,77,88,99)', 'each to its own');
-SELECT is(snapback_internal.total_figures(f), '(0,0,0,0,0,0,0,0,0)', 'and are nought where there are none') FROM (VALUES (NULL::snapback.plan_figures[]), ('{}')) v (f);
+SELECT is(snapback_internal.total_figures(f), '(0,0,0,0,0,0,0,0,0)', 'and are zero if there are none') FROM (VALUES (NULL::snapback.plan_figures[]), ('{}')) v (f);
 SELECT is((SELECT restores FROM snapback.snapshots WHERE id = :'one'), 1::bigint, 'the snapshot tells that it was used');
 SELECT is((SELECT nextval(pg_get_serial_sequence('"Odd Schema"."Child''s"', 'id')) > 42), true, 'sequences do not give numbers out again');
 
@@ -124,7 +124,7 @@ ALTER TABLE "Odd Schema".plain DROP CONSTRAINT small;
 REVOKE ALL ON "Odd Schema".plain FROM :owner;
 SELECT pg_temp.refused(format($$ SELECT snapback.restore('{even.plain}', %L, '1') $$, :'one'), '42501', NULL, 'a table that its owner may not touch');
 GRANT ALL ON "Odd Schema".plain TO :owner;
-SELECT lives_ok(format($$ SELECT snapback.restore('{even.plain}', %L, '1') $$, :'one'), 'when nothing stands in the way any more, it is done');
+SELECT lives_ok(format($$ SELECT snapback.restore('{even.plain}', %L, '1') $$, :'one'), 'without obstacles it succeeds');
 
 -- ---- states of a row of snapback.restore_run
 

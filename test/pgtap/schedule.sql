@@ -150,7 +150,7 @@ restore | failed: lock timeout | the owner may approve again until the request e
 SELECT is((SELECT count(*) FROM snapback.health() WHERE problem || hint LIKE '%ann@home%'), 4::bigint, 'a superuser is told all of it');
 CREATE VIEW "Odd Schema".half AS SELECT community, name, owner, owner_email, ('ann@home' || name)::boolean AS restores_enabled FROM "Odd Schema"."The ""Directory""";
 UPDATE snapback.directory SET relation = '"Odd Schema".half';
-SELECT matches(pg_temp.watched(), '^(?!.*ann@home).*directory \| the directory cannot be read: SQLSTATE 22P02', 'nor is anything quoted that the directory was to hold');
+SELECT matches(pg_temp.watched(), '^(?!.*ann@home).*directory \| the directory cannot be read: SQLSTATE 22P02', 'no value of the directory is quoted');
 SELECT matches((SELECT problem FROM snapback.health() WHERE concern = 'directory'), 'ann@home', 'but to a superuser');
 UPDATE snapback.directory SET relation = '"Odd Schema"."The ""Directory"""';
 DELETE FROM snapback.mail;

@@ -25,7 +25,7 @@ SELECT results_eq(format($$ SELECT (r->>'id')::bigint FROM snapback.snapshot_row
                   $$ SELECT c.id FROM "Odd Schema"."Child's" c JOIN "Odd Schema"."Weird ""Table""" w ON w."Id'" = c.parent WHERE w."Tenant Key" = 1 ORDER BY c.id $$, 'in key order');
 SELECT is_empty(format($$ SELECT snapback.snapshot_rows(%L, '"Odd Schema".plain') $$, :'empty'), 'of the empty one there are none');
 SELECT throws_ok(format($$ SELECT snapback.snapshot_rows(%L, '"Odd Schema"."Tenants"') $$, :'one'), '42704', '"Odd Schema"."Tenants" is not protected', 'a table that is not protected has no rows in it');
-SELECT throws_ok($$ SELECT snapback.snapshot_rows('00000000-0000-0000-0000-000000000000', '"Odd Schema".plain') $$, 'SB008', NULL, 'nor has a snapshot that there is not');
+SELECT throws_ok($$ SELECT snapback.snapshot_rows('00000000-0000-0000-0000-000000000000', '"Odd Schema".plain') $$, 'SB008', NULL, 'an unknown snapshot has no rows');
 SELECT is_empty($$ SELECT * FROM snapback.snapshot_contents('00000000-0000-0000-0000-000000000000') $$, 'of which there are no contents');
 SELECT is_empty($$ SELECT * FROM snapback.list_snapshots('99') $$, 'an unknown community has no snapshot');
 SELECT throws_ok($$ SELECT * FROM snapback.list_snapshots(NULL) $$, '22023', 'no community is given', 'none is no community');

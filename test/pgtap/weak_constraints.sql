@@ -25,7 +25,7 @@ CREATE TABLE loose (id int PRIMARY KEY, cid text NOT NULL REFERENCES community,
     CONSTRAINT unkept CHECK (n > 0) NOT ENFORCED, CONSTRAINT kept CHECK (double < 100));
 INSERT INTO loose (id, cid, parent, n) SELECT n, CASE WHEN n < 5 THEN 'a' ELSE 'b' END, CASE WHEN n = 2 THEN 99 ELSE n END, 1 - n FROM generate_series(1, 8) n;
 SELECT throws_ok($$ SELECT snapback.protect('app.loose', 'x.children', via => 'loose_parent') $$, '42704', 'app.loose has no foreign key "loose_parent"', 'it is no path');
-SELECT is_empty($$ SELECT * FROM snapback.foreign_key WHERE name = 'loose_parent' $$, 'nor is it one to choose from');
+SELECT is_empty($$ SELECT * FROM snapback.foreign_key WHERE name = 'loose_parent' $$, 'it is not listed as a foreign key');
 SELECT lives_ok($$ SELECT snapback.protect('app.loose', 'x.children') $$, 'a table that has one is protected by another path');
 CREATE TABLE kept AS SELECT * FROM loose;
 SELECT snapback.capture('a') AS _ \gset
@@ -67,9 +67,9 @@ ALTER TABLE guest ADD CONSTRAINT guest_lease FOREIGN KEY (room, PERIOD during) R
 SELECT throws_ok(format($$ SELECT snapback.protect('app.%s', 'x.children') $$, t), '0A000', 'foreign key guest_lease of app.guest is temporal', t || ' cannot be protected with it')
 FROM unnest('{guest,lease}'::text[]) t;
 SELECT results_eq($$ SELECT relation, problem FROM snapback.protection WHERE problem IS NOT NULL AND relid IN ('app.guest'::regclass, 'app.lease'::regclass) ORDER BY 1 $$,
-    $$ SELECT r, 'foreign key guest_lease of app.guest is temporal' FROM unnest('{app.lease,app.guest}'::text[]) r ORDER BY 1 $$, 'those that were are told of');
+    $$ SELECT r, 'foreign key guest_lease of app.guest is temporal' FROM unnest('{app.lease,app.guest}'::text[]) r ORDER BY 1 $$, 'health() reports tables protected earlier');
 SELECT throws_ok($$ SELECT * FROM snapback.preview_restore('{x.children}', NULL, 'a') $$, '0A000', 'foreign key guest_lease of app.guest is temporal', 'and are not restored');
-SELECT throws_ok($$ SELECT snapback.protect('app.guest', 'x.children', via => 'guest_lease') $$, '0A000', NULL, 'nor is it a path');
+SELECT throws_ok($$ SELECT snapback.protect('app.guest', 'x.children', via => 'guest_lease') $$, '0A000', NULL, 'it is not a path');
 
 -- ---- NOT NULL that existing rows may violate
 
@@ -82,7 +82,7 @@ ALTER TABLE stale VALIDATE CONSTRAINT named;
 SELECT ok(NOT snapback_internal.takes_null('app.stale', 'cid'), 'until it is validated');
 CREATE TABLE numbered (n int UNIQUE, cid text NOT NULL REFERENCES community);
 ALTER TABLE numbered ADD CONSTRAINT has_number NOT NULL n NOT VALID;
-SELECT throws_ok($$ SELECT snapback.protect('app.numbered', 'x.children') $$, 'SB022', 'app.numbered has no key that identifies its rows', 'nor does it make a unique value a key');
+SELECT throws_ok($$ SELECT snapback.protect('app.numbered', 'x.children') $$, 'SB022', 'app.numbered has no key that identifies its rows', 'it does not make a unique index a key');
 ALTER TABLE numbered VALIDATE CONSTRAINT has_number;
 SELECT lives_ok($$ SELECT snapback.protect('app.numbered', 'x.children') $$, 'until then');
 

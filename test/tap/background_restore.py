@@ -128,7 +128,7 @@ def test_background():
     followed(restore, [(restore, "restoring", "running", "inserting", "cms.page", 0, 3)])
     equal(sql(database, "SELECT array_agg(snapback.is_locked(id) ORDER BY id) FROM cms.community"), [True, False, False, False], "its community is locked, others are not")
     equal(sql(database, "SELECT restores_interrupted FROM snapback.process_queue()"), 0, "the queue run leaves it alone")
-    equal(pages(), 7, "nothing of it is to be seen before its end")
+    equal(pages(), 7, "it is invisible before its end")
     give_address_back(database)
     restored(restore)
     equal((state_of(restore), request_state(asked), pages()), ("restored", "restored", 10), "it ends restored")
@@ -259,7 +259,7 @@ def test_undone_approval():
         prepared = True
     except psycopg2.Error as error:
         prepared = error.pgcode
-    equal((prepared, request_state(asked)), ("0A000", "pending"), "nor can it be prepared")
+    equal((prepared, request_state(asked)), ("0A000", "pending"), "it cannot be prepared either")
     backend.close()
 
 

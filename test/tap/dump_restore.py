@@ -78,7 +78,7 @@ def check_owner(old, before):
     admin = connect("postgres")
     ok("permission denied for schema snapback" in dump_as_owner("refused"), "owner: without rights to the extension a whole dump is refused")
     sql(old, "SELECT snapback.grant_backend('landlord')")
-    ok("permission denied for" in dump_as_owner("refused"), "owner: nor does a backend's right do")
+    ok("permission denied for" in dump_as_owner("refused"), "owner: the privileges of a backend do not suffice")
     sql(old, "SELECT snapback.revoke_backend('landlord')")
     for name, option in (("without", ("-N", "snapback")), ("one_schema", ("-n", "app"))):
         file = dump_as_owner(name, *option)

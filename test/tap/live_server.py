@@ -128,7 +128,7 @@ def eventually(condition, seconds=PATIENCE):
             return result
         if time.monotonic() > deadline:
             caller = sys._getframe(1)
-            print(f"# waited {seconds} s in vain: {pathlib.Path(caller.f_code.co_filename).name}, line {caller.f_lineno}", flush=True)
+            print(f"# timed out after {seconds} s: {pathlib.Path(caller.f_code.co_filename).name}, line {caller.f_lineno}", flush=True)
             return result
         time.sleep(0.05)
 

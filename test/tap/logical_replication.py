@@ -105,7 +105,7 @@ def apply_beside_restore(source, target):
     sql(source, "UPDATE page SET body = '1' WHERE id = 1")
     equal(pages(target), "damaged 3", "subscriber: and writes nothing")
     sql(restoring, "COMMIT")
-    ok(eventually(lambda: pages(target) == "1 two 3 4"), "subscriber: it goes on after the restore, on what was restored", pages(target))
+    ok(eventually(lambda: pages(target) == "1 two 3 4"), "subscriber: it continues after the restore with the restored rows", pages(target))
     sql(source, "UPDATE page SET body = 'b' WHERE id = 3")
     ok(eventually(lambda: pages(target) == "1 two b 4"), "subscriber: and with what comes later")
     # The writes of a restore are replicated like others.

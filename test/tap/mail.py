@@ -50,7 +50,7 @@ def test_mail_and_approval():
     equal(outbox.approve(token, community_name="Blue"), ("refused", "the name is not the community's name"), "a wrong name is refused")
     equal(outbox.approve(token)[0], "restored", "then the link approves")
     equal(outbox.approve(token), ("refused", "the link is unknown or no longer valid"), "and does so once")
-    equal(outbox.wait(asked, "sent", kind="result"), ("sent", 1, ""), "the owner is told of the result")
+    equal(outbox.wait(asked, "sent", kind="result"), ("sent", 1, ""), "the owner gets the result")
     result = mails[1]
     ok("Pages: 3 inserted, 2 updated, 1 deleted" in result.part("plain"), "with what was changed", result.part("plain"))
     ok(result.message["Message-ID"] != mail.message["Message-ID"], "it is another mail")
@@ -84,7 +84,7 @@ def test_cancelled_approval():
         outbox.sql("SELECT pg_cancel_backend(%s)", backend.info.backend_pid)
         approving.join()
     equal(raised, ["57014"], "a cancelled approval raises")
-    ok("canceling statement due to user request" in server_log() and token not in server_log(), "the log tells of it without the secret")
+    ok("canceling statement due to user request" in server_log() and token not in server_log(), "the log contains it without the secret")
     damage(outbox.database)
     take_address(outbox.database)
     keep_address(outbox.database)
@@ -213,7 +213,7 @@ def test_retries():
     server.script.clear()
     outbox.due_now()
     state, tries, error = outbox.wait(asked, "sent")
-    equal((state, error), ("sent", ""), "and goes on until it succeeds")
+    equal((state, error), ("sent", ""), "and continues until it succeeds")
     equal((len({mail.message["Message-ID"] for mail in server.mails}), len(server.mails)), (1, tries), "every try has the same Message-ID")
     tokens = [mail.token() for mail in server.mails]
     equal(len(set(tokens)), tries, "every try has a secret of its own")

@@ -28,7 +28,7 @@ def check(blocker, where, name):
     code, message, detail, hint = refusal()
     equal((code, message), ("55P03", 'the restore of community "42" waited more than 400 ms for a lock'), f"{name}: a restore gives up")
     ok(re.fullmatch(rf"Possible blockers: {blocker} \([^()]*\b{where}\b[^()]*\)\.", detail) and "pg_terminate_backend" in hint,
-       f"{name}: and says who is in the way", (detail, hint))
+       f"{name}: and names the blockers", (detail, hint))
 
 
 def session(statement):
@@ -66,5 +66,5 @@ capturing, who = session("SELECT snapback.capture('42')")
 check(who, "snapback.chunk", "a capture of the same rows that is not committed")
 released(capturing)
 
-ok(sql(database, RESTORE) > 0, "with nobody in the way it restores")
+ok(sql(database, RESTORE) > 0, "without blockers it restores")
 end()

@@ -64,7 +64,7 @@ is "$(sql app 'SELECT snapback.schedule(NULL)' | head -n 1)" 'ERROR:  22023: cap
 is "$(jobs_in_cron app)" "$(jobs_of app '30 2 * * 1' postgres)" 'a wrong schedule leaves the jobs as they were'
 
 sql app 'ALTER DATABASE postgres SET default_transaction_read_only = on'
-is "$(sql app "SELECT count(*) FROM snapback.schedule('30 2 * * 1')")" 3 "settings of pg_cron's database do not stand in the way"
+is "$(sql app "SELECT count(*) FROM snapback.schedule('30 2 * * 1')")" 3 "settings of pg_cron's database have no effect"
 sql app 'ALTER DATABASE postgres RESET default_transaction_read_only'
 
 sql postgres 'CREATE ROLE second SUPERUSER LOGIN'

@@ -162,7 +162,7 @@ def sweep_waits(connection):
     equal(sql(connection, "SELECT count(*) FROM snapback.snapshot WHERE community LIKE 'gone %%'"), 1, "expire_all() waits for a capture, and a restore does not wait for it")
     sql(capturing, "COMMIT")
     sweeper.join()
-    equal(sql(connection, "SELECT count(*) FROM snapback.snapshot WHERE community LIKE 'gone %%'"), 0, "and goes on when the capture has ended")
+    equal(sql(connection, "SELECT count(*) FROM snapback.snapshot WHERE community LIKE 'gone %%'"), 0, "and continues when the capture has ended")
     capturing.close()
 
 

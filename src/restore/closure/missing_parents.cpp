@@ -1,4 +1,4 @@
-// Restores missing parents: rows that written rows refer to and that neither exist nor are inserted.
+// Restores missing parents: rows that written rows refer to, and that do not exist and are not inserted.
 #include "restore/closure/missing_parents.hpp"
 
 #include <algorithm>
