@@ -3,13 +3,19 @@
 #include "approval/workers.hpp"
 #include "postgres/lock/heavy_lock.hpp"
 #include "postgres/spi/arguments.hpp"
-#include "postgres/spi/statement_text.hpp"
 #include "postgres/spi/utf8.hpp"
+
+extern "C" {
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+}
 
 using namespace snapback;
 
 SNAPBACK_FUNCTION(snapback_hide_statement) {
-    show_as_statement("snapback: looking at or approving a request");
+    const char *shown = "snapback: looking at or approving a request";
+    call([&] { pgstat_report_activity(STATE_RUNNING, shown); });
+    debug_query_string = shown; // the server replaces it at the next statement
     return Datum{0};
 }
 

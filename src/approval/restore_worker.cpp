@@ -2,7 +2,7 @@
 #include <optional>
 
 #include "approval/workers.hpp"
-#include "postgres/lock/session_lock.hpp"
+#include "postgres/lock/heavy_lock.hpp"
 #include "postgres/spi/query.hpp"
 
 namespace snapback {

@@ -1,5 +1,5 @@
 #include "postgres/error/boundary.hpp"
-#include "postgres/lock/extension_lock.hpp"
+#include "postgres/lock/heavy_lock.hpp"
 
 using namespace snapback;
 

@@ -5,13 +5,11 @@
 
 #include "approval/workers.hpp"
 #include "core/token.hpp"
-#include "mail/password_file.hpp"
 #include "mail/smtp.hpp"
 #include "mail/text/mail_message.hpp"
-#include "postgres/lock/session_lock.hpp"
+#include "postgres/lock/heavy_lock.hpp"
 #include "postgres/spi/query.hpp"
 #include "postgres/spi/utf8.hpp"
-#include "settings/mail_settings.hpp"
 #include "settings/settings.hpp"
 
 namespace snapback {

@@ -1,4 +1,4 @@
-#include "mail/password_file.hpp"
+#include "mail/smtp.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 #pragma once
-// Sends a mail to a mail server.
+// Sends a mail to a mail server, with the password of a file.
 #include <functional>
 #include <string>
 
@@ -27,5 +27,9 @@ struct Delivery {
 /// throws, the connection is closed. The caller has checked the addresses.
 Delivery send_mail(const MailServer &server, const std::string &from, const std::string &to, const std::string &message,
                    const std::function<void()> &on_progress);
+
+/// Read the first line of a password file. Throws Error (55000) if it cannot be read, is not a regular file of the
+/// server's user, or can be read by others.
+std::string read_password_file(const std::string &path);
 
 } // namespace snapback

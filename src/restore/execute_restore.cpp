@@ -6,12 +6,11 @@
 #include "postgres/exec/as_owner.hpp"
 #include "postgres/spi/arguments.hpp"
 #include "restore/apply/apply.hpp"
-#include "restore/apply/sequences.hpp"
 #include "restore/check/checks.hpp"
 #include "restore/check/conflicts.hpp"
 #include "restore/check/remedy.hpp"
 #include "restore/plan/parts.hpp"
-#include "restore/plan/previewed_plan.hpp"
+#include "restore/plan/plan.hpp"
 #include "settings/settings.hpp"
 
 namespace snapback {

@@ -1,4 +1,3 @@
-#include "settings/mail_settings.hpp"
 
 #include "core/mail_address.hpp"
 #include "postgres/spi/arguments.hpp"

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 namespace snapback {
 
@@ -34,5 +36,8 @@ const Settings &settings();
 
 /// Define all settings; called once when the library is loaded.
 void define_settings();
+
+/// Return the problem of the first setting that prevents mail, if any.
+std::optional<std::string_view> unusable_mail_setting();
 
 } // namespace snapback

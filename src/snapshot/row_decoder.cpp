@@ -4,7 +4,6 @@
 
 #include "core/bytes.hpp"
 #include "core/chunk.hpp"
-#include "postgres/catalog/type_name.hpp"
 #include "postgres/exec/as_owner.hpp"
 #include "postgres/spi/varlena.hpp"
 

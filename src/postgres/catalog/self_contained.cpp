@@ -45,6 +45,17 @@ bool search(Node *node, void *context) {
 #endif
 }
 
+/// The columns that the stored expressions of an index read. Planned expressions may lack columns, since functions are
+/// inlined.
+Bitmapset *columns_read(HeapTuple index, AttrNumber expressions) {
+    Bitmapset *columns = nullptr;
+    bool none;
+    Datum stored = SysCacheGetAttr(INDEXRELID, index, expressions, &none);
+    if (!none)
+        pull_varattnos(static_cast<Node *>(stringToNode(TextDatumGetCString(stored))), 1, &columns);
+    return columns;
+}
+
 } // namespace
 
 bool is_self_contained(const std::string &expression) {
@@ -69,6 +80,19 @@ bool has_self_contained_domains(Query &query, Oid type) {
             if (!is_self_contained(row.text(1)))
                 return false;
     return true;
+}
+
+bool reads_whole_row(Oid oid) {
+    return call([&] {
+        HeapTuple index = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(oid));
+        if (!HeapTupleIsValid(index))
+            return false;
+        int whole = 0 - FirstLowInvalidHeapAttributeNumber;
+        bool reads = bms_is_member(whole, columns_read(index, Anum_pg_index_indexprs)) ||
+                     bms_is_member(whole, columns_read(index, Anum_pg_index_indpred));
+        ReleaseSysCache(index);
+        return reads;
+    });
 }
 
 } // namespace snapback

@@ -13,4 +13,7 @@ bool is_self_contained(const std::string &expression);
 /// Whether the checks of all domains in a type are self-contained.
 bool has_self_contained_domains(Query &query, Oid type);
 
+/// Whether an index's expressions or predicate reference the whole row, so that only the table itself can compute them.
+bool reads_whole_row(Oid index);
+
 } // namespace snapback

@@ -35,4 +35,17 @@ inline bool take_own_lock(LockSpace space, std::uint64_t key, LOCKMODE mode, boo
     return call([&] { return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL; });
 }
 
+/// Take an exclusive session-level lock, inside or outside a transaction. Wait for it, or return false immediately. It
+/// lasts until it is released or the session ends.
+inline bool take_session_lock(LockSpace space, std::uint64_t key, bool wait) {
+    LOCKTAG tag = own_lock_tag(space, key);
+    return call([&] { return LockAcquire(&tag, ExclusiveLock, true, !wait) != LOCKACQUIRE_NOT_AVAIL; });
+}
+
+/// Release a session-level lock.
+inline void release_session_lock(LockSpace space, std::uint64_t key) {
+    LOCKTAG tag = own_lock_tag(space, key);
+    call([&] { LockRelease(&tag, ExclusiveLock, true); });
+}
+
 } // namespace snapback

@@ -4,7 +4,10 @@
 
 extern "C" {
 #include "access/twophase.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
 #include "common/hashfn.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #if PG_VERSION_NUM < 170000
@@ -106,6 +109,10 @@ std::vector<LockHolder> conflicting_holders(const LOCKTAG &tag, LOCKMODE mode) {
 
 void set_for_transaction(const char *name, const char *value) {
     call([&] { set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false); });
+}
+
+void hold_extension() {
+    call([] { LockDatabaseObject(ExtensionRelationId, get_extension_oid("pg_snapback", true), 0, AccessShareLock); });
 }
 
 } // namespace snapback

@@ -32,4 +32,8 @@ std::vector<LockHolder> conflicting_holders(const LOCKTAG &tag, LOCKMODE mode);
 /// Change a setting until the transaction ends.
 void set_for_transaction(const char *name, const char *value);
 
+/// Prevent DROP EXTENSION until the transaction ends. DROP EXTENSION waits on its first lock, so it holds no lock that
+/// this transaction needs.
+void hold_extension();
+
 } // namespace snapback

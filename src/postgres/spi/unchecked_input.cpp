@@ -7,9 +7,13 @@ extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "parser/parse_type.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/typcache.h"
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#endif
 }
 
 namespace snapback {
@@ -169,6 +173,20 @@ UncheckedInput::UncheckedInput(Oid type, std::int32_t modifier) : form_(form_of_
 
 Datum UncheckedInput::read(char *text) const {
     return read_value(form_, text);
+}
+
+Oid type_named(const char *name) {
+    Oid type = InvalidOid;
+    int32 modifier = -1;
+#if PG_VERSION_NUM >= 160000
+    ErrorSaveContext absence{};
+    absence.type = T_ErrorSaveContext;
+    if (!parseTypeString(name, &type, &modifier, reinterpret_cast<Node *>(&absence)))
+        return InvalidOid;
+#else
+    parseTypeString(name, &type, &modifier, true);
+#endif
+    return type;
 }
 
 } // namespace snapback

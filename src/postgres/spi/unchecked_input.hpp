@@ -20,4 +20,7 @@ private:
     Form *form_ = nullptr;
 };
 
+/// The type with this name, possibly with schema and modifier; InvalidOid if it does not exist. A Postgres call.
+Oid type_named(const char *name);
+
 } // namespace snapback

@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "postgres/lock/extension_lock.hpp"
+#include "postgres/lock/heavy_lock.hpp"
 #include "postgres/spi/query.hpp"
 
 extern "C" {

@@ -1,5 +1,5 @@
 // Advances sequences after a restore, so that none generates a restored value.
-#include "restore/apply/sequences.hpp"
+#include "restore/apply/apply.hpp"
 
 #include <optional>
 

@@ -1,7 +1,7 @@
 // Finds unique values of restored rows that other rows hold.
 #include "restore/check/conflicts.hpp"
 
-#include "postgres/catalog/index_columns.hpp"
+#include "postgres/catalog/self_contained.hpp"
 #include "postgres/exec/as_owner.hpp"
 #include "postgres/spi/free_prefix.hpp"
 #include "restore/check/whole_rows.hpp"

@@ -1,4 +1,4 @@
-#include "restore/check/published_writes.hpp"
+#include "restore/check/violations.hpp"
 
 namespace snapback {
 

@@ -12,4 +12,8 @@ namespace snapback {
 /// is written. A constraint that may read other rows causes only a note, because the restore may change those rows.
 void find_violations(Query &query, TablePlan &plan, const std::vector<ForeignKey> &keys);
 
+/// Add an obstacle if the server would refuse to update or delete rows, because a publication publishes them and the
+/// table or a partition of it has no replica identity.
+void find_refusing_publications(Query &query, TablePlan &plan);
+
 } // namespace snapback

@@ -2,7 +2,6 @@
 
 #include "restore/check/conflicts.hpp"
 #include "restore/check/remedy.hpp"
-#include "restore/closure/lost_values.hpp"
 #include "restore/plan/notes.hpp"
 
 namespace snapback {

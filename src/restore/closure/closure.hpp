@@ -25,4 +25,7 @@ private:
     MissingParents missing_parents_;
 };
 
+/// Add an obstacle if the plan changes values that remaining rows refer to by this key.
+void refuse_lost_values(Query &query, const Plan &plan, const ForeignKey &key);
+
 } // namespace snapback

@@ -1,4 +1,4 @@
-#include "restore/closure/lost_values.hpp"
+#include "restore/closure/closure.hpp"
 
 #include "postgres/exec/as_owner.hpp"
 #include "restore/plan/notes.hpp"

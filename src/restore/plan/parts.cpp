@@ -4,7 +4,6 @@
 
 #include "postgres/exec/as_owner.hpp"
 #include "postgres/spi/free_prefix.hpp"
-#include "restore/plan/plan_digest.hpp"
 #include "restore/plan/plan_rows.hpp"
 
 namespace snapback {

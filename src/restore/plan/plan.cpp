@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "restore/apply/always_fired.hpp"
-#include "restore/check/published_writes.hpp"
 #include "restore/check/violations.hpp"
 #include "restore/closure/closure.hpp"
 #include "restore/closure/orphans.hpp"

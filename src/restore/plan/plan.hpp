@@ -77,4 +77,7 @@ private:
     std::vector<ForeignKey> foreign_keys_;
 };
 
+/// Throw Error (SB011) if a request is strict and the plan differs from its preview.
+void require_previewed_plan(Query &query, const std::string &restore, const Plan &plan);
+
 } // namespace snapback

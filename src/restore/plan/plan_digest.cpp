@@ -1,4 +1,4 @@
-#include "restore/plan/plan_digest.hpp"
+#include "restore/plan/table_plan.hpp"
 
 #include "postgres/exec/as_owner.hpp"
 #include "snapshot/row_encoder.hpp"

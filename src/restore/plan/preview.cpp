@@ -4,7 +4,6 @@
 #include "restore/check/conflicts.hpp"
 #include "restore/plan/parts.hpp"
 #include "restore/plan/plan.hpp"
-#include "restore/plan/plan_digest.hpp"
 #include "restore/plan/row_differences.hpp"
 
 namespace snapback {

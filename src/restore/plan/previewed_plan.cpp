@@ -1,7 +1,5 @@
 // Compares the plan of a strict request with the preview that the owner approved.
-#include "restore/plan/previewed_plan.hpp"
-
-#include "restore/plan/plan_digest.hpp"
+#include "restore/plan/plan.hpp"
 
 namespace snapback {
 

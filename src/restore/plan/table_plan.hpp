@@ -4,6 +4,7 @@
 #include "catalog/community_path.hpp"
 #include "catalog/relation_shape.hpp"
 #include "catalog/row_keys.hpp"
+#include "core/digest.hpp"
 #include "core/figures.hpp"
 #include "postgres/spi/tuple_store.hpp"
 #include "restore/plan/computed_columns.hpp"
@@ -98,5 +99,11 @@ struct TablePlan {
 private:
     std::optional<std::string> with_defaults() const;
 };
+
+/// Hash the planned writes of a table: their kind and the bytes of their rows, independent of the order of rows.
+Digest digest_of(Query &query, const TablePlan &plan);
+/// The same for the rows of these subqueries; an empty text means no rows.
+Digest digest_of(Query &query, const TablePlan &plan, const std::string &inserted, const std::string &changed,
+                 const std::string &removed);
 
 } // namespace snapback
