@@ -13,7 +13,7 @@ SELECT snapback.protect('page', 'x.one'), snapback.protect('empty_one', 'x.one')
 SELECT watch('page'), watch('empty_one'), watch('empty_two');
 INSERT INTO page VALUES (1, 'a', 'one'), (2, 'a', 'two'), (3, 'b', 'three');
 CREATE VIEW stored AS
-    SELECT (SELECT count(*) FROM snapback.snapshot) AS snapshots, (SELECT count(*) FROM snapback.snapshot_table) AS tables, (SELECT count(*) FROM snapback.manifest) AS held,
+    SELECT (SELECT count(*) FROM snapback.snapshot) AS snapshots, (SELECT count(*) FROM snapback.base_table) AS tables, (SELECT count(*) FROM snapback.manifest) AS held,
            (SELECT count(*) FROM snapback.table_set) AS sets, (SELECT count(*) FROM snapback.table_set_member) AS members, (SELECT count(*) FROM snapback.shape) AS shapes,
            (SELECT count(*) FROM snapback.chunk) AS chunks;
 \o
@@ -46,8 +46,8 @@ ALTER TABLE empty_two ADD more int;
 SELECT * FROM snapback.schema_changes(:'snapshot', 'empty_two');
 SELECT * FROM snapback.verify();
 
--- A different shape creates another set. Deleting the last snapshot with a set deletes the set and its shapes.
-SELECT community, kind, count(DISTINCT s.table_set) AS sets FROM snapback.snapshot s GROUP BY 1, 2 ORDER BY community COLLATE "C", kind;
+-- Another shape makes another set; each goes with the last snapshot that has it, and what that alone had.
+SELECT community, kind, count(DISTINCT b.table_set) AS sets FROM snapback.snapshot s JOIN snapback.base b ON b.id = s.base GROUP BY 1, 2 ORDER BY community COLLATE "C", kind;
 CALL snapback.capture_all();
 SELECT * FROM stored;
 UPDATE snapback.snapshot s SET captured_at = captured_at - interval '8 days' WHERE s.community <> 'b' AND captured_at < (SELECT max(n.captured_at) FROM snapback.snapshot n WHERE n.community = s.community);
@@ -86,14 +86,16 @@ SELECT statement, d.* FROM unnest(ARRAY[
     'UPDATE snapback.table_set_member SET table_id = table_id + 10 WHERE table_id = (SELECT id FROM snapback.protected_table WHERE relation = ''empty_one''::regclass)',
     'UPDATE snapback.table_set_member SET shape = (SELECT max(sha256::text)::bytea FROM snapback.shape) WHERE shape <> (SELECT max(sha256::text)::bytea FROM snapback.shape)',
     'INSERT INTO snapback.table_set_member SELECT id, 99, (SELECT min(sha256::text)::bytea FROM snapback.shape) FROM snapback.table_set',
-    'UPDATE snapback.snapshot SET table_set = NULL',
+    'UPDATE snapback.base SET sha256 = sha256(''other'')',
     'UPDATE snapback.table_set SET sha256 = sha256(''other'')']) statement, damage(statement) d;
 SELECT fails('DELETE FROM snapback.table_set');
 SELECT fails($$UPDATE snapback.table_set SET sha256 = ''$$);
 SELECT * FROM snapback.verify();
--- Snapshots without a set contain their non-empty tables.
+-- A snapshot of version 1 without a set holds what it has rows of.
 BEGIN;
-UPDATE snapback.snapshot SET table_set = NULL, captured_at = captured_at - interval '8 days' WHERE community = 'a';
+INSERT INTO snapback.snapshot_table SELECT s.id, t.table_id, t.shape, t.rows, t.bytes, t.chunks FROM snapback.snapshot s JOIN snapback.base_table t USING (base) WHERE s.community = 'a';
+UPDATE snapback.snapshot SET base = NULL, captured_at = captured_at - interval '8 days' WHERE community = 'a';
+DELETE FROM snapback.base b WHERE NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.base = b.id);
 SELECT count(*) FROM snapback.manifest m JOIN snapback.snapshot s ON s.id = m.snapshot WHERE s.community = 'a';
 UPDATE snapback.snapshot SET captured_at = captured_at - interval '8 days' WHERE community = 'b';
 SELECT snapshots FROM snapback.expire();

@@ -172,7 +172,7 @@ SELECT sqlstate_of($$SELECT snapback.restore('{*}', NULL, '00000000-0000-0000-00
        sqlstate_of($$SELECT snapback.restore('{*}', NULL, '00000000-0000-0000-0000-000000000001')$$);
 ROLLBACK;
 BEGIN;
-UPDATE snapback.snapshot_table SET rows = rows + 1 WHERE table_id = (SELECT min(table_id) FROM snapback.snapshot_table);
+UPDATE snapback.base_table SET rows = rows + 1 WHERE table_id = (SELECT min(table_id) FROM snapback.base_table);
 SELECT count(*) > 0 AS found, min(fault) LIKE 'the manifest of snapshot % is damaged' AS named FROM snapback.verify();
 SELECT sqlstate_of($$SELECT snapback.preview_restore('{*}', community => '00000000-0000-0000-0000-000000000002')$$);
 ROLLBACK;

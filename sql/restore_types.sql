@@ -124,14 +124,14 @@ INSERT INTO collated SELECT chr(ascii('A') + n % 26 + 32 * (n / 26 % 2)) || 'é-
 SELECT snapback.protect('collated', 'x.one'), watch('collated');
 SELECT keep();
 SELECT snapback.capture('a') IS NOT NULL;
-SELECT length(chunks) / 32 > 3 AS several FROM snapback.snapshot_table WHERE table_id = snapback_internal.protected_table_id('collated');
+SELECT length(chunks) / 32 > 3 AS several FROM snapback.base_table WHERE table_id = snapback_internal.protected_table_id('collated');
 DELETE FROM collated WHERE v LIKE '%7'; UPDATE collated SET v = 'x' WHERE v LIKE '%8';
 ALTER TABLE collated ALTER k TYPE text COLLATE "und-x-icu";
 SELECT count(*) > 0 AS otherwise FROM (SELECT k, lag(k) OVER (ORDER BY k) AS before FROM collated) o WHERE k COLLATE "C" < before COLLATE "C";
 SELECT restored() ~ '^app.collated \+1\d\d ~1\d\d$';
 SELECT changed();
 SELECT snapback.capture('a') IS NOT NULL;
-SELECT count(*), count(DISTINCT chunks) FROM snapback.snapshot_table JOIN snapback.snapshot ON id = snapshot WHERE table_id = snapback_internal.protected_table_id('collated') AND kind = 'manual';
+SELECT count(*), count(DISTINCT chunks) FROM snapback.base_table JOIN snapback.snapshot ON snapback.base_table.base = snapback.snapshot.base WHERE table_id = snapback_internal.protected_table_id('collated') AND kind = 'manual';
 SELECT inserts, updates, deletes FROM snapback.preview_restore('{x.one}', NULL, 'a') WHERE relation = 'app.collated';
 SELECT snapback.unprotect('collated'); DELETE FROM watched; DELETE FROM snapback.snapshot; SELECT chunks > 0 FROM snapback.forget('a');
 

@@ -65,18 +65,18 @@ SELECT damage($$DELETE FROM snapback.chunk WHERE community = 'a' AND length(data
 SELECT damage($$UPDATE snapback.chunk c SET data = (SELECT o.data FROM snapback.chunk o WHERE o.community = 'b' ORDER BY length(o.data) LIMIT 1) WHERE community = 'a' AND length(data) < 200$$);
 -- Every byte of the manifest: its chunks, their number and order, rows, bytes, shape, community, time, kind and its own hash.
 SELECT (f).verify, (f).restore, (f).changed, count(*) % 32
-FROM (SELECT table_id, length(chunks) AS size FROM snapback.snapshot_table WHERE snapshot = :'snapshot') c,
-     generate_series(0, c.size - 1) n, damage(format('UPDATE snapback.snapshot_table SET chunks = set_byte(chunks, %s, get_byte(chunks, %s) # %s) WHERE table_id = %s AND snapshot = %L', n, n, 1 << n % 8, table_id, :'snapshot')) f
+FROM (SELECT table_id, length(chunks) AS size FROM snapback.base_table WHERE base = :'snapshot') c,
+     generate_series(0, c.size - 1) n, damage(format('UPDATE snapback.base_table SET chunks = set_byte(chunks, %s, get_byte(chunks, %s) # %s) WHERE table_id = %s AND base = %L', n, n, 1 << n % 8, table_id, :'snapshot')) f
 GROUP BY 1, 2, 3;
 SELECT damage(format(s, :'snapshot')) FROM unnest(ARRAY[
-    'UPDATE snapback.snapshot_table SET chunks = substr(chunks, 33) WHERE snapshot = %L AND length(chunks) > 64',
-    'UPDATE snapback.snapshot_table SET chunks = substr(chunks, 33) || substr(chunks, 1, 32) WHERE snapshot = %L AND length(chunks) > 64',
-    'UPDATE snapback.snapshot_table SET chunks = chunks || substr(chunks, 1, 32) WHERE snapshot = %L AND length(chunks) > 64',
-    'UPDATE snapback.snapshot_table SET chunks = '''' WHERE snapshot = %L',
-    'UPDATE snapback.snapshot_table SET rows = rows + 1 WHERE snapshot = %L',
-    'UPDATE snapback.snapshot_table SET bytes = bytes - 1 WHERE snapshot = %L',
-    'UPDATE snapback.snapshot_table SET table_id = table_id + 100 WHERE snapshot = %L AND table_id = (SELECT max(id) FROM snapback.protected_table)',
-    'UPDATE snapback.snapshot_table SET shape = (SELECT min(sha256::text)::bytea FROM snapback.shape) WHERE snapshot = %L',
+    'UPDATE snapback.base_table SET chunks = substr(chunks, 33) WHERE base = %L AND length(chunks) > 64',
+    'UPDATE snapback.base_table SET chunks = substr(chunks, 33) || substr(chunks, 1, 32) WHERE base = %L AND length(chunks) > 64',
+    'UPDATE snapback.base_table SET chunks = chunks || substr(chunks, 1, 32) WHERE base = %L AND length(chunks) > 64',
+    'UPDATE snapback.base_table SET chunks = '''' WHERE base = %L',
+    'UPDATE snapback.base_table SET rows = rows + 1 WHERE base = %L',
+    'UPDATE snapback.base_table SET bytes = bytes - 1 WHERE base = %L',
+    'UPDATE snapback.base_table SET table_id = table_id + 100 WHERE base = %L AND table_id = (SELECT max(id) FROM snapback.protected_table)',
+    'UPDATE snapback.base_table SET shape = (SELECT min(sha256::text)::bytea FROM snapback.shape) WHERE base = %L',
     'UPDATE snapback.snapshot SET captured_at = captured_at - interval ''1 microsecond'' WHERE id = %L',
     'UPDATE snapback.snapshot SET kind = ''manual'' WHERE id = %L',
     'UPDATE snapback.snapshot SET label = ''night'' WHERE id = %L',

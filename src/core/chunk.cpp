@@ -1,5 +1,6 @@
 #include "core/chunk.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace snapback {
@@ -37,7 +38,14 @@ std::string chunk_of_row(std::string_view row) {
     return content;
 }
 
-/// Prepend the chunk header to the rows.
+/// The shortest prefix of a key that is greater than the key before it.
+std::string_view separator(std::string_view before, std::string_view key) {
+    std::size_t same = std::mismatch(before.begin(), before.end(), key.begin(), key.end()).first - before.begin();
+    return key.substr(0, same + 1);
+}
+
+} // namespace
+
 std::string chunk_of(std::uint32_t count, std::string_view rows) {
     std::string content;
     content.reserve(rows.size() + 8);
@@ -46,8 +54,6 @@ std::string chunk_of(std::uint32_t count, std::string_view rows) {
     append_slices(content, rows);
     return content;
 }
-
-} // namespace
 
 void read_fields(std::string_view row, std::size_t count, std::vector<std::optional<std::string_view>> &fields) {
     fields.clear();
@@ -66,6 +72,9 @@ void read_fields(std::string_view row, std::size_t count, std::vector<std::optio
 void ChunkCutter::add(std::string_view key, std::string_view row) {
     if (!rows_.empty() && rows_.size() + row.size() > 4 * target)
         close();
+    if (rows_.empty())
+        bound_ = last_key_.empty() ? std::string_view() : separator(last_key_, key);
+    last_key_ = key;
     if (rows_.empty() && row.size() >= target)
         return sink_(chunk_of_row(row), 1); // a chunk of its own, without buffering a copy
     append_varint(rows_, row.size());

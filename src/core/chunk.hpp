@@ -45,13 +45,21 @@ public:
     void add(std::string_view key, std::string_view row);
     /// Close the last chunk.
     void finish();
+    /// For the chunk that the sink receives: the shortest key that is greater than those of all earlier chunks and not
+    /// greater than those of this one. Empty for the first chunk.
+    const std::string &bound() const { return bound_; }
 
 private:
     void close();
     Sink sink_;
     std::string rows_;
     std::uint32_t count_ = 0;
+    std::string last_key_;
+    std::string bound_;
 };
+
+/// Build a chunk of rows, each preceded by its length.
+std::string chunk_of(std::uint32_t count, std::string_view rows);
 
 /// Visit the rows of a chunk in order. Throws Error (XX001) when the chunk is malformed.
 void for_each_row(std::string_view chunk, const std::function<void(std::string_view row)> &visit);

@@ -4,11 +4,11 @@
 
 namespace snapback {
 
-RowMerge::RowMerge(Then then, std::size_t columns, std::vector<KeyPart> key, Visit only_then, Visit only_now)
-    : then_(std::move(then)), columns_(columns), key_parts_(std::move(key)), only_then_(std::move(only_then)),
-      only_now_(std::move(only_now)) {
+RowMerge::RowMerge(Then then, KeyReader keys, Visit only_then, Visit only_now)
+    : then_(std::move(then)), keys_(std::move(keys)), only_then_(std::move(only_then)), only_now_(std::move(only_now)) {
     for (std::size_t i = 0; i < then_.chunks.size(); i++)
-        places_.emplace(then_.chunks[i], i);
+        if (then_.chunks[i])
+            places_.emplace(*then_.chunks[i], i);
 }
 
 void RowMerge::add(const Digest &chunk, const std::function<std::string()> &content) {
@@ -51,7 +51,7 @@ void RowMerge::pass_rows() {
 
 void RowMerge::open(std::size_t chunk) {
     rows_.clear();
-    content_ = then_.content(then_.chunks[chunk]);
+    content_ = then_.content(chunk);
     for_each_row(content_, [&](std::string_view row) { rows_.push_back(row); });
     at_ = 0;
     key_.clear();
@@ -98,11 +98,8 @@ void RowMerge::compare(std::string_view now) {
 
 /// Build a row's key, unless it is already built.
 void RowMerge::read_key(std::string_view row, std::string &key) {
-    if (!key.empty())
-        return;
-    read_fields(row, columns_, fields_);
-    for (const KeyPart &part : key_parts_)
-        append_sortable(key, part, fields_[part.column].value_or(std::string_view()));
+    if (key.empty())
+        keys_.read(row, key);
 }
 
 void RowMerge::finish() {

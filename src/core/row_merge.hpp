@@ -16,15 +16,15 @@ namespace snapback {
 /// are skipped by their digests. Chunk content is fetched only when needed.
 class RowMerge {
 public:
-    /// The rows of the snapshot.
+    /// The rows of the snapshot, as chunks in order.
     struct Then {
-        std::vector<Digest> chunks;
-        std::function<std::string(const Digest &chunk)> content;
+        std::vector<std::optional<Digest>> chunks; // nothing: the digest is not known
+        std::function<std::string(std::size_t chunk)> content;
     };
     using Visit = std::function<void(std::string_view row)>;
 
-    /// `columns` is the number of fields in a row; `key` is the sort order of both sides.
-    RowMerge(Then then, std::size_t columns, std::vector<KeyPart> key, Visit only_then, Visit only_now);
+    /// `keys` reads the keys of both sides, which are in their order.
+    RowMerge(Then then, KeyReader keys, Visit only_then, Visit only_now);
     /// Merge the next chunk of current rows.
     void add(const Digest &chunk, const std::function<std::string()> &content);
     /// Report the remaining rows of the snapshot.
@@ -43,8 +43,7 @@ private:
 
     Then then_;
     std::unordered_map<Digest, std::size_t> places_; // of the snapshot's chunks
-    std::size_t columns_;
-    std::vector<KeyPart> key_parts_;
+    KeyReader keys_;
     Visit only_then_;
     Visit only_now_;
 
@@ -55,7 +54,6 @@ private:
     std::string key_;    // key of that row; empty until needed
     std::string now_key_;
     std::uint64_t pairs_ = 0;
-    std::vector<std::optional<std::string_view>> fields_;
 };
 
 } // namespace snapback

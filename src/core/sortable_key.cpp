@@ -1,8 +1,19 @@
 #include "core/sortable_key.hpp"
 
 #include "core/bytes.hpp"
+#include "core/chunk.hpp"
 
 namespace snapback {
+
+std::vector<KeyPart> key_order(const Shape &shape) {
+    std::vector<KeyPart> parts;
+    for (std::size_t index : shape.key) {
+        const ShapeColumn &column = shape.columns[index];
+        bool is_signed = column.type != "boolean" && column.type != "\"char\"" && column.type != "pg_lsn";
+        parts.push_back({index, column.form, is_signed});
+    }
+    return parts;
+}
 
 void append_sortable(std::string &key, const KeyPart &part, std::string_view value) {
     if (int width = static_cast<int>(word_width(part.form))) {
@@ -19,6 +30,13 @@ void append_sortable(std::string &key, const KeyPart &part, std::string_view val
         }
         key.append(2, '\0');
     }
+}
+
+void KeyReader::read(std::string_view row, std::string &key) {
+    read_fields(row, columns_, fields_);
+    key.clear();
+    for (const KeyPart &part : key_)
+        append_sortable(key, part, fields_[part.column].value_or(std::string_view()));
 }
 
 } // namespace snapback

@@ -7,7 +7,7 @@ SELECT s.id, s.community, s.captured_at, s.captured_at + r.retention AS expires_
 FROM snapback.snapshot s
 CROSS JOIN snapback_internal.retention() AS r(retention)
 CROSS JOIN LATERAL (SELECT coalesce(sum(m.rows), 0)::bigint AS rows, coalesce(sum(m.bytes), 0)::bigint AS size
-                    FROM snapback.snapshot_table m WHERE m.snapshot = s.id) t
+                    FROM snapback.manifest m WHERE m.snapshot = s.id AND m.rows > 0) t
 CROSS JOIN LATERAL (SELECT count(*) AS restores FROM snapback.restore_run u
                     WHERE u.snapshot = s.id AND u.community = s.community AND u.state = 'restored') d;
 COMMENT ON VIEW snapback.kept_snapshots IS 'The view snapback.snapshots without checking which community a snapshot belongs to';

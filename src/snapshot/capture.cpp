@@ -2,6 +2,7 @@
 #include "snapshot/capture.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "catalog/column_names.hpp"
 #include "catalog/directory.hpp"
@@ -9,7 +10,7 @@
 #include "postgres/exec/snapshot_scope.hpp"
 #include "postgres/spi/spill_file.hpp"
 #include "settings/settings.hpp"
-#include "snapshot/live_rows.hpp"
+#include "snapshot/changes_capture.hpp"
 
 extern "C" {
 #include "utils/uuid.h"
@@ -53,23 +54,39 @@ std::map<std::string, std::string> names_if_known(const std::vector<std::string>
 
 } // namespace
 
-Capture::Capture(CaptureSpec spec)
-    : spec_(std::move(spec)), sorter_(settings().capture_memory(), open_temporary_file),
-      chunks_(spec_.communities, [this](std::uint32_t community, std::uint32_t table, const Digest &digest) {
-          manifests_[community].tables[table].chunks.append(digest.view());
-      }) {
-    std::vector<std::optional<std::string>> identities = identities_of(spec_.communities);
-    std::map<std::string, std::string> names = names_if_known(spec_.communities);
-    for (std::size_t i = 0; i < spec_.communities.size(); i++)
-        manifests_.push_back({new_uuid(),
-                              spec_.communities[i],
-                              std::move(identities[i]),
-                              spec_.captured_at,
-                              spec_.kind,
-                              spec_.label,
-                              {},
-                              names[spec_.communities[i]]});
+std::vector<Manifest> new_manifests(const CaptureSpec &spec) {
+    std::vector<std::optional<std::string>> identities = identities_of(spec.communities);
+    std::map<std::string, std::string> names = names_if_known(spec.communities);
+    std::vector<Manifest> manifests;
+    for (std::size_t i = 0; i < spec.communities.size(); i++)
+        manifests.push_back({new_uuid(),
+                             spec.communities[i],
+                             std::move(identities[i]),
+                             spec.captured_at,
+                             spec.kind,
+                             spec.label,
+                             {},
+                             names[spec.communities[i]]});
+    return manifests;
 }
+
+namespace {
+
+std::vector<std::string> communities_of(const std::vector<Manifest> &manifests) {
+    std::vector<std::string> communities;
+    for (const Manifest &manifest : manifests)
+        communities.push_back(manifest.community);
+    return communities;
+}
+
+} // namespace
+
+Capture::Capture(std::vector<Manifest> heads)
+    : manifests_(std::move(heads)), communities_(communities_of(manifests_)),
+      sorter_(settings().capture_memory(), open_temporary_file),
+      chunks_(communities_, [this](std::uint32_t community, std::uint32_t table, const Digest &digest) {
+          manifests_[community].tables[table].chunks.append(digest.view());
+      }) {}
 
 Digest Capture::remember(const Shape &shape) {
     Digest digest = sha256(shape.to_text());
@@ -87,6 +104,10 @@ void Capture::store_rows(const ProtectedTable &table, const Digest &shape, std::
         std::vector<ManifestTable> &tables = manifests_[current].tables;
         tables.back().rows += rows;
         tables.back().bytes += static_cast<std::int64_t>(content.size());
+        if (tables.back().rows > rows) {
+            append_varint(tables.back().bounds, cutter.bound().size());
+            tables.back().bounds += cutter.bound();
+        }
         chunks_.put(current, static_cast<std::uint32_t>(tables.size() - 1), std::move(content));
     });
     sorter_.drain([&](std::uint32_t community, std::string_view key, std::string_view row) {
@@ -106,16 +127,16 @@ void Capture::add_shared(const ProtectedTable &table, const RowReader &further) 
     RowVisitor sort = [&](std::uint32_t community, std::string_view key, std::string_view row) {
         sorter_.add(community, key, row);
     };
-    read_live_rows(table, shape, spec_.communities, sort);
+    read_live_rows(table, shape, communities_, sort);
     if (further)
         further(sort);
-    store_rows(table, remember(shape.stored), 0, static_cast<std::uint32_t>(spec_.communities.size()));
+    store_rows(table, remember(shape.stored), 0, static_cast<std::uint32_t>(communities_.size()));
 }
 
 /// Capture a table that each community has in its own schema.
 void Capture::add_own(const ProtectedTable &table) {
-    for (std::uint32_t i = 0; i < spec_.communities.size(); i++) {
-        Oid relation = relation_of(table, spec_.communities[i]);
+    for (std::uint32_t i = 0; i < communities_.size(); i++) {
+        Oid relation = relation_of(table, communities_[i]);
         note_columns(relation);
         RelationShape shape = relation_shape(relation);
         read_live_table(shape, i, [&](std::uint32_t community, std::string_view key, std::string_view row) {
@@ -143,7 +164,7 @@ std::vector<Manifest> Capture::finish() {
     for (Manifest &manifest : manifests_)
         std::sort(manifest.tables.begin(), manifest.tables.end(),
                   [](const ManifestTable &a, const ManifestTable &b) { return a.table_id < b.table_id; });
-    write_manifests(manifests_, shapes_);
+    write_bases(manifests_, shapes_);
     return std::move(manifests_);
 }
 
@@ -155,6 +176,37 @@ void hold_rows_of(std::span<const std::string> communities, const ProtectedTable
         return hold_rows(table, table.relation);
     for (const std::string &community : communities)
         hold_rows(table, relation_of(table, community));
+}
+
+/// Capture the tables: by their changes where possible, the others in full.
+std::vector<Manifest> capture_tables(std::vector<Manifest> heads, const std::vector<ProtectedTable> &tables) {
+    for (const ProtectedTable &table : tables)
+        require_presence(table);
+    for (const ProtectedTable &table : tables)
+        if (table.relation_name.empty())
+            note_columns(table.relation);
+    CapturedTables captured(tables);
+    std::optional<std::string> basis;
+    std::vector<Manifest> manifests;
+    if (captured.can_be_basis()) {
+        basis = captured.store_basis();
+        // A transaction with an older snapshot could miss that the previous snapshot has been deleted.
+        if (!call([] { return IsolationUsesXactSnapshot(); }))
+            manifests = ChangesCapture(heads, captured).run();
+    }
+    std::set<std::string> done;
+    for (const Manifest &manifest : manifests)
+        done.insert(manifest.id);
+    std::erase_if(heads, [&](const Manifest &head) { return done.contains(head.id); });
+    if (!heads.empty()) {
+        Capture capture(std::move(heads));
+        for (const ProtectedTable &table : tables)
+            capture.add(table);
+        std::ranges::move(capture.finish(), std::back_inserter(manifests));
+    }
+    for (Manifest &manifest : manifests)
+        manifest.basis = basis;
+    return manifests;
 }
 
 /// A time not later than the next MVCC snapshot. A community that was missing from the directory after this time may be
@@ -172,7 +224,7 @@ TimestampTz time_of_next_snapshot() {
 
 } // namespace
 
-std::vector<Manifest> capture(CaptureSpec spec) {
+std::vector<std::string> capture(CaptureSpec spec) {
     hold_store();
     note_pending_renames();
     std::vector<ProtectedTable> tables = protected_tables();
@@ -180,10 +232,13 @@ std::vector<Manifest> capture(CaptureSpec spec) {
         hold_rows_of(spec.communities, table);
     spec.captured_at = time_of_next_snapshot();
     SnapshotScope snapshot;
-    Capture capture(std::move(spec));
-    for (const ProtectedTable &table : tables)
-        capture.add(table);
-    return capture.finish();
+    std::vector<Manifest> heads = new_manifests(spec);
+    std::vector<std::string> ids;
+    for (const Manifest &head : heads)
+        ids.push_back(head.id);
+    std::vector<Manifest> captured = capture_tables(std::move(heads), tables);
+    write_manifests(captured);
+    return ids;
 }
 
 } // namespace snapback

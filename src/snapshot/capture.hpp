@@ -15,11 +15,14 @@ struct CaptureSpec {
     TimestampTz captured_at = 0;
 };
 
+/// The manifests of new snapshots, in the order of the communities, without contents.
+std::vector<Manifest> new_manifests(const CaptureSpec &spec);
+
 /// A running capture in the calling transaction. It reads one table after another under the active snapshot, which must
 /// also be active in the constructor.
 class Capture {
 public:
-    explicit Capture(CaptureSpec spec);
+    explicit Capture(std::vector<Manifest> heads);
     Capture(const Capture &) = delete;
     Capture &operator=(const Capture &) = delete;
 
@@ -31,9 +34,9 @@ public:
     void drop_last();
     /// Store pending chunks. The manifests then contain every chunk of the added tables.
     void flush() { chunks_.flush(); }
-    /// One manifest per community, in the order of the spec's communities.
+    /// One manifest per community, in the order of the heads.
     const std::vector<Manifest> &manifests() const { return manifests_; }
-    /// Store the manifests, which completes the snapshots, and return them.
+    /// Store what was captured as bases, and return the manifests, which are not stored.
     std::vector<Manifest> finish();
 
 private:
@@ -42,15 +45,15 @@ private:
     void store_rows(const ProtectedTable &table, const Digest &shape, std::uint32_t first, std::uint32_t last);
     Digest remember(const Shape &shape);
 
-    CaptureSpec spec_;
+    std::vector<Manifest> manifests_;
+    std::vector<std::string> communities_;
     RowSorter sorter_;
     ChunkWriter chunks_;
-    std::vector<Manifest> manifests_;
     std::map<Digest, Shape> shapes_;
 };
 
-/// Capture every protected table of these communities under one MVCC snapshot in the calling transaction. Store new
-/// chunks and return the manifests in the order of the communities.
-std::vector<Manifest> capture(CaptureSpec spec);
+/// Capture every protected table of these communities under one MVCC snapshot, store what is new and return the IDs of
+/// the snapshots, in the same order. All of it is part of the calling transaction.
+std::vector<std::string> capture(CaptureSpec spec);
 
 } // namespace snapback

@@ -26,10 +26,7 @@ std::optional<std::string> label_argument(FunctionCallInfo fcinfo, int i) {
 
 SNAPBACK_FUNCTION(snapback_capture_batch) {
     CaptureSpec spec{text_array_argument(fcinfo, 0), text_argument(fcinfo, 1), label_argument(fcinfo, 2), 0};
-    std::vector<std::string> ids;
-    for (const Manifest &manifest : capture(std::move(spec)))
-        ids.push_back(manifest.id);
-    return Value::uuid_array(ids).datum;
+    return Value::uuid_array(capture(std::move(spec))).datum;
 }
 
 } // namespace snapback

@@ -41,7 +41,7 @@ bool take_store(bool wait) {
 }
 
 ChunkWriter::ChunkWriter(std::span<const std::string> communities, OnStored on_stored)
-    : communities_(communities), on_stored_(std::move(on_stored)), packer_(known_chunks(communities)) {}
+    : ChunkWriter(communities, std::move(on_stored), known_chunks(communities)) {}
 
 void ChunkWriter::put(std::uint32_t community, std::uint32_t table, std::string &&content) {
     packer_.put(community, table, std::move(content));

@@ -19,11 +19,17 @@ public:
     using OnStored = std::function<void(std::uint32_t community, std::uint32_t table, const Digest &digest)>;
 
     ChunkWriter(std::span<const std::string> communities, OnStored on_stored);
+    /// Without looking up first which chunks the store has: for content that is nearly always new.
+    static ChunkWriter of_new_content(std::span<const std::string> communities, OnStored on_stored) {
+        return {communities, std::move(on_stored), ChunkPacker::Known(communities.size())};
+    }
     /// Store a chunk of the community with this index unless it exists already. `table` is only passed to OnStored.
     void put(std::uint32_t community, std::uint32_t table, std::string &&content);
     void flush();
 
 private:
+    ChunkWriter(std::span<const std::string> communities, OnStored on_stored, ChunkPacker::Known known)
+        : communities_(communities), on_stored_(std::move(on_stored)), packer_(std::move(known)) {}
     void take(PackedChunk &&chunk);
     void write_batch();
 

@@ -7,8 +7,8 @@
 #include "postgres/spi/tuple_store.hpp"
 #include "settings/settings.hpp"
 #include "snapshot/chunk_store.hpp"
-#include "snapshot/manifest.hpp"
 #include "snapshot/row_decoder.hpp"
+#include "snapshot/table_contents.hpp"
 
 namespace snapback {
 
@@ -30,10 +30,12 @@ public:
 
 private:
     void load(const ManifestTable &stored) {
-        RowDecoder decoder(read_shape(stored.shape), live_);
+        Shape shape = read_shape(stored.shape);
+        RowDecoder decoder(shape, live_);
         ChunkReader chunks(manifest_.community);
-        for (std::size_t i = 0; i < stored.chunk_count(); i++)
-            decode_chunk(chunks.get(stored.chunk(i)), decoder, live_.owner, rows_);
+        TableContents contents(stored, shape, chunks);
+        for (std::size_t i = 0; i < contents.size(); i++)
+            decode_chunk(contents.content(i), decoder, live_.owner, rows_);
     }
 
     Manifest manifest_;

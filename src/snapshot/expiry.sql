@@ -7,6 +7,24 @@ COMMENT ON FUNCTION snapback_internal.lock_store(boolean) IS
     'Take the store lock in exclusive mode until the transaction ends, so that no capture or restore runs. If wait is false, return false if the lock is '
     'not available. Errors: 25001 above READ COMMITTED. Internal.';
 
+CREATE FUNCTION snapback_internal.digest_lists(communities text[], OUT community text, OUT digests bytea) RETURNS SETOF record
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_memoize = off
+AS $$
+    -- Concatenation reads each list from TOAST once, not for each of its digests.
+    SELECT b.community, t.chunks || ''::bytea
+    FROM (SELECT DISTINCT s.community, s.base FROM snapback.snapshot s WHERE s.community = ANY (communities) AND s.base IS NOT NULL) b
+    CROSS JOIN LATERAL (SELECT t.chunks FROM snapback.base_table t WHERE t.base = b.base OFFSET 0) t
+    UNION ALL
+    SELECT s.community, t.chunks || ''::bytea
+    FROM snapback.snapshot s
+    CROSS JOIN LATERAL (SELECT t.chunks FROM snapback.snapshot_table t WHERE t.snapshot = s.id OFFSET 0) t
+    WHERE s.community = ANY (communities) AND s.base IS NULL
+    UNION ALL
+    SELECT s.community, s.deltas FROM snapback.snapshot s WHERE s.community = ANY (communities) AND s.deltas <> ''
+$$;
+COMMENT ON FUNCTION snapback_internal.digest_lists(text[]) IS
+    'Return the lists of chunks and deltas that the snapshots of these communities refer to: SHA-256, 32 bytes each';
+
 -- The subquery with DISTINCT keeps the lists of digests, which are long, out of any join.
 CREATE FUNCTION snapback_internal.unreferenced_chunks(communities text[], at_most integer DEFAULT 100000, OUT owners text[], OUT digests bytea[])
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_memoize = off
@@ -17,12 +35,9 @@ AS $$
           WHERE c.community = ANY (communities)
             AND NOT EXISTS (
                 SELECT
-                FROM (SELECT DISTINCT s.community, substring(m.chunks FROM n * 32 + 1 FOR 32) AS sha256
-                      FROM snapback.snapshot s
-                      -- Read each list once, not for each of its digests.
-                      CROSS JOIN LATERAL (SELECT t.chunks || ''::bytea AS chunks FROM snapback.snapshot_table t WHERE t.snapshot = s.id OFFSET 0) m
-                      CROSS JOIN LATERAL generate_series(0, length(m.chunks) / 32 - 1) AS n
-                      WHERE s.community = ANY (communities)) r
+                FROM (SELECT DISTINCT l.community, substring(l.digests FROM n * 32 + 1 FOR 32) AS sha256
+                      FROM snapback_internal.digest_lists(communities) l
+                      CROSS JOIN LATERAL generate_series(0, length(l.digests) / 32 - 1) AS n) r
                 WHERE r.community = c.community AND r.sha256 = c.sha256)
           ORDER BY c.community, c.sha256
           LIMIT at_most) o
@@ -111,31 +126,42 @@ AS $$
 DECLARE
     snapshots bigint;
     communities text[];
+    bases uuid[];
+    bases_of_next uuid[];
     table_sets uuid[];
     shapes bytea[];
 BEGIN
     SELECT array_agg(DISTINCT m.shape) INTO shapes
     FROM snapback.snapshot s JOIN snapback.snapshot_table m ON m.snapshot = s.id
-    WHERE s.id = ANY (doomed) AND s.table_set IS NULL;
+    WHERE s.id = ANY (doomed) AND s.base IS NULL AND s.table_set IS NULL;
     WITH gone AS (
-        DELETE FROM snapback.snapshot s WHERE s.id = ANY (doomed) RETURNING s.community, s.table_set
+        DELETE FROM snapback.snapshot s WHERE s.id = ANY (doomed) RETURNING s.community, s.table_set, s.base, s.basis
     )
-    SELECT count(*), array_agg(DISTINCT g.community), array_agg(DISTINCT g.table_set) INTO snapshots, communities, table_sets FROM gone g;
+    SELECT count(*), array_agg(DISTINCT g.community), array_agg(DISTINCT g.table_set), array_agg(DISTINCT g.base), array_agg(DISTINCT g.basis)
+    INTO snapshots, communities, table_sets, bases, bases_of_next FROM gone g;
     INSERT INTO snapback.unswept (community) SELECT unnest(communities) ON CONFLICT DO NOTHING;
+    DELETE FROM snapback.basis b WHERE b.id = ANY (bases_of_next) AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.basis = b.id);
+    WITH gone AS (
+        DELETE FROM snapback.base b WHERE b.id = ANY (bases) AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.base = b.id)
+        RETURNING b.table_set
+    )
+    SELECT table_sets || array_agg(DISTINCT g.table_set) INTO table_sets FROM gone g;
     SELECT array_agg(t.id) INTO table_sets FROM snapback.table_set t
-    WHERE t.id = ANY (table_sets) AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.table_set = t.id);
+    WHERE t.id = ANY (table_sets) AND NOT EXISTS (SELECT FROM snapback.base b WHERE b.table_set = t.id)
+      AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.table_set = t.id);
     shapes := shapes || ARRAY(SELECT DISTINCT m.shape FROM snapback.table_set_member m WHERE m.table_set = ANY (table_sets));
     DELETE FROM snapback.table_set t WHERE t.id = ANY (table_sets);
     -- Check the table sets first: they reference nearly all shapes in use.
     DELETE FROM snapback.shape h
     WHERE h.sha256 = ANY (shapes)
       AND CASE WHEN EXISTS (SELECT FROM snapback.table_set_member m WHERE m.shape = h.sha256) THEN false
-               ELSE NOT EXISTS (SELECT FROM snapback.snapshot_table m WHERE m.shape = h.sha256) END;
+               ELSE NOT EXISTS (SELECT FROM snapback.base_table m WHERE m.shape = h.sha256)
+                AND NOT EXISTS (SELECT FROM snapback.snapshot_table m WHERE m.shape = h.sha256) END;
     RETURN snapshots;
 END
 $$;
 COMMENT ON FUNCTION snapback_internal.delete_snapshots(uuid[]) IS
-    'Delete these snapshots, and the table sets and table descriptions that no other snapshot references; return the number of snapshots. Record their '
+    'Delete these snapshots, and the bases, table sets and table descriptions that no other snapshot references; return the number of snapshots. Record their '
     'communities in snapback.unswept until their chunks are swept. The caller holds the store lock. Internal.';
 
 CREATE FUNCTION snapback_internal.expired_snapshots() RETURNS uuid[]

@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "catalog/row_keys.hpp"
 #include "postgres/catalog/inheritance.hpp"
 #include "postgres/catalog/row_security.hpp"
 #include "postgres/exec/as_owner.hpp"
@@ -97,6 +98,30 @@ void read_all(Query &query, const std::string &relation, const RelationShape &sh
     });
 }
 
+/// A table that has only the key columns of another one.
+RelationShape only_key(RelationShape shape) {
+    std::vector<LiveColumn> columns;
+    std::vector<ShapeColumn> stored;
+    for (std::size_t i = 0; i < shape.key.size(); i++) {
+        columns.push_back(shape.columns[shape.key[i].column]);
+        stored.push_back(shape.stored.columns[shape.key[i].column]);
+        shape.key[i].column = i;
+        shape.stored.key[i] = i;
+    }
+    shape.columns = std::move(columns);
+    shape.stored.columns = std::move(stored);
+    return shape;
+}
+
+/// The path of a table, if its owner may read all of it.
+JoinedPath readable_path(const ProtectedTable &table, const RelationShape &shape) {
+    JoinedPath path = joined_path(table);
+    refuse_binding_owner(shape.relation, shape.owner);
+    for (Oid parent : path.parents)
+        refuse_hidden_parent(parent, shape.relation, shape.owner);
+    return path;
+}
+
 } // namespace
 
 void hold_rows(const ProtectedTable &table, Oid relation) {
@@ -106,22 +131,49 @@ void hold_rows(const ProtectedTable &table, Oid relation) {
 }
 
 void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std::span<const std::string> communities,
-                    const RowVisitor &visit) {
-    JoinedPath path = joined_path(table);
-    refuse_binding_owner(shape.relation, shape.owner);
-    for (Oid parent : path.parents)
-        refuse_hidden_parent(parent, shape.relation, shape.owner);
+                    const RowVisitor &visit, std::optional<std::uint64_t> since) {
+    JoinedPath path = readable_path(table, shape);
     std::string sql = "SELECT " + path.column + column_list(shape) + " FROM " + shape.from() + " t" + path.joins +
                       " WHERE " + path.column + " = ANY (CAST($1 AS " + path.type_name + "[]))";
+    std::vector<Value> parameters{Value::text_array(communities)};
+    if (since) {
+        // The age of a frozen row is that of its transaction, too.
+        sql += " AND pg_catalog.age(t.xmin) <= (SELECT pg_catalog.age(CAST($2 AS pg_catalog.xid)))";
+        parameters.push_back(Value::text(std::to_string(static_cast<TransactionId>(*since))));
+    }
     AsOwner owner(shape.owner);
     Query query;
     CommunityIndex index(path.type, communities);
     RowEncoder encoder(shape, 1);
-    Value list = Value::text_array(communities);
-    query.stream(sql, std::span<const Value>(&list, 1), [&](TupleTableSlot *slot) {
+    query.stream(sql, parameters, [&](TupleTableSlot *slot) {
         encoder.encode(slot);
         visit(index.of(slot->tts_values[0]), encoder.key(), encoder.row());
     });
+}
+
+void read_removed_keys(const ProtectedTable &table, const RelationShape &shape,
+                       std::span<const std::string> communities, RemovedKeys &removed, const RowVisitor &visit) {
+    if (removed.rows().size() == 0)
+        return;
+    JoinedPath path = readable_path(table, shape);
+    RelationShape keys = only_key(shape);
+    std::string index = "k." + quote_name(removed.community_column());
+    std::string sql = "SELECT " + index;
+    for (const LiveColumn &column : keys.columns)
+        sql += ", k." + quote_name(column.name);
+    sql += " FROM " + removed.rows().name() + " k WHERE NOT EXISTS (SELECT FROM " + shape.from() + " t" + path.joins +
+           " WHERE " + same_key(shape, "k", "t") + " AND " + path.column + " = (CAST($1 AS " + path.type_name +
+           "[]))[" + index + " + 1])";
+    AsOwner owner(shape.owner);
+    Query query;
+    removed.rows().show_to(query);
+    RowEncoder encoder(keys, 1);
+    Value list = Value::text_array(communities);
+    query.stream(sql, std::span<const Value>(&list, 1), [&](TupleTableSlot *slot) {
+        encoder.encode(slot);
+        visit(static_cast<std::uint32_t>(DatumGetInt32(slot->tts_values[0])), encoder.key(), {});
+    });
+    removed.rows().hide();
 }
 
 void read_live_table(const RelationShape &shape, std::uint32_t community, const RowVisitor &visit) {

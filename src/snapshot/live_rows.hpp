@@ -5,6 +5,7 @@
 
 #include "catalog/community_path.hpp"
 #include "catalog/relation_shape.hpp"
+#include "guard/removed_keys.hpp"
 #include "postgres/spi/tuple_store.hpp"
 
 namespace snapback {
@@ -19,9 +20,14 @@ using RowReader = std::function<void(const RowVisitor &visit)>;
 void hold_rows(const ProtectedTable &table, Oid relation);
 
 /// Read the rows of these communities in a shared table as the table's owner, in one query under the active snapshot
-/// and in no particular order. All reads of live rows use this function.
+/// and in no particular order. All reads of live rows use this function. `since`: read only rows whose version was
+/// written by this transaction or a later one.
 void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std::span<const std::string> communities,
-                    const RowVisitor &visit);
+                    const RowVisitor &visit, std::optional<std::uint64_t> since = std::nullopt);
+
+/// Visit the keys of rows that no longer exist in the community that they have left; the stored form is empty.
+void read_removed_keys(const ProtectedTable &table, const RelationShape &shape,
+                       std::span<const std::string> communities, RemovedKeys &removed, const RowVisitor &visit);
 
 /// Read all rows of a table that belongs to one community; the visitor receives `community`.
 void read_live_table(const RelationShape &shape, std::uint32_t community, const RowVisitor &visit);

@@ -34,21 +34,11 @@ std::string_view FieldEncoder::bytes(Datum prepared, std::string &scratch) const
     return scratch;
 }
 
-std::vector<KeyPart> key_order(const RelationShape &shape) {
-    std::vector<KeyPart> parts;
-    for (const KeyColumn &part : shape.key) {
-        const LiveColumn &column = shape.columns[part.column];
-        bool is_signed = column.type != BOOLOID && column.type != CHAROID && column.type != PG_LSNOID;
-        parts.push_back({part.column, column.form, is_signed});
-    }
-    return parts;
-}
-
 RowEncoder::RowEncoder(const RelationShape &shape, int first)
     : first_(first),
       row_memory_(
           call([] { return AllocSetContextCreate(CurrentMemoryContext, "snapback row", ALLOCSET_DEFAULT_SIZES); })),
-      key_parts_(key_order(shape)), prepared_(shape.columns.size()) {
+      key_parts_(key_order(shape.stored)), prepared_(shape.columns.size()) {
     for (const LiveColumn &column : shape.columns)
         fields_.emplace_back(column.type, column.form);
 }

@@ -21,9 +21,6 @@ private:
     mutable FmgrInfo output_{};
 };
 
-/// The capture order of a table's rows: its key columns, as indexes of stored columns.
-std::vector<KeyPart> key_order(const RelationShape &shape);
-
 /// Encodes the rows of a query over one table: the stored row and its sortable key.
 class RowEncoder {
 public:

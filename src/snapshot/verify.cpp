@@ -34,9 +34,16 @@ public:
         snapshot_ = snapshot;
         relation_.reset();
         std::optional<Manifest> manifest;
-        reporting([&] { manifest = read_manifest(snapshot); });
-        for (std::size_t i = 0; manifest && i < manifest->tables.size(); i++)
-            check_table(*manifest, manifest->tables[i]);
+        reporting([&] { manifest = read_manifest_of_base(snapshot); });
+        if (!manifest)
+            return;
+        for (const ManifestTable &table : manifest->tables)
+            check_table(*manifest, table);
+        relation_.reset();
+        reporting([&] { read_changes(*manifest); });
+        for (const ManifestTable &table : manifest->tables)
+            if (table.changes)
+                check_changes(table);
     }
 
 private:
@@ -77,6 +84,20 @@ private:
                                                           std::to_string(bytes) + " bytes, but the manifest records " +
                                                           std::to_string(table.rows) + " rows and " +
                                                           std::to_string(table.bytes) + " bytes");
+        });
+    }
+
+    /// Check that the changed rows can be read.
+    void check_changes(const ManifestTable &table) {
+        relation_ = "table " + std::to_string(table.table_id);
+        reporting([&] {
+            Shape shape = read_shape(table.shape);
+            relation_ = shape.schema + "." + shape.table;
+            std::vector<std::optional<std::string_view>> fields;
+            for (const Change &change : table.changes->changes)
+                if (!change.row.empty())
+                    read_fields(change.row, shape.columns.size(), fields);
+            (void)table.chunk_bounds();
         });
     }
 

@@ -34,7 +34,7 @@ SELECT throws_ok($$ SELECT * FROM snapback.list_snapshots(NULL) $$, '22023', 'no
 
 SELECT snapback.capture('1') AS again \gset
 SELECT is((SELECT count(*) FROM snapback.chunk), 3::bigint, 'a second capture of the same rows adds no chunk');
-SELECT is((SELECT count(DISTINCT (table_id, shape, rows, bytes, chunks)) FROM snapback.snapshot_table WHERE snapshot IN (:'one', :'again')), 3::bigint, 'its manifest is the same');
+SELECT is((SELECT count(DISTINCT (table_id, shape, rows, bytes, chunks)) FROM snapback.base_table WHERE base IN (:'one', :'again')), 3::bigint, 'its manifest is the same');
 SELECT is((SELECT count(DISTINCT manifest_sha256) FROM snapback.snapshot WHERE id IN (:'one', :'again')), 2::bigint, 'but sealed for itself');
 UPDATE "Odd Schema".plain SET color = 'blue' WHERE cid = 1;
 SELECT snapback.capture('1') AS changed \gset
@@ -59,10 +59,10 @@ SELECT is((SELECT count(*) FROM snapback.snapshot), 5::bigint, 'and nothing of i
 SELECT throws_ok($$ INSERT INTO snapback.snapshot (community, captured_at, kind, manifest_sha256) VALUES ('1', now(), 'odd', sha256('')) $$, '23514', NULL, 'a snapshot is of a known kind');
 SELECT throws_ok($$ INSERT INTO snapback.snapshot (community, captured_at, kind, manifest_sha256) VALUES ('1', now(), 'manual', '\x00') $$, '23514', NULL, 'is sealed by a SHA-256');
 SELECT throws_ok($$ INSERT INTO snapback.snapshot (captured_at, kind, manifest_sha256) VALUES (now(), 'manual', sha256('')) $$, '23502', NULL, 'and has a community');
-SELECT throws_ok(format($$ INSERT INTO snapback.snapshot_table SELECT %L, 99, sha256('?'), 0, 0, '' $$, :'one'), '23503', NULL, 'a table in it has a shape');
-SELECT throws_ok(format($$ UPDATE snapback.snapshot_table SET chunks = chunks || '\x00' WHERE snapshot = %L $$, :'one'), '23514', NULL, 'and whole digests');
-SELECT throws_ok(format($$ UPDATE snapback.snapshot_table SET rows = -1 WHERE snapshot = %L $$, :'one'), '23514', NULL, 'and not less than no row');
-SELECT throws_ok(format($$ UPDATE snapback.snapshot_table SET bytes = -1 WHERE snapshot = %L $$, :'one'), '23514', NULL, 'nor less than no byte');
+SELECT throws_ok(format($$ INSERT INTO snapback.base_table SELECT %L, 99, sha256('?'), 0, 0, '', '' $$, :'one'), '23503', NULL, 'a table in it has a shape');
+SELECT throws_ok(format($$ UPDATE snapback.base_table SET chunks = chunks || '\x00' WHERE base = %L $$, :'one'), '23514', NULL, 'and whole digests');
+SELECT throws_ok(format($$ UPDATE snapback.base_table SET rows = -1 WHERE base = %L $$, :'one'), '23514', NULL, 'and not less than no row');
+SELECT throws_ok(format($$ UPDATE snapback.base_table SET bytes = -1 WHERE base = %L $$, :'one'), '23514', NULL, 'nor less than no byte');
 SELECT throws_ok($$ INSERT INTO snapback.chunk VALUES ('1', '\x00', '') $$, '23514', NULL, 'chunks go by their SHA-256');
 SELECT throws_ok($$ INSERT INTO snapback.shape VALUES ('\x00', '') $$, '23514', NULL, 'and so do shapes');
 SELECT throws_ok($$ DELETE FROM snapback.shape $$, '23503', NULL, 'a shape in use stays');
@@ -109,10 +109,10 @@ SELECT pg_temp.damaged_by(format(statement, :'one'), :'one', '"Odd Schema"."Weir
     'UPDATE snapback.chunk SET data = ''''',
     'DELETE FROM snapback.chunk',
     'UPDATE snapback.chunk c SET data = (SELECT d.data FROM snapback.chunk d WHERE d.community = ''2'' LIMIT 1)',
-    'UPDATE snapback.snapshot_table SET rows = rows + 1 WHERE snapshot = %L',
-    'UPDATE snapback.snapshot_table SET chunks = chunks || chunks WHERE snapshot = %L',
-    'UPDATE snapback.snapshot_table SET chunks = '''' WHERE snapshot = %L',
-    'DELETE FROM snapback.snapshot_table WHERE snapshot = %L AND table_id = (SELECT min(table_id) FROM snapback.snapshot_table)',
+    'UPDATE snapback.base_table SET rows = rows + 1 WHERE base = %L',
+    'UPDATE snapback.base_table SET chunks = chunks || chunks WHERE base = %L',
+    'UPDATE snapback.base_table SET chunks = '''' WHERE base = %L',
+    'DELETE FROM snapback.base_table WHERE base = %L AND table_id = (SELECT min(table_id) FROM snapback.base_table)',
     'UPDATE snapback.shape SET definition = replace(definition, ''select'', ''delete'')',
     'UPDATE snapback.snapshot SET community = ''2'' WHERE id = %L']) statement;
 SELECT is_empty('SELECT * FROM snapback.verify()', 'all is well again');

@@ -10,7 +10,7 @@ WIPE = """
 DO $$ DECLARE s text; BEGIN
     FOR s IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname = 'app' OR nspname LIKE 's\\_%' LOOP EXECUTE 'DROP SCHEMA ' || s || ' CASCADE'; END LOOP;
 END $$;
-TRUNCATE snapback.restore_run, snapback.restore_row, snapback.restore_table, snapback.snapshot, snapback.snapshot_table, snapback.chunk, snapback.capture_failure,
+TRUNCATE snapback.restore_run, snapback.restore_row, snapback.restore_table, snapback.snapshot, snapback.base, snapback.basis, snapback.chunk, snapback.capture_failure,
     snapback.coverage, snapback.protected_table, snapback.directory, snapback.audit, snapback.option, snapback.category CASCADE
 """
 TYPES = """CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('good', 'bad', 'so so'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN short AS varchar(5);

@@ -65,14 +65,14 @@ INSERT INTO damage SELECT 'chunk', n, format('UPDATE snapback.chunk SET data = s
     n, 1 + n * 7 %% 255, c.sha256) FROM snapback.chunk c, generate_series(0, length(c.data) - 1) n WHERE c.community = 'a';
 INSERT INTO damage SELECT 'digest of a chunk', n, format('UPDATE snapback.chunk SET sha256 = set_byte(sha256, %1$s, get_byte(sha256, %1$s) # %2$s) WHERE community = ''a'' AND sha256 = %3$L',
     n, 1 + n * 7 %% 255, c.sha256) FROM snapback.chunk c, generate_series(0, 31) n WHERE c.community = 'a';
-INSERT INTO damage SELECT 'list of chunks', n, format('UPDATE snapback.snapshot_table SET chunks = set_byte(chunks, %1$s, get_byte(chunks, %1$s) # %2$s) WHERE snapshot = %3$L AND table_id = %4$s',
-    n, 1 + n * 7 %% 255, m.snapshot, m.table_id) FROM snapback.snapshot_table m, generate_series(0, length(m.chunks) - 1) n WHERE m.snapshot = %(snapshot)s;
-INSERT INTO damage SELECT 'digest of a description', n, format('UPDATE snapback.snapshot_table SET shape = set_byte(shape, %1$s, get_byte(shape, %1$s) # %2$s) WHERE snapshot = %3$L AND table_id = %4$s',
-    n, 1 + n * 7 %% 255, m.snapshot, m.table_id) FROM snapback.snapshot_table m, generate_series(0, 31) n WHERE m.snapshot = %(snapshot)s;
-INSERT INTO damage SELECT 'number of ' || c, n, format('UPDATE snapback.snapshot_table SET %1$I = %1$I # %2$s WHERE snapshot = %3$L AND table_id = %4$s', c, 1::bigint << n, m.snapshot, m.table_id)
-    FROM snapback.snapshot_table m, unnest('{rows,bytes}'::text[]) c, generate_series(0, 62) n WHERE m.snapshot = %(snapshot)s;
-INSERT INTO damage SELECT 'table', n, format('UPDATE snapback.snapshot_table SET table_id = table_id # %1$s WHERE snapshot = %2$L AND table_id = %3$s', 1 << n, m.snapshot, m.table_id)
-    FROM snapback.snapshot_table m, generate_series(0, 30) n WHERE m.snapshot = %(snapshot)s AND NOT EXISTS (SELECT FROM snapback.snapshot_table o WHERE o.snapshot = m.snapshot AND o.table_id = m.table_id # (1 << n));
+INSERT INTO damage SELECT 'list of chunks', n, format('UPDATE snapback.base_table SET chunks = set_byte(chunks, %1$s, get_byte(chunks, %1$s) # %2$s) WHERE base = %3$L AND table_id = %4$s',
+    n, 1 + n * 7 %% 255, m.base, m.table_id) FROM snapback.base_table m, generate_series(0, length(m.chunks) - 1) n WHERE m.base = %(snapshot)s;
+INSERT INTO damage SELECT 'digest of a description', n, format('UPDATE snapback.base_table SET shape = set_byte(shape, %1$s, get_byte(shape, %1$s) # %2$s) WHERE base = %3$L AND table_id = %4$s',
+    n, 1 + n * 7 %% 255, m.base, m.table_id) FROM snapback.base_table m, generate_series(0, 31) n WHERE m.base = %(snapshot)s;
+INSERT INTO damage SELECT 'number of ' || c, n, format('UPDATE snapback.base_table SET %1$I = %1$I # %2$s WHERE base = %3$L AND table_id = %4$s', c, 1::bigint << n, m.base, m.table_id)
+    FROM snapback.base_table m, unnest('{rows,bytes}'::text[]) c, generate_series(0, 62) n WHERE m.base = %(snapshot)s;
+INSERT INTO damage SELECT 'table', n, format('UPDATE snapback.base_table SET table_id = table_id # %1$s WHERE base = %2$L AND table_id = %3$s', 1 << n, m.base, m.table_id)
+    FROM snapback.base_table m, generate_series(0, 30) n WHERE m.base = %(snapshot)s AND NOT EXISTS (SELECT FROM snapback.base_table o WHERE o.base = m.base AND o.table_id = m.table_id # (1 << n));
 INSERT INTO damage SELECT 'table of the set', n, format('UPDATE snapback.table_set_member SET table_id = table_id # %1$s WHERE table_id = %2$s', 1 << n, m.table_id)
     FROM snapback.table_set_member m, generate_series(0, 30) n WHERE NOT EXISTS (SELECT FROM snapback.table_set_member o WHERE o.table_id = m.table_id # (1 << n));
 INSERT INTO damage SELECT 'description of the set', n, format('UPDATE snapback.table_set_member SET shape = set_byte(shape, %1$s, get_byte(shape, %1$s) # %2$s) WHERE table_id = %3$s',
@@ -97,7 +97,7 @@ def play(connection, kind, snapshot, intact):
     for first in range(0, len(statements), 100):
         findings.update(sql(connection, "SELECT f.verify, f.restore, f.changed FROM unnest(%s::text[]) d, LATERAL played(d, %s, %s) f UNION ALL SELECT NULL, NULL, NULL",
                             statements[first:first + 100], snapshot, intact)[:-1])
-        sql(connection, "VACUUM snapback.chunk, snapback.snapshot, snapback.snapshot_table, snapback.table_set_member, snapback.shape")
+        sql(connection, "VACUUM snapback.chunk, snapback.snapshot, snapback.base, snapback.base_table, snapback.table_set_member, snapback.shape")
     return findings
 
 

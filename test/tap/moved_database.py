@@ -4,7 +4,7 @@ from live_server import equal, fresh_extension, ok, sql
 STATE = ("SELECT md5(string_agg(h, '|' ORDER BY h)) FROM (SELECT md5(p::text) AS h FROM app.page p "
          "UNION ALL SELECT md5(n::text) FROM app.\"Note's\" n UNION ALL SELECT md5(s::text) FROM app.sky s) x")
 STORED = ("SELECT md5(string_agg(h, '|' ORDER BY h)) FROM (SELECT md5(c::text) AS h FROM snapback.chunk c "
-          "UNION ALL SELECT md5(m::text) FROM snapback.snapshot_table m UNION ALL SELECT md5(t::text) FROM snapback.table_set_member t UNION ALL SELECT md5(s::text) FROM snapback.shape s) x")
+          "UNION ALL SELECT md5(m::text) FROM snapback.base_table m UNION ALL SELECT md5(t::text) FROM snapback.table_set_member t UNION ALL SELECT md5(s::text) FROM snapback.shape s) x")
 SNAPSHOTS = "SELECT md5(string_agg(s::text, '|' ORDER BY id)) FROM snapback.snapshots s"
 
 
@@ -62,6 +62,6 @@ def check_use(new, name):
     sql(new, "DELETE FROM app.page WHERE cid = 'a' AND id % 2 = 0; UPDATE app.sky SET w = 'fair'; UPDATE app.page SET temper = 'good', spans = NULL WHERE cid = 'a'; INSERT INTO app.page VALUES (9999, 'a')")
     sql(new, "SELECT count(*) FROM snapback.restore('{*}', NULL, 'a')")
     equal(sql(new, STATE), before, f"{name}: what was damaged there is restored there")
-    equal(sql(new, "SELECT count(DISTINCT chunks) FROM snapback.snapshot_table WHERE chunks <> '' AND rows > 1 AND snapshot IN (snapback.capture('a'), (SELECT id FROM snapback.snapshot WHERE community = 'a' AND kind = 'scheduled'))"), 2,
+    equal(sql(new, "SELECT count(DISTINCT chunks) FROM snapback.base_table WHERE chunks <> '' AND rows > 1 AND base IN (snapback.capture('a'), (SELECT id FROM snapback.snapshot WHERE community = 'a' AND kind = 'scheduled'))"), 2,
           f"{name}: a new capture makes the same chunks")
     ok(sql(new, "SELECT sum(snapshots) > 0 FROM snapback.forget('b')"), f"{name}: a community can be forgotten there")

@@ -69,12 +69,12 @@ std::size_t merges(const Table &then, const Table &now) {
     std::multiset<std::string> only_then;
     std::multiset<std::string> only_now;
     RowMerge merge(
-        {chunks_then.digests,
-         [&](const Digest &digest) {
+        {{chunks_then.digests.begin(), chunks_then.digests.end()},
+         [&](std::size_t chunk) {
              asked++;
-             return chunks_then.contents.at(digest);
+             return chunks_then.contents.at(chunks_then.digests.at(chunk));
          }},
-        2, {{0, FieldForm::word4, false}}, [&](std::string_view row) { only_then.insert(std::string(row)); },
+        KeyReader(2, {{0, FieldForm::word4, false}}), [&](std::string_view row) { only_then.insert(std::string(row)); },
         [&](std::string_view row) { only_now.insert(std::string(row)); });
     for (const Digest &digest : chunks_now.digests)
         merge.add(digest, [&] {
@@ -161,7 +161,7 @@ TEST(RowMerge, ComparesAChunkThatComesTwice) {
     auto content = [&] { return chunks.contents.at(digest); };
     int only_now = 0;
     RowMerge merge(
-        {{digest}, [&](const Digest &) { return content(); }}, 2, {{0, FieldForm::word4, false}},
+        {{digest}, [&](std::size_t) { return content(); }}, KeyReader(2, {{0, FieldForm::word4, false}}),
         [](std::string_view) { FAIL(); }, [&](std::string_view) { only_now++; });
     merge.add(digest, content);
     merge.add(digest, content);

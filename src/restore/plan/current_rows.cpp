@@ -56,7 +56,7 @@ namespace {
 /// Begin the capture under a new snapshot: that of the caller is older than the community's lock.
 Capture begin_capture(const std::string &community, const std::string &restore) {
     SnapshotScope snapshot;
-    return Capture({{community}, "before_restore", "before restore " + restore, GetCurrentTimestamp()});
+    return Capture(new_manifests({{community}, "before_restore", "before restore " + restore, GetCurrentTimestamp()}));
 }
 
 } // namespace
@@ -81,6 +81,12 @@ std::uint64_t BeforeRestore::visit(const ProtectedTable &table, const RelationSh
         visitor(digest, [&] { return chunks_.get(digest); });
     }
     return static_cast<std::uint64_t>(captured.rows);
+}
+
+std::string BeforeRestore::finish() {
+    std::vector<Manifest> manifests = capture_.finish();
+    write_manifests(manifests);
+    return manifests.front().id;
 }
 
 } // namespace snapback

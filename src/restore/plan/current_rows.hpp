@@ -49,7 +49,7 @@ public:
     std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) override;
     bool are_to_be_written() const override { return true; }
     /// Store the snapshot; return its ID.
-    std::string finish() { return capture_.finish().front().id; }
+    std::string finish();
 
 private:
     Capture capture_;

@@ -8,6 +8,7 @@
 #include "restore/plan/plan_rows.hpp"
 #include "snapshot/row_decoder.hpp"
 #include "snapshot/row_encoder.hpp"
+#include "snapshot/table_contents.hpp"
 
 namespace snapback {
 
@@ -129,7 +130,7 @@ class Sides {
 public:
     Sides(TablePlan &plan, const std::string &community, CurrentRows &current)
         : plan_(plan), current_(current), chunks_(community), stored_(read_shape(plan.stored.shape)),
-          from_snapshot_(stored_, plan.live, plan.computed.size()),
+          then_(plan.stored, stored_, chunks_), from_snapshot_(stored_, plan.live, plan.computed.size()),
           from_live_(plan.live.stored, plan.live, plan.computed.size(), RowDecoder::Source::live) {
         plan_.mapped.clear();
         for (std::size_t i = 0; i < plan_.live.columns.size(); i++)
@@ -143,8 +144,8 @@ public:
         plan_.live_rows = current_.visit(
             plan_.table, plan_.live,
             [this](const Digest &, const std::function<std::string()> &content) { add_present(content()); });
-        for (std::size_t i = 0; i < plan_.stored.chunk_count(); i++)
-            add_wanted(chunks_.get(plan_.stored.chunk(i)));
+        for (std::size_t i = 0; i < then_.size(); i++)
+            add_wanted(then_.content(i));
     }
 
     void load_differing() {
@@ -152,8 +153,7 @@ public:
         ChunkCutter wanted([this](std::string &&content, std::uint32_t) { add_wanted(content); });
         ChunkCutter present([this](std::string &&content, std::uint32_t) { add_present(content); });
         RowMerge merge(
-            {plan_.stored.all_chunks(), [this](const Digest &digest) { return chunks_.get(digest); }},
-            plan_.live.columns.size(), key_order(plan_.live),
+            {then_.digests(), [this](std::size_t chunk) { return then_.content(chunk); }}, KeyReader(plan_.live.stored),
             [this, &wanted](std::string_view row) { add_row(row, wanted, from_snapshot_, plan_.wanted); },
             [this, &present](std::string_view row) { add_row(row, present, from_live_, plan_.present); });
         plan_.live_rows = current_.visit(plan_.table, plan_.live,
@@ -208,6 +208,7 @@ private:
     CurrentRows &current_;
     ChunkReader chunks_;
     Shape stored_;
+    TableContents then_;
     RowDecoder from_snapshot_;
     RowDecoder from_live_;
     std::optional<Error> refusal_;

@@ -1,0 +1,247 @@
+// Capture of changes: rows written and keys removed since the previous snapshot → sorted by community and key → deltas.
+#include "snapshot/changes_capture.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "postgres/spi/spill_file.hpp"
+#include "settings/settings.hpp"
+#include "snapshot/basis.hpp"
+
+namespace snapback {
+
+namespace {
+
+/// The deltas of a snapshot are merged into one when there would be more.
+constexpr std::size_t most_deltas = 14;
+/// A new base is read when the deltas would be larger than this part of the base.
+constexpr std::int64_t part_of_base = 4;
+
+/// What a previous capture has stored to find the changes since.
+struct Basis {
+    std::string taken;
+    std::map<std::int32_t, std::string> fingerprints; // by table
+};
+
+std::map<std::string, Basis> read_bases(const std::vector<std::string> &ids) {
+    std::map<std::string, Basis> bases;
+    Query query;
+    for (Row row :
+         query.run("SELECT b.id, b.taken, t.id, t.fingerprint FROM snapback.basis b CROSS JOIN LATERAL ROWS FROM "
+                   "(pg_catalog.unnest(b.table_ids), pg_catalog.unnest(b.fingerprints)) AS t(id, fingerprint)"
+                   " WHERE b.id = ANY ($1)",
+                   {Value::uuid_array(ids)})) {
+        Basis &basis = bases[row.text(1)];
+        basis.taken = row.text(2);
+        basis.fingerprints.emplace(row.integer(3), row.text(4));
+    }
+    return bases;
+}
+
+/// Whether the changes of all tables can be found since a basis.
+bool holds(const Basis &basis, const CapturedTables &tables) {
+    if (basis.fingerprints.size() != tables.all().size())
+        return false;
+    return std::ranges::all_of(tables.all(), [&](const CapturedTables::Table &table) {
+        auto then = basis.fingerprints.find(table.table.id);
+        return then != basis.fingerprints.end() && !basis_fault(basis.taken, then->second, table.fingerprint);
+    });
+}
+
+/// The bases whose tables have the same shapes as now.
+std::vector<std::string> bases_of_same_shapes(const std::vector<std::string> &bases, const CapturedTables &tables) {
+    std::vector<std::int32_t> ids;
+    std::vector<std::string> shapes;
+    for (const CapturedTables::Table &table : tables.all()) {
+        ids.push_back(table.table.id);
+        shapes.emplace_back(table.shape_digest.view());
+    }
+    std::vector<std::string> same;
+    Query query;
+    for (Row row : query.run("SELECT b.id FROM snapback.base b JOIN snapback.table_set_member m USING (table_set)"
+                             " LEFT JOIN ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) AS t(id, shape)"
+                             " ON t.id = m.table_id AND t.shape = m.shape"
+                             " WHERE b.id = ANY ($1) GROUP BY b.id"
+                             " HAVING pg_catalog.count(*) = pg_catalog.cardinality($2)"
+                             " AND pg_catalog.count(t.id) = pg_catalog.count(*)",
+                             {Value::uuid_array(bases), Value::integer_array(ids), Value::bytea_array(shapes)}))
+        same.push_back(row.text(1));
+    return same;
+}
+
+std::map<std::string, std::int64_t> sizes_of(const std::vector<std::string> &bases) {
+    std::map<std::string, std::int64_t> sizes;
+    Query query;
+    for (Row row : query.run("SELECT t.base, pg_catalog.sum(t.bytes)::bigint FROM snapback.base_table t"
+                             " WHERE t.base = ANY ($1) GROUP BY t.base",
+                             {Value::uuid_array(bases)}))
+        sizes.emplace(row.text(1), row.bigint(2));
+    return sizes;
+}
+
+std::int64_t total_size(const std::vector<std::string> &deltas) {
+    return std::accumulate(
+        deltas.begin(), deltas.end(), std::int64_t{0},
+        [](std::int64_t sum, const std::string &delta) { return sum + static_cast<std::int64_t>(delta.size()); });
+}
+
+/// Merge the deltas of a snapshot with newer ones, so that each row has one change.
+std::vector<std::string> merged(const Manifest &manifest, std::vector<std::string> &&newer) {
+    DeltaWriter writer;
+    for (const auto &[table, changes] : newest_changes(manifest, std::move(newer))) {
+        writer.begin(table);
+        for (const Change &change : changes.changes)
+            writer.add(change);
+    }
+    return writer.finish();
+}
+
+} // namespace
+
+CapturedTables::CapturedTables(const std::vector<ProtectedTable> &tables) {
+    for (const ProtectedTable &table : tables) {
+        if (!table.relation_name.empty()) {
+            can_be_basis_ = false;
+            tables_.clear();
+            return;
+        }
+        RelationShape shape = relation_shape(table.relation);
+        Digest digest = sha256(shape.stored.to_text());
+        tables_.push_back({table, std::move(shape), digest, table_fingerprint(table, table.relation)});
+    }
+    std::ranges::sort(tables_, {}, [](const Table &table) { return table.table.id; });
+}
+
+std::string CapturedTables::store_basis() const {
+    std::vector<std::int32_t> ids;
+    std::vector<std::string> fingerprints;
+    for (const Table &table : tables_) {
+        ids.push_back(table.table.id);
+        fingerprints.push_back(table.fingerprint);
+    }
+    Query query;
+    return query
+        .run("INSERT INTO snapback.basis (taken, table_ids, fingerprints) VALUES ($1, $2, $3) RETURNING id",
+             {Value::text(snapshot_taken()), Value::integer_array(ids), Value::text_array(fingerprints)})[0]
+        .text(1);
+}
+
+ChangesCapture::ChangesCapture(const std::vector<Manifest> &heads, const CapturedTables &tables)
+    : tables_(tables), sorter_(settings().capture_memory(), open_temporary_file) {
+    if (tables.can_be_basis())
+        find_previous(heads);
+}
+
+/// Find the newest snapshot of each community that changes can be added to.
+void ChangesCapture::find_previous(const std::vector<Manifest> &heads) {
+    struct Previous {
+        const Manifest *head;
+        Base base;
+        std::string deltas;
+        std::int64_t delta_bytes;
+        std::string basis;
+    };
+    std::vector<Previous> found;
+    std::vector<std::string> communities, base_ids, basis_ids;
+    for (const Manifest &head : heads)
+        communities.push_back(head.community);
+    Query query;
+    for (Row row : query.run(
+             "SELECT (l.n - 1)::int, s.identity, b.id, b.sha256, s.deltas, s.delta_bytes, s.basis"
+             " FROM pg_catalog.unnest($1) WITH ORDINALITY AS l(community, n) CROSS JOIN LATERAL"
+             " (SELECT * FROM snapback.snapshot s WHERE s.community = l.community AND s.basis IS NOT NULL"
+             "  ORDER BY s.captured_at DESC LIMIT 1) s"
+             " JOIN snapback.base b ON b.id = s.base"
+             " WHERE NOT EXISTS (SELECT FROM snapback.departure d WHERE d.community = s.community AND d.noticed_at >= "
+             "s.captured_at)",
+             {Value::text_array(communities)})) {
+        const Manifest &head = heads[static_cast<std::size_t>(row.integer(1))];
+        if (!row.is_null(2) && row.optional_text(2) != head.identity)
+            continue;
+        found.push_back(
+            {&head, {row.text(3), Digest::from_bytes(row.bytes(4))}, row.bytes(5), row.bigint(6), row.text(7)});
+        base_ids.push_back(found.back().base.id);
+        basis_ids.push_back(found.back().basis);
+    }
+    std::map<std::string, std::uint64_t> since;
+    for (const auto &[id, basis] : read_bases(basis_ids))
+        if (holds(basis, tables_))
+            since.emplace(id, oldest_unseen(basis.taken));
+    std::vector<std::string> usable = bases_of_same_shapes(base_ids, tables_);
+    std::ranges::sort(usable);
+    for (Previous &previous : found) {
+        auto oldest = since.find(previous.basis);
+        if (oldest == since.end() || !std::ranges::binary_search(usable, previous.base.id))
+            continue;
+        Manifest manifest = *previous.head;
+        manifest.base = std::move(previous.base);
+        manifest.deltas = std::move(previous.deltas);
+        manifest.delta_bytes = previous.delta_bytes;
+        names_.push_back(manifest.community);
+        since_.push_back(oldest->second);
+        communities_.push_back({std::move(manifest)});
+    }
+}
+
+void ChangesCapture::find_changes(const CapturedTables::Table &table) {
+    RemovedKeys removed(table.table, table.shape, names_, since_);
+    RowVisitor sort = [&](std::uint32_t community, std::string_view key, std::string_view row) {
+        sorter_.add(community, key, row);
+    };
+    read_live_rows(table.table, table.shape, names_, sort, std::ranges::min(since_));
+    read_removed_keys(table.table, table.shape, names_, removed, sort);
+    for (std::uint32_t i = 0; i < communities_.size(); i++)
+        communities_[i].read_in_full |= removed.read_in_full(i);
+    std::optional<std::uint32_t> current;
+    sorter_.drain([&](std::uint32_t community, std::string_view key, std::string_view row) {
+        if (community != current)
+            communities_[community].changes.begin(table.table.id);
+        current = community;
+        communities_[community].changes.add({key, row});
+    });
+}
+
+/// Store the changes as deltas, except where a new base is better.
+void ChangesCapture::store_changes() {
+    std::vector<std::string> bases;
+    for (const Community &community : communities_)
+        bases.push_back(community.manifest.base->id);
+    std::map<std::string, std::int64_t> sizes = sizes_of(bases);
+    ChunkWriter writer =
+        ChunkWriter::of_new_content(names_, [&](std::uint32_t community, std::uint32_t, const Digest &digest) {
+            communities_[community].manifest.deltas.append(digest.view());
+        });
+    for (std::uint32_t i = 0; i < communities_.size(); i++) {
+        Community &community = communities_[i];
+        Manifest &manifest = community.manifest;
+        std::vector<std::string> deltas = community.changes.finish();
+        if (deltas.empty() || community.read_in_full)
+            continue;
+        if (manifest.deltas.size() / Digest::size + deltas.size() > most_deltas) {
+            deltas = merged(manifest, std::move(deltas));
+            manifest.deltas.clear();
+            manifest.delta_bytes = 0;
+        }
+        manifest.delta_bytes += total_size(deltas);
+        community.read_in_full = manifest.delta_bytes > sizes[manifest.base->id] / part_of_base;
+        for (std::string &delta : deltas)
+            if (!community.read_in_full)
+                writer.put(i, 0, std::move(delta));
+    }
+    writer.flush();
+}
+
+std::vector<Manifest> ChangesCapture::run() {
+    std::vector<Manifest> manifests;
+    if (communities_.empty())
+        return manifests;
+    for (const CapturedTables::Table &table : tables_.all())
+        find_changes(table);
+    store_changes();
+    for (Community &community : communities_)
+        if (!community.read_in_full)
+            manifests.push_back(std::move(community.manifest));
+    return manifests;
+}
+
+} // namespace snapback
