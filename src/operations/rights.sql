@@ -20,7 +20,8 @@ BEGIN
                 WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'S') ORDER BY c.oid
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(kept, CASE
-            WHEN kept IN ('snapback.restore_epoch'::regclass, 'snapback.known_columns'::regclass, 'snapback.known_labels'::regclass)
+            WHEN kept IN ('snapback.restore_epoch'::regclass, 'snapback.removed_key'::regclass, 'snapback.known_columns'::regclass,
+                          'snapback.known_labels'::regclass)
                 THEN 'WHERE false'
             WHEN kept IN ('snapback.directory'::regclass, 'snapback.column_rename'::regclass)
                 THEN 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)'

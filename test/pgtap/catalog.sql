@@ -123,7 +123,7 @@ CREATE VIEW pg_temp.dumped AS
 SELECT c.oid::regclass AS relation, e.extcondition[array_position(e.extconfig, c.oid)] AS condition
 FROM pg_class c CROSS JOIN pg_extension e WHERE e.extname = 'pg_snapback' AND c.relnamespace = 'snapback'::regnamespace AND c.relkind IN ('r', 'S');
 SELECT is_empty('SELECT relation FROM pg_temp.dumped WHERE condition IS NULL', 'every table and sequence is marked for dumps');
-SELECT set_eq('SELECT relation::text FROM pg_temp.dumped WHERE condition = ''WHERE false''', ARRAY['snapback.restore_epoch', 'snapback.known_columns', 'snapback.known_labels'],
+SELECT set_eq('SELECT relation::text FROM pg_temp.dumped WHERE condition = ''WHERE false''', ARRAY['snapback.restore_epoch', 'snapback.removed_key', 'snapback.known_columns', 'snapback.known_labels'],
               'but for what names this cluster''s transactions and OIDs, all are dumped');
 SELECT lives_ok((SELECT string_agg(format('SELECT FROM %s %s', relation, condition), '; ') FROM pg_temp.dumped), 'the conditions of dumps are valid SQL');
 SELECT is_empty($$ SELECT a.attrelid::regclass, a.attname FROM pg_attribute a JOIN pg_temp.dumped d ON d.relation = a.attrelid

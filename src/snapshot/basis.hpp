@@ -1,0 +1,25 @@
+#pragma once
+// A basis: what a capture has read, so that a later one can tell which rows may have changed since.
+#include <optional>
+#include <string>
+
+#include "catalog/community_path.hpp"
+
+namespace snapback {
+
+/// The active snapshot as text, in the form of pg_snapshot: its transaction IDs have 64 bits.
+std::string snapshot_taken();
+
+/// The xmin of such a snapshot: every transaction that it does not see has this ID or a later one.
+std::uint64_t oldest_unseen(const std::string &taken);
+
+/// What must be the same when a snapshot is used as a basis, as jsonb in text form: database, files, columns, key,
+/// path, types and guards of the table, as the active snapshot sees the system catalogs. Call it under the snapshot
+/// that the rows are read with, and store it with that snapshot.
+std::string table_fingerprint(const ProtectedTable &table, Oid relation);
+
+/// Why changes since a basis cannot be told for a table, so that it must be read in full; nothing if they can be told.
+/// `taken` and `then` are what was stored, `now` is the fingerprint under the active snapshot.
+std::optional<std::string> basis_fault(const std::string &taken, const std::string &then, const std::string &now);
+
+} // namespace snapback
