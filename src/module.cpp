@@ -2,7 +2,9 @@
 #include "core/slices.hpp"
 #include "guard/awaited_parents.hpp"
 #include "guard/community_lock.hpp"
+#include "guard/departures.hpp"
 #include "guard/guarded_path.hpp"
+#include "guard/pending_notes.hpp"
 #include "guard/restore_epoch.hpp"
 #include "postgres/error/boundary.hpp"
 #include "postgres/exec/deferred_checks.hpp"
@@ -24,7 +26,9 @@ void _PG_init(void) {
         snapback::watch_restores();
         snapback::watch_snapshots();
         snapback::watch_guarded_paths();
-        snapback::watch_awaited_parents();
+        snapback::watch_pending_notes();
+        snapback::watch_awaited_parents(); // the last to listen to commits is the first to hear
+        snapback::watch_departures();
         snapback::DeferredChecks::watch_statements();
     });
 }

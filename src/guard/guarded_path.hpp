@@ -6,22 +6,22 @@
 
 #include "guard/community_lock.hpp"
 #include "guard/community_name.hpp"
+#include "guard/key_form.hpp"
 #include "postgres/exec/key_lookup.hpp"
 #include "postgres/spi/saved_plan.hpp"
 
 namespace snapback {
 
-/// A column of the written relation at the start of the path.
-struct PathColumn {
-    AttrNumber number;
-    Oid type;
-    std::int16_t length;
-    bool by_value;
-};
-
 /// Follows one foreign key: from its values to the next foreign key's values, or to the value that names the community.
 /// Uses the parent's index, or a query if the index does not support it.
 using ParentStep = std::variant<KeyLookup, SavedPlan>;
+
+/// Another protected table whose path leads through a relation, and the columns of that relation that it refers to.
+struct LedTable {
+    std::int32_t table;
+    std::vector<StoredColumn> referenced;
+    bool compares_bytes; // whether referenced values are equal only if their bytes are
+};
 
 struct GuardedPath {
     enum class Kind {
@@ -32,14 +32,18 @@ struct GuardedPath {
         unknown // the path is broken: a row may belong to any community
     };
     Kind kind = Kind::none;
-    std::vector<PathColumn> columns;           // one for `column`, the first foreign key's for `chain`
+    std::vector<StoredColumn> columns;         // one for `column`, the first foreign key's for `chain`
     std::vector<ParentStep> steps;             // for `chain`
     std::optional<CommunityName> name;         // reads the value that the path ends in
     std::optional<WrittenCommunity> community; // for `fixed`
     std::vector<Oid> relations;                // a change of these invalidates the path
     bool lasting = true;                       // false: the path may change without a change of these
     bool current = true;                       // false: the path is outdated and must be rebuilt
-    std::optional<bool> leads_children;        // whether paths of other tables use the relation; computed on request
+    std::int32_t table = 0;                    // number of the protected table
+    Oid own_table = InvalidOid;                // for `fixed`: the table of the community
+    std::optional<KeyForm> key;                // of the rows; nothing if the table has no key
+    std::vector<StoredColumn> unique;          // columns that foreign keys may refer to
+    std::optional<std::vector<LedTable>> led;  // tables whose paths use the relation; computed on request
 };
 
 /// The path of a relation, rebuilt after changes of its relations or the registration.

@@ -1,6 +1,7 @@
 #include "guard/path_builder.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "catalog/community_path.hpp"
 #include "postgres/catalog/inheritance.hpp"
@@ -26,22 +27,6 @@ std::optional<std::string> community_of_schema(Oid schema) {
     return rows.empty() ? std::nullopt : rows[0].optional_text(1);
 }
 
-/// Find a column of a relation; nothing if it does not exist or if triggers cannot see its value.
-std::optional<PathColumn> find_column(Oid relation, const std::string &name) {
-    PathColumn column{};
-    bool usable = call([&] {
-        HeapTuple tuple = SearchSysCacheAttName(relation, name.c_str());
-        if (!HeapTupleIsValid(tuple))
-            return false;
-        auto *attribute = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
-        column = {attribute->attnum, attribute->atttypid, attribute->attlen, attribute->attbyval};
-        bool stored = attribute->attgenerated == '\0';
-        ReleaseSysCache(tuple);
-        return stored;
-    });
-    return usable ? std::optional(column) : std::nullopt;
-}
-
 /// Converts a traced path to the steps from a foreign key to the community.
 class ChainBuilder {
 public:
@@ -58,7 +43,7 @@ private:
 
 bool ChainBuilder::start_from(Oid relation, const ForeignKey &key) {
     for (const ForeignKey::Pair &pair : key.pairs) {
-        std::optional<PathColumn> column = find_column(relation, pair.child_column);
+        std::optional<StoredColumn> column = find_column(relation, pair.child_column);
         if (!column)
             return false;
         path_.columns.push_back(*column);
@@ -136,11 +121,35 @@ GuardedPath::Kind fix_community(GuardedPath &path, Oid relation) {
     if (!community)
         return GuardedPath::Kind::none;
     path.community.emplace(*community);
+    path.own_table = relation;
     return GuardedPath::Kind::fixed;
 }
 
+/// The stored columns of a relation's unique indexes. Only these can be referenced by foreign keys.
+std::vector<StoredColumn> unique_columns(Oid relation) {
+    std::array<AttrNumber, MaxAttrNumber> numbers{};
+    int count = call([&] {
+        int found = 0;
+        Relation opened = table_open(relation, AccessShareLock);
+        Bitmapset *columns = RelationGetIndexAttrBitmap(opened, INDEX_ATTR_BITMAP_KEY);
+        for (int i = -1; (i = bms_next_member(columns, i)) >= 0;)
+            if (AttrNumber number = static_cast<AttrNumber>(i + FirstLowInvalidHeapAttributeNumber); number > 0)
+                numbers[found++] = number;
+        bms_free(columns);
+        table_close(opened, NoLock);
+        return found;
+    });
+    std::vector<StoredColumn> columns;
+    for (int i = 0; i < count; i++) {
+        const char *name = call([&] { return get_attname(relation, numbers[i], true); });
+        if (std::optional<StoredColumn> column = name ? find_column(relation, name) : std::nullopt)
+            columns.push_back(*column);
+    }
+    return columns;
+}
+
 GuardedPath::Kind start_in_column(GuardedPath &path, Oid relation, const std::string &name) {
-    std::optional<PathColumn> column = find_column(relation, name);
+    std::optional<StoredColumn> column = find_column(relation, name);
     if (!column)
         return GuardedPath::Kind::unknown;
     path.columns.push_back(*column);
@@ -157,6 +166,9 @@ GuardedPath build_path(Oid relation) {
     std::optional<ProtectedTable> registered = registered_as(relation);
     if (!registered)
         return path;
+    path.table = registered->id;
+    path.key = KeyForm::of(registered->relation, relation);
+    path.unique = unique_columns(relation);
     CommunityPath traced = trace_path(*registered);
     for (const ForeignKey &key : traced.keys)
         for (Oid member : with_ancestors(key.parent))
@@ -172,21 +184,73 @@ GuardedPath build_path(Oid relation) {
     return path;
 }
 
-bool leads_children(Oid relation, GuardedPath &path) {
-    if (!path.leads_children) {
-        std::vector<Oid> led = with_ancestors(relation);
-        auto leads = [&](const ForeignKey &key) { return std::find(led.begin(), led.end(), key.parent) != led.end(); };
-        std::vector<ProtectedTable> tables = protected_tables();
-        path.leads_children = std::any_of(tables.begin(), tables.end(), [&](const ProtectedTable &table) {
-            // Ignore a dropped table.
-            if (table.via.empty() ||
-                !call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table.relation)); }))
-                return false;
-            CommunityPath traced = trace_path(table);
-            return std::any_of(traced.keys.begin(), traced.keys.end(), leads);
+namespace {
+
+/// Whether values of a column that are equal also have equal bytes.
+bool compares_bytes(Oid relation, const StoredColumn &column) {
+    switch (call([&] { return getBaseType(column.type); })) {
+    case BOOLOID:
+    case CHAROID:
+    case INT2OID:
+    case INT4OID:
+    case INT8OID:
+    case OIDOID:
+    case UUIDOID:
+    case DATEOID:
+    case TIMESTAMPOID:
+    case TIMESTAMPTZOID:
+    case BYTEAOID:
+        return true;
+    case TEXTOID:
+    case VARCHAROID: {
+        Oid collation = call([&] {
+            HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum(column.number));
+            Oid found = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attcollation
+                                                : InvalidOid;
+            if (HeapTupleIsValid(tuple))
+                ReleaseSysCache(tuple);
+            return found;
         });
+        return OidIsValid(collation) && call([&] { return get_collation_isdeterministic(collation); });
     }
-    return *path.leads_children;
+    default:
+        return false;
+    }
+}
+
+/// The columns of a relation, by which a foreign key refers to it or to an ancestor.
+LedTable led_by(const ForeignKey &key, Oid relation, std::int32_t table) {
+    LedTable led{table, {}, true};
+    for (const ForeignKey::Pair &pair : key.pairs)
+        if (std::optional<StoredColumn> column = find_column(relation, pair.parent_column)) {
+            led.referenced.push_back(*column);
+            led.compares_bytes = led.compares_bytes && compares_bytes(relation, *column);
+        }
+    led.compares_bytes = led.compares_bytes && led.referenced.size() == key.pairs.size();
+    return led;
+}
+
+/// Find the tables whose paths lead through a relation.
+std::vector<LedTable> find_led_tables(Oid relation) {
+    std::vector<Oid> parents = with_ancestors(relation);
+    std::vector<LedTable> led;
+    for (const ProtectedTable &table : protected_tables()) {
+        // Ignore a dropped table.
+        if (table.via.empty() || !call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table.relation)); }))
+            continue;
+        for (const ForeignKey &key : trace_path(table).keys)
+            if (std::find(parents.begin(), parents.end(), key.parent) != parents.end())
+                led.push_back(led_by(key, relation, table.id));
+    }
+    return led;
+}
+
+} // namespace
+
+const std::vector<LedTable> &led_tables(Oid relation, GuardedPath &path) {
+    if (!path.led)
+        path.led = find_led_tables(relation);
+    return *path.led;
 }
 
 } // namespace snapback

@@ -7,7 +7,7 @@ namespace snapback {
 /// table of which it is a partition or child.
 GuardedPath build_path(Oid relation);
 
-/// Whether rows of other tables reach their community through this relation, whose path is given.
-bool leads_children(Oid relation, GuardedPath &path);
+/// The protected tables whose rows reach their community through this relation, whose path is given.
+const std::vector<LedTable> &led_tables(Oid relation, GuardedPath &path);
 
 } // namespace snapback

@@ -1,15 +1,11 @@
 #include "guard/row_community.hpp"
 
-extern "C" {
-#include "utils/datum.h"
-}
-
 namespace snapback {
 
 namespace {
 
 /// Read a column of the row that the trigger was called for. The tuple is in memory, so this cannot fail.
-Value read_column(const PathColumn &column, TupleTableSlot *row) {
+Value read_column(const StoredColumn &column, TupleTableSlot *row) {
     Value value;
     value.type = column.type;
     value.datum = slot_getattr(row, column.number, &value.null);
@@ -24,15 +20,17 @@ bool has_null(std::span<const Value> values) {
 }
 
 /// Follow one foreign key: append the selected values of each parent row. Return the number of rows.
-std::size_t take(const ParentStep &step, std::span<const Value> key, std::vector<Value> &found) {
+std::size_t take(const ParentStep &step, std::span<const Value> key, KeyLookup::Rows rows, std::vector<Value> &found) {
     if (const auto *lookup = std::get_if<KeyLookup>(&step))
-        return lookup->find(key, found);
+        return lookup->find(key, found, rows);
     Query query;
-    return std::get<SavedPlan>(step).fetch_latest_row(key, found);
+    const auto &plan = std::get<SavedPlan>(step);
+    return rows == KeyLookup::Rows::current ? plan.fetch_latest_row(key, found) : plan.fetch_earlier_row(key, found);
 }
 
 /// Follow the path from a step on. Return false if a parent is missing.
-bool follow(const GuardedPath &path, std::size_t step, std::span<const Value> key, const CommunityVisitor &visit) {
+bool follow(const GuardedPath &path, std::size_t step, std::span<const Value> key, const CommunityVisitor &visit,
+            KeyLookup::Rows which) {
     if (has_null(key))
         return true;
     if (step == path.steps.size()) {
@@ -40,10 +38,10 @@ bool follow(const GuardedPath &path, std::size_t step, std::span<const Value> ke
         return true;
     }
     std::vector<Value> found;
-    std::size_t rows = take(path.steps[step], key, found);
+    std::size_t rows = take(path.steps[step], key, which, found);
     bool complete = rows > 0;
     for (std::size_t row = 0, width = rows ? found.size() / rows : 0; row < rows; row++)
-        complete = follow(path, step + 1, std::span(found).subspan(row * width, width), visit) && complete;
+        complete = follow(path, step + 1, std::span(found).subspan(row * width, width), visit, which) && complete;
     return complete;
 }
 
@@ -58,27 +56,14 @@ void visit_community_in_column(const GuardedPath &path, TupleTableSlot *row, con
 std::vector<Value> start_key(const GuardedPath &path, TupleTableSlot *row) {
     std::vector<Value> key;
     key.reserve(path.columns.size());
-    for (const PathColumn &column : path.columns)
+    for (const StoredColumn &column : path.columns)
         key.push_back(read_column(column, row));
     return key;
 }
 
-bool visit_communities_of_key(const GuardedPath &path, std::span<const Value> key, const CommunityVisitor &visit) {
-    return follow(path, 0, key, visit);
-}
-
-bool same_start(const GuardedPath &path, TupleTableSlot *one, TupleTableSlot *other) {
-    for (const PathColumn &column : path.columns) {
-        Value left = read_column(column, one);
-        Value right = read_column(column, other);
-        if (left.null != right.null)
-            return false;
-        if (left.null || (column.by_value && left.datum == right.datum))
-            continue;
-        if (!call([&] { return datum_image_eq(left.datum, right.datum, column.by_value, column.length); }))
-            return false;
-    }
-    return true;
+bool visit_communities_of_key(const GuardedPath &path, std::span<const Value> key, const CommunityVisitor &visit,
+                              KeyLookup::Rows rows) {
+    return follow(path, 0, key, visit, rows);
 }
 
 } // namespace snapback

@@ -14,8 +14,7 @@ void visit_community_in_column(const GuardedPath &path, TupleTableSlot *row, con
 std::vector<Value> start_key(const GuardedPath &path, TupleTableSlot *row);
 /// Visit the communities that a foreign key leads to: none if a key is NULL, several if a parent is being changed.
 /// Return false if a parent is missing.
-bool visit_communities_of_key(const GuardedPath &path, std::span<const Value> key, const CommunityVisitor &visit);
-/// Whether two versions of a row have equal bytes in the columns at the start of the path.
-bool same_start(const GuardedPath &path, TupleTableSlot *one, TupleTableSlot *other);
+bool visit_communities_of_key(const GuardedPath &path, std::span<const Value> key, const CommunityVisitor &visit,
+                              KeyLookup::Rows rows = KeyLookup::Rows::current);
 
 } // namespace snapback

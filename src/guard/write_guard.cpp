@@ -4,13 +4,10 @@
 
 #include "guard/admit_writer.hpp"
 #include "guard/awaited_parents.hpp"
+#include "guard/departures.hpp"
 #include "guard/path_builder.hpp"
 #include "guard/restore_epoch.hpp"
 #include "guard/row_community.hpp"
-
-extern "C" {
-#include "commands/trigger.h"
-}
 
 namespace snapback {
 
@@ -32,17 +29,25 @@ bool visit_communities(const GuardedPath &path, TupleTableSlot *row, const Commu
     }
 }
 
-/// Guard one version of a row. Return false if a parent is missing.
-bool guard_row(const GuardedPath &path, TupleTableSlot *row) {
+/// The community of a visited row, in the form of notes.
+NotePlace place_of(const GuardedPath &path, const WrittenCommunity &community) {
+    return OidIsValid(path.own_table) ? path.own_table : community.key();
+}
+
+/// Guard one version of a row, and add its communities to the places. Return false if a parent is missing.
+bool guard_row(const GuardedPath &path, TupleTableSlot *row, NotePlaces &places) {
     if (path.kind == GuardedPath::Kind::unknown)
         admit_writer_to_all();
-    return visit_communities(path, row, admit_writer);
+    return visit_communities(path, row, [&](const WrittenCommunity &community) {
+        admit_writer(community);
+        places.push_back(place_of(path, community));
+    });
 }
 
 /// Guard the new version of a row. Its parent may be inserted later.
-void guard_new_row(Oid relation, const GuardedPath &path, TupleTableSlot *row) {
-    if (!guard_row(path, row))
-        await_parent(relation, path, start_key(path, row));
+void guard_new_row(Oid relation, const GuardedPath &path, TupleTableSlot *row, bool moved, NotePlaces &places) {
+    if (!guard_row(path, row, places))
+        await_parent(relation, path, start_key(path, row), moved);
 }
 
 /// Guard the children of a row. They move with it to another community, while their writers lock the previous one.
@@ -51,33 +56,43 @@ void guard_children(Oid relation, GuardedPath &path, const TriggerData &event) {
     visit_communities(path, event.tg_newslot,
                       [&](const WrittenCommunity &community) { stays.insert(community.key()); });
     visit_communities(path, event.tg_trigslot, [&](const WrittenCommunity &community) {
-        if (stays.contains(community.key()) || !leads_children(relation, path))
+        if (stays.contains(community.key()) || led_tables(relation, path).empty())
             return;
         exclude_other_writers(community);
         forget_guarded_paths(); // writers that have followed a path but have no lock yet must follow it again
     });
 }
 
-/// Guard the old and the new version of a row, and the rows that move with it.
-void guard_versions(Oid relation, GuardedPath &path, const TriggerData &event) {
-    if (TRIGGER_FIRED_BY_INSERT(event.tg_event))
-        return guard_new_row(relation, path, event.tg_trigslot);
-    guard_row(path, event.tg_trigslot);
-    if (!TRIGGER_FIRED_BY_UPDATE(event.tg_event) || same_start(path, event.tg_trigslot, event.tg_newslot))
-        return;
-    guard_new_row(relation, path, event.tg_newslot);
+/// Guard the old and the new version of a row, and the rows that move with it. Return where it belonged and belongs.
+WrittenPlaces guard_versions(Oid relation, GuardedPath &path, const TriggerData &event) {
+    WrittenPlaces places;
+    if (TRIGGER_FIRED_BY_INSERT(event.tg_event)) {
+        guard_new_row(relation, path, event.tg_trigslot, false, places.after);
+        return places;
+    }
+    places.lost_parent = !guard_row(path, event.tg_trigslot, places.before);
+    if (!TRIGGER_FIRED_BY_UPDATE(event.tg_event))
+        return places;
+    if (same_image(path.columns, event.tg_trigslot, event.tg_newslot)) {
+        places.after = places.before;
+        return places;
+    }
+    guard_new_row(relation, path, event.tg_newslot, true, places.after);
     guard_children(relation, path, event);
+    return places;
 }
 
-/// Guard the row of a row trigger. Return the row to write, unchanged.
+/// Guard the row of a row trigger, and note which communities it leaves. Return the row to write, unchanged.
 Datum guard_written_row(const TriggerData &event) {
     Oid relation = RelationGetRelid(event.tg_relation);
     // Taking a new lock processes invalidations: the path may have changed after it was followed.
     std::shared_ptr<GuardedPath> path;
+    WrittenPlaces places;
     do {
         path = guarded_path(relation);
-        guard_versions(relation, *path, event);
+        places = guard_versions(relation, *path, event);
     } while (!path->current);
+    note_written_row(relation, *path, event, std::move(places));
     return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(event.tg_event) ? event.tg_newtuple : event.tg_trigtuple);
 }
 
@@ -99,5 +114,6 @@ SNAPBACK_FUNCTION(snapback_write_guard) {
     if (TRIGGER_FIRED_FOR_ROW(event.tg_event))
         return guard_written_row(event);
     admit_writer_to_all();
+    note_truncation(*guarded_path(RelationGetRelid(event.tg_relation)));
     return PointerGetDatum(nullptr);
 }

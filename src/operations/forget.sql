@@ -36,6 +36,7 @@ BEGIN
     DELETE FROM snapback.request r WHERE r.id = ANY (requests);
     DELETE FROM snapback.restore_run r WHERE r.id = ANY (runs);
     DELETE FROM snapback.restore_epoch e WHERE e.community = forget.community AND everything;
+    PERFORM snapback_internal.erase_removed_keys(forget.community);
     DELETE FROM snapback.departure d WHERE d.community = forget.community;
     snapshots := snapback_internal.delete_snapshots(ARRAY(SELECT s.id FROM snapback.snapshot s
                                                  WHERE s.community = forget.community AND (everything OR s.id = ANY (of_former))));

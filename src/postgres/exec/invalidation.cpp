@@ -22,6 +22,11 @@ void before_commit(XactEvent event, void *listener) {
         entry([&] { reinterpret_cast<CommitListener>(listener)(); });
 }
 
+void subtransaction_event(SubXactEvent event, SubTransactionId ended, SubTransactionId, void *listener) {
+    if (event == SUBXACT_EVENT_ABORT_SUB)
+        reinterpret_cast<RollbackListener>(listener)(ended);
+}
+
 } // namespace
 
 void hear_of_relations(RelationListener listener) {
@@ -34,6 +39,10 @@ void hear_of_transaction_ends(TransactionListener listener) {
 
 void hear_of_commits(CommitListener listener) {
     call([&] { RegisterXactCallback(before_commit, reinterpret_cast<void *>(listener)); });
+}
+
+void hear_of_rollbacks(RollbackListener listener) {
+    call([&] { RegisterSubXactCallback(subtransaction_event, reinterpret_cast<void *>(listener)); });
 }
 
 void accept_invalidations() {

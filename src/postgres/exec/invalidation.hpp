@@ -18,6 +18,11 @@ void hear_of_transaction_ends(TransactionListener listener);
 using CommitListener = void (*)();
 void hear_of_commits(CommitListener listener);
 
+/// Called when a subtransaction is rolled back. Later subtransactions of it have higher numbers and are rolled back
+/// too. It must not access tables.
+using RollbackListener = void (*)(SubTransactionId rolled_back) noexcept;
+void hear_of_rollbacks(RollbackListener listener);
+
 /// Process pending invalidation messages; cheap if there are none.
 void accept_invalidations();
 /// Send an invalidation of the relation to every session at commit, and to this session at its next command.

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/recent.hpp"
+#include "postgres/exec/earlier_snapshot.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -220,7 +221,7 @@ void KeyLookup::scan_index(Search &search, Relation index, Snapshot snapshot) co
     index_rescan(scan, keys.data(), static_cast<int>(parts_.size()), nullptr, 0);
     while (index_getnext_slot(scan, ForwardScanDirection, slot)) {
         search.keep(selected_, [&](AttrNumber column, bool *null) { return slot_getattr(slot, column, null); });
-        if (traceable_ && TTS_IS_BUFFERTUPLE(slot))
+        if (traceable_ && search.hash != 0 && TTS_IS_BUFFERTUPLE(slot))
             leave_trace({search.hash, reinterpret_cast<BufferHeapTupleTableSlot *>(slot)->buffer, slot->tts_tid});
     }
     index_endscan(scan);
@@ -242,11 +243,22 @@ void KeyLookup::search_index(Search &search) const {
     index_close(index, NoLock);
 }
 
-std::size_t KeyLookup::find(std::span<const Value> key, std::vector<Value> &found) const {
+/// Search the index for the row as committed now, without what this transaction has written.
+void KeyLookup::search_earlier(Search &search) const {
+    Relation index = index_open(index_, AccessShareLock);
+    Snapshot snapshot = register_earlier_snapshot();
+    scan_index(search, index, snapshot);
+    UnregisterSnapshot(snapshot);
+    index_close(index, NoLock);
+}
+
+std::size_t KeyLookup::find(std::span<const Value> key, std::vector<Value> &found, Rows rows) const {
     Search search{key, found};
     call([&] {
         search.relation = table_open(relation_, AccessShareLock);
-        if (!traceable_ || !look_where_it_was(search))
+        if (rows == Rows::earlier)
+            search_earlier(search);
+        else if (!traceable_ || !look_where_it_was(search))
             search_index(search);
         table_close(search.relation, NoLock);
     });

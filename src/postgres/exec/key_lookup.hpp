@@ -23,10 +23,13 @@ public:
     /// Prepare a lookup that returns these columns. The key must be supported.
     KeyLookup(Oid relation, Oid index, std::span<const Part> key, std::span<const AttrNumber> selected);
 
-    /// Append the selected columns of every current version of the row: the committed version, unless this transaction
-    /// deleted it, and versions that this or other transactions have not committed yet. Return the number of rows,
-    /// rarely more than one.
-    std::size_t find(std::span<const Value> key, std::vector<Value> &found) const;
+    /// Which versions of a row are found. Current: the committed one, unless this transaction deleted it, and those
+    /// that this or other transactions have not committed yet. Earlier: the committed one, as if this transaction had
+    /// written nothing.
+    enum class Rows { current, earlier };
+
+    /// Append the selected columns of the versions of the row. Return their number, rarely more than one.
+    std::size_t find(std::span<const Value> key, std::vector<Value> &found, Rows rows = Rows::current) const;
 
 private:
     /// A key column in terms of the index.
@@ -48,6 +51,7 @@ private:
     struct Search;
 
     void search_index(Search &search) const;
+    void search_earlier(Search &search) const;
     void scan_index(Search &search, Relation index, Snapshot snapshot) const;
     bool look_where_it_was(Search &search) const;
     bool has_key(const Search &search, HeapTuple tuple) const;

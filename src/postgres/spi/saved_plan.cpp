@@ -1,6 +1,7 @@
 #include "postgres/spi/saved_plan.hpp"
 
 #include "postgres/exec/as_owner.hpp"
+#include "postgres/exec/earlier_snapshot.hpp"
 
 namespace snapback {
 
@@ -52,7 +53,30 @@ SavedPlan::~SavedPlan() {
         call_noexcept([this] { SPI_freeplan(plan_); });
 }
 
+namespace {
+
+/// Run a plan with the latest snapshot, or with an earlier one; a Postgres call.
+int execute(SPIPlanPtr plan, Datum *values, const char *nulls, bool earlier) {
+    CommandCounterIncrement(); // makes rows of the current statement visible
+    if (!earlier)
+        return SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(), InvalidSnapshot, true, false, 1);
+    Snapshot snapshot = register_earlier_snapshot();
+    int code = SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, true, false, 1);
+    UnregisterSnapshot(snapshot);
+    return code;
+}
+
+} // namespace
+
 std::size_t SavedPlan::fetch_latest_row(std::span<const Value> parameters, std::vector<Value> &found) const {
+    return fetch(parameters, false, found);
+}
+
+std::size_t SavedPlan::fetch_earlier_row(std::span<const Value> parameters, std::vector<Value> &found) const {
+    return fetch(parameters, true, found);
+}
+
+std::size_t SavedPlan::fetch(std::span<const Value> parameters, bool earlier, std::vector<Value> &found) const {
     std::vector<Datum> datums;
     std::string nulls;
     for (const Value &parameter : parameters) {
@@ -63,11 +87,7 @@ std::size_t SavedPlan::fetch_latest_row(std::span<const Value> parameters, std::
     if (fixed_settings_)
         settings.emplace(owner_);
     AsTableOwner owner(owner_);
-    int code = call([&] {
-        CommandCounterIncrement(); // makes rows of the current statement visible
-        return SPI_execute_snapshot(plan_, datums.data(), nulls.c_str(), GetLatestSnapshot(), InvalidSnapshot, true,
-                                    false, 1);
-    });
+    int code = call([&] { return execute(plan_, datums.data(), nulls.c_str(), earlier); });
     if (code != SPI_OK_SELECT)
         throw Error(sqlstate::internal_error, std::string("saved query failed: ") + SPI_result_code_string(code));
     if (SPI_processed > 0)
