@@ -1,13 +1,14 @@
 #!/bin/sh
-# The effect of the write guard: the same work on a guarded table and on an unguarded copy, as the ratio of the rates
-# (1.00: no effect; 0.95: guarded work reaches 95 % of the unguarded rate).
-# Single rows: one pgbench client runs both kinds of transactions in random order, so that other work on the machine
-# affects both equally; a rate is one over the mean latency without the slowest twentieth of each kind. COPY: in turns.
-# The output is the medians over the runs, and the lowest and highest ratio of a run.
-# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; creates and drops its own database.
-# Optional: RUNS (9), SECONDS_EACH (6), COPY_ROWS (1000000), and TASKS to select tasks.
+# What the write guard costs: the same work on a guarded table and on its unguarded twin, as the ratio of the rates
+# (1.00: the guard costs nothing; 0.95: guarded work reaches 95 % of the unguarded rate).
+# Single rows: one pgbench client runs transactions of both kinds in random order, so that whatever else the machine does
+# hits both alike; a rate is one over the mean latency, the slowest twentieth of each kind left out. COPY, and DELETE of
+# all rows of one or 1,000 communities in one statement: in turn.
+# Printed are medians over the runs, and the lowest and highest ratio of a run.
+# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; makes and drops a database of its own.
+# RUNS (9), SECONDS_EACH (6), COPY_ROWS (1000000), DELETED_ROWS (100000) may be lowered for a quick look; TASKS names some of the tasks.
 set -eu
-RUNS=${RUNS:-9} SECONDS_EACH=${SECONDS_EACH:-6} COPY_ROWS=${COPY_ROWS:-1000000}
+RUNS=${RUNS:-9} SECONDS_EACH=${SECONDS_EACH:-6} COPY_ROWS=${COPY_ROWS:-1000000} DELETED_ROWS=${DELETED_ROWS:-100000}
 PGDATABASE=snapback_bench_guard
 export PGDATABASE
 work=$(mktemp -d)
@@ -25,10 +26,17 @@ SELECT format($$
     INSERT INTO %1$s_parent SELECT i, md5(i::text)::uuid FROM generate_series(1, 1000) i;
     INSERT INTO %1$s_own (cid, body) SELECT md5((i %% 1000 + 1)::text)::uuid, repeat('x', 100) FROM generate_series(1, 100000) i;
     INSERT INTO %1$s_chain (parent, body) SELECT i %% 1000 + 1, repeat('x', 100) FROM generate_series(1, 100000) i;
+    CREATE TABLE %1$s_shrinking (LIKE %1$s_own INCLUDING ALL);
+    CREATE SEQUENCE %1$s_next;
+    CREATE FUNCTION %1$s_refill(rows int, communities int) RETURNS void LANGUAGE sql AS $f$
+        TRUNCATE %1$s_shrinking;
+        INSERT INTO %1$s_shrinking (id, cid, body) SELECT i, md5((i %% communities)::text)::uuid, repeat('x', 100) FROM generate_series(1, rows) i;
+        SELECT setval('%1$s_next', 1, false);
+    $f$;
 $$, kind) FROM (VALUES ('guarded'), ('free')) k (kind)
 \gexec
 INSERT INTO snapback.protected_table (relation, community_column, via) VALUES
-    ('guarded_own', 'cid', NULL), ('guarded_parent', 'cid', NULL), ('guarded_chain', NULL, 'to_parent');
+    ('guarded_own', 'cid', NULL), ('guarded_shrinking', 'cid', NULL), ('guarded_parent', 'cid', NULL), ('guarded_chain', NULL, 'to_parent');
 SELECT snapback_internal.install_guard(relation) FROM snapback.protected_table;
 VACUUM ANALYZE;
 SQL
@@ -49,6 +57,9 @@ SQL
     cat >"$work/insert_chain_$kind" <<SQL
 \set c random(1, 1000)
 INSERT INTO ${kind}_chain (parent, body) VALUES (:c, 'a row like others');
+SQL
+    cat >"$work/delete_$kind" <<SQL
+DELETE FROM ${kind}_shrinking WHERE id = (SELECT nextval('${kind}_next'));
 SQL
 done
 
@@ -82,7 +93,23 @@ copy_rates() {
     echo "$guarded $free"
 }
 
-# Summarize the runs: medians of the rates and of the ratio.
+# Delete all rows of a table in one statement; print rows per second.
+delete_rate() {
+    psql -X -q -t -c "SELECT ${2}_refill($DELETED_ROWS, $1)" -c "VACUUM ANALYZE ${2}_shrinking" -c CHECKPOINT >>"$work/notices"
+    psql -X -q -c '\timing on' -c "DELETE FROM ${2}_shrinking" | awk -v n="$DELETED_ROWS" '/Time/ { printf "%.1f\n", n * 1e3 / $2 }'
+}
+
+# The same for the guarded table and the free one, in turn; print "guarded/s free/s".
+delete_rates() {
+    if [ $(($2 % 2)) = 1 ]; then
+        guarded=$(delete_rate "$1" guarded) free=$(delete_rate "$1" free)
+    else
+        free=$(delete_rate "$1" free) guarded=$(delete_rate "$1" guarded)
+    fi
+    echo "$guarded $free"
+}
+
+# Sum the runs up: medians of the rates and of the ratio.
 summary() {
     awk -v name="$1" '
         function median(v, n,   i, j, t) {
@@ -99,11 +126,16 @@ summary() {
 psql -X -q -c "COPY (SELECT md5('1')::uuid, repeat('x', 100) FROM generate_series(1, $COPY_ROWS)) TO STDOUT" >"$work/copy_one_community"
 psql -X -q -c "COPY (SELECT md5((i % 1000)::text)::uuid, repeat('x', 100) FROM generate_series(1, $COPY_ROWS) i) TO STDOUT" >"$work/copy_many_communities"
 
-for task in ${TASKS:-update_own insert_own update_chain insert_chain copy_one_community copy_many_communities}; do
+for task in ${TASKS:-update_own insert_own update_chain insert_chain delete copy_one_community copy_many_communities delete_all_1 delete_all_1000}; do
     run=1
     while [ "$run" -le "$RUNS" ]; do
         case $task in
         copy_*) copy_rates "$task" "$run" ;;
+        delete_all_*) delete_rates "${task#delete_all_}" "$run" ;;
+        delete)
+            psql -X -q -c 'SELECT guarded_refill(300000, 1000), free_refill(300000, 1000)' -c 'VACUUM ANALYZE' >>"$work/notices"
+            rates "$task"
+            ;;
         *) rates "$task" ;;
         esac
         run=$((run + 1))
