@@ -54,6 +54,9 @@ void define_limits() {
                &current.lock_timeout_ms, 1, 3600 * 1000, PGC_SUSET, GUC_UNIT_MS);
     define_int("snapback.capture_memory", "Memory for sorting rows in a capture; more rows use temporary files.",
                &current.capture_memory_kb, 1024, 4 * 1024 * 1024, PGC_USERSET, GUC_UNIT_KB);
+    define_int("snapback.delta_limit",
+               "Maximum size of the changes since a full capture, in percent of it; 0 captures in full each time.",
+               &current.delta_limit, 0, 1000, PGC_SUSET, 0);
 }
 
 /// Define a setting that names the community or account of a transaction.

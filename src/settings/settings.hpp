@@ -15,6 +15,7 @@ struct Settings {
     int requests_per_hour = 5;                    // restore requests per community
     int lock_timeout_ms = 10'000;                 // time for which a restore waits for writers
     int capture_memory_kb = 64 * 1024;            // memory of a capture for sorting rows
+    int delta_limit = 25;                         // size of deltas, in percent of their base; 0: none
     bool require_community_name = false;
     char *community = nullptr; // set by the application
     char *account = nullptr;

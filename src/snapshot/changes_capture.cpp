@@ -14,8 +14,6 @@ namespace {
 
 /// The deltas of a snapshot are merged into one when there would be more.
 constexpr std::size_t most_deltas = 14;
-/// A new base is read when the deltas would be larger than this part of the base.
-constexpr std::int64_t part_of_base = 4;
 
 /// What a previous capture has stored to find the changes since.
 struct Basis {
@@ -128,7 +126,7 @@ std::string CapturedTables::store_basis() const {
 
 ChangesCapture::ChangesCapture(const std::vector<Manifest> &heads, const CapturedTables &tables)
     : tables_(tables), sorter_(settings().capture_memory(), open_temporary_file) {
-    if (tables.can_be_basis())
+    if (tables.can_be_basis() && settings().delta_limit > 0)
         find_previous(heads);
 }
 
@@ -223,7 +221,7 @@ void ChangesCapture::store_changes() {
             manifest.delta_bytes = 0;
         }
         manifest.delta_bytes += total_size(deltas);
-        community.read_in_full = manifest.delta_bytes > sizes[manifest.base->id] / part_of_base;
+        community.read_in_full = manifest.delta_bytes > sizes[manifest.base->id] * settings().delta_limit / 100;
         for (std::string &delta : deltas)
             if (!community.read_in_full)
                 writer.put(i, 0, std::move(delta));

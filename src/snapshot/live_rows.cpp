@@ -158,12 +158,17 @@ void read_removed_keys(const ProtectedTable &table, const RelationShape &shape,
     JoinedPath path = readable_path(table, shape);
     RelationShape keys = only_key(shape);
     std::string index = "k." + quote_name(removed.community_column());
-    std::string sql = "SELECT " + index;
-    for (const LiveColumn &column : keys.columns)
-        sql += ", k." + quote_name(column.name);
-    sql += " FROM " + removed.rows().name() + " k WHERE NOT EXISTS (SELECT FROM " + shape.from() + " t" + path.joins +
-           " WHERE " + same_key(shape, "k", "t") + " AND " + path.column + " = (CAST($1 AS " + path.type_name +
-           "[]))[" + index + " + 1])";
+    std::string of_removed, of_live; // the key columns
+    for (const LiveColumn &column : keys.columns) {
+        of_removed += ", k." + quote_name(column.name);
+        of_live += ", t." + quote_name(column.name);
+    }
+    // Snapshots tell keys apart by their bytes: the numeric 1.0 can become 1.00.
+    std::string sql = "SELECT " + index + of_removed + " FROM " + removed.rows().name() +
+                      " k WHERE NOT EXISTS (SELECT FROM " + shape.from() + " t" + path.joins + " WHERE " +
+                      same_key(shape, "k", "t") + " AND pg_catalog.record_image_eq(ROW(" + of_removed.substr(2) +
+                      "), ROW(" + of_live.substr(2) + ")) AND " + path.column + " = (CAST($1 AS " + path.type_name +
+                      "[]))[" + index + " + 1])";
     AsOwner owner(shape.owner);
     Query query;
     removed.rows().show_to(query);

@@ -125,6 +125,7 @@ class Round:
         trial = self.trial
         trial.load(self.case.rows)
         trial.harm(self.case.damage)
+        self.compare_captures("after the damage")
         before, before_json, sequences = trial.fetch(), trial.fetch_json(), trial.sequences()
         require(not list(violations(self.schema, before)), "the damage left what Postgres should not have let pass", lambda: list(violations(self.schema, before)))
         self.forget_unknown_rows(before)
@@ -133,6 +134,7 @@ class Round:
         differences = self.differences(trial.snapshot, self.case.switches)
         run, report = self.restore(trial.snapshot, self.case.switches)
         after = trial.fetch()
+        self.compare_captures("after the restore")
         self.compare_others(before, after)
         if run is None:
             require(after == before, "a refused restore changed rows", lambda: unlike(after, before))
@@ -185,7 +187,24 @@ class Round:
         before, = self.trial.run("SELECT before_snapshot FROM snapback.restores ORDER BY ended_at DESC LIMIT 1")[0]
         return before, {self.trial.names[r[0]]: dict(zip(FIGURES, r[1:])) for r in rows}
 
-    # ---- checks ---------------------------------------------------------------------------------------------------
+    # ---- captures -------------------------------------------------------------------------------------------------
+
+    def compare_captures(self, when):
+        """A capture of the changes since the previous one contains what a full capture contains, byte by byte."""
+        tables = [(i, name) for i, name in self.trial.run("SELECT id, coalesce(relation::regclass::text, relation_name) FROM snapback.protected_table ORDER BY id")]
+        for community in COMMUNITIES:
+            changes = self.trial.run("SELECT snapback.capture(%s, %s)", community, "changes")[0][0]
+            full = self.trial.run("BEGIN; SET LOCAL snapback.delta_limit = 0; SELECT snapback.capture(%s, %s)", community, "full")[0][0]
+            got, expected = ([self.trial.run("SELECT coalesce(array_agg(r::text), '{}') FROM snapback_internal.stored_rows(%s, %s) r", snapshot, table)[0][0] for table, _ in tables]
+                             for snapshot in (changes, full))
+            self.trial.run("ROLLBACK")
+            faults = self.trial.run("SELECT * FROM snapback.verify(%s)", changes)
+            require(not faults, f"the capture of changes {when} is damaged", faults)
+            for (_, name), here, there in zip(tables, got, expected):
+                require(here == there, f"the capture of changes {when} differs from a full one",
+                        lambda: f"{community}, {name}: too many {sorted(set(here) - set(there))}, too few {sorted(set(there) - set(here))}, in order {sorted(here) == here}")
+
+    # ---- judgements -----------------------------------------------------------------------------------------------
 
     def compare_others(self, before, after):
         others = [only_of(self.schema, state, COMMUNITY, False) for state in (before, after)]

@@ -28,7 +28,7 @@ PER_SCHEMA = 4  # rounds on one schema
 def prepare(name):
     connection = fresh_extension(name)
     with connection.cursor() as cursor:
-        cursor.execute("SET client_min_messages = error; SET synchronous_commit = off; " + TYPES)
+        cursor.execute("SET client_min_messages = error; SET synchronous_commit = off; SET snapback.delta_limit = 1000; " + TYPES)
     return connection
 
 
