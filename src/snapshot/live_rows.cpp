@@ -6,6 +6,7 @@
 #include "postgres/catalog/inheritance.hpp"
 #include "postgres/catalog/row_security.hpp"
 #include "postgres/exec/as_owner.hpp"
+#include "snapshot/basis.hpp"
 #include "snapshot/row_encoder.hpp"
 
 extern "C" {
@@ -135,17 +136,14 @@ void read_live_rows(const ProtectedTable &table, const RelationShape &shape, std
     JoinedPath path = readable_path(table, shape);
     std::string sql = "SELECT " + path.column + column_list(shape) + " FROM " + shape.from() + " t" + path.joins +
                       " WHERE " + path.column + " = ANY (CAST($1 AS " + path.type_name + "[]))";
-    std::vector<Value> parameters{Value::text_array(communities)};
-    if (since) {
-        // The age of a frozen row is that of its transaction, too.
-        sql += " AND pg_catalog.age(t.xmin) <= (SELECT pg_catalog.age(CAST($2 AS pg_catalog.xid)))";
-        parameters.push_back(Value::text(std::to_string(static_cast<TransactionId>(*since))));
-    }
+    if (since)
+        sql += " AND " + written_since("t", *since);
     AsOwner owner(shape.owner);
     Query query;
     CommunityIndex index(path.type, communities);
     RowEncoder encoder(shape, 1);
-    query.stream(sql, parameters, [&](TupleTableSlot *slot) {
+    Value list = Value::text_array(communities);
+    query.stream(sql, std::span<const Value>(&list, 1), [&](TupleTableSlot *slot) {
         encoder.encode(slot);
         visit(index.of(slot->tts_values[0]), encoder.key(), encoder.row());
     });
