@@ -15,6 +15,7 @@ TRUNCATE snapback.restore_run, snapback.restore_row, snapback.restore_table, sna
 """
 TYPES = """CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('good', 'bad', 'so so'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN short AS varchar(5);
 CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"""
+CAPTURES = {"of changes": 0, "in full": 0}
 
 
 class Trial:
@@ -198,6 +199,7 @@ class Round:
             got, expected = ([self.trial.run("SELECT coalesce(array_agg(r::text), '{}') FROM snapback_internal.stored_rows(%s, %s) r", snapshot, table)[0][0] for table, _ in tables]
                              for snapshot in (changes, full))
             self.trial.run("ROLLBACK")
+            CAPTURES["of changes" if self.trial.run("SELECT base <> id FROM snapback.snapshot WHERE id = %s", changes)[0][0] else "in full"] += 1
             faults = self.trial.run("SELECT * FROM snapback.verify(%s)", changes)
             require(not faults, f"the capture of changes {when} is damaged", faults)
             for (_, name), here, there in zip(tables, got, expected):

@@ -17,7 +17,7 @@ from live_server import end, fresh_extension, ok
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "property"))
 from generator import Generator  # noqa: E402
 from shrink import script, shrink  # noqa: E402
-from trial import TYPES, Problem, Round, Trial  # noqa: E402
+from trial import CAPTURES, TYPES, Problem, Round, Trial  # noqa: E402
 
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
 SEED = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
@@ -81,6 +81,8 @@ def main():
             trial = Trial(connection, schema, rows)
     seconds = time.monotonic() - started
     print(f"# {dict(sorted(outcomes.items()))}; {sum(outcomes.values()) / seconds:.1f} rounds a second")
+    print(f"# captures {CAPTURES}")
+    ok(4 * CAPTURES["of changes"] > CAPTURES["in full"] or ROUNDS < 20, "captures of changes are among them", CAPTURES)
     connection.close()
     end()
 
