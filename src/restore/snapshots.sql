@@ -6,7 +6,7 @@ SELECT s.id, s.community, s.captured_at, s.captured_at + r.retention AS expires_
        t.rows, t.size, d.restores
 FROM snapback.snapshot s
 CROSS JOIN snapback_internal.retention() AS r(retention)
-CROSS JOIN LATERAL (SELECT coalesce(sum(m.rows), 0)::bigint AS rows, coalesce(sum(m.bytes), 0)::bigint AS size
+CROSS JOIN LATERAL (SELECT coalesce(sum(m.rows), 0)::bigint AS rows, coalesce(sum(m.bytes), 0)::bigint + s.delta_bytes AS size
                     FROM snapback.manifest m WHERE m.snapshot = s.id AND m.rows > 0) t
 CROSS JOIN LATERAL (SELECT count(*) AS restores FROM snapback.restore_run u
                     WHERE u.snapshot = s.id AND u.community = s.community AND u.state = 'restored') d;
@@ -17,7 +17,8 @@ SELECT k.id, k.community, k.captured_at, k.expires_at, k.kind, k.label,
        CASE WHEN k.status = 'complete' AND d.id IS NOT NULL THEN 'disowned' ELSE k.status END AS status, k.rows, k.size, k.restores
 FROM snapback.kept_snapshots k LEFT JOIN snapback_internal.disowned_snapshots() d ON d.id = k.id;
 COMMENT ON VIEW snapback.snapshots IS
-    'Every stored snapshot: number of rows, size in bytes before compression, and number of restores from it. An expired snapshot can no longer be '
+    'Every stored snapshot: number of rows, size in bytes before compression, and number of restores from it. rows and size are those of the full '
+    'capture that the snapshot is based on; size includes the changes since. An expired snapshot can no longer be '
     'restored; the next snapback.expire() deletes it. A disowned snapshot belongs to no community: its community is missing from the directory, was '
     'missing after the capture, or has another identity now. snapback.adopt_snapshots() assigns it to the community, snapback.forget() deletes it';
 
@@ -34,7 +35,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION snapback.list_snapshots(text) IS
-    'Return the snapshots of a community, newest first; size is in bytes before compression. Snapshots of an earlier community with the same key are '
+    'Return the snapshots of a community, newest first; size is in bytes before compression. rows and size are those of the full capture that the '
+    'snapshot is based on; size includes the changes since. Snapshots of an earlier community with the same key are '
     'not included. community: by default that of the setting snapback.community, which a backend sets with SET LOCAL (with plain SET, a pooler in '
     'transaction mode leaks it to the next client). Errors: 42501 the session acts for another community, 22023 no community is specified';
 
@@ -78,7 +80,9 @@ AS $$
     JOIN snapback.option o USING (option)
     JOIN snapback.coverage v USING (option)
     JOIN snapback.manifest m ON m.snapshot = contents_of.snapshot AND m.table_id = v.table_id
-    CROSS JOIN LATERAL (SELECT CASE WHEN v.filter IS NULL THEN m.rows ELSE snapback_internal.rows_if_known(m.snapshot, m.table_id, v.filter) END) k (rows)
+    JOIN snapback.snapshot s ON s.id = m.snapshot
+    CROSS JOIN LATERAL (SELECT CASE WHEN v.filter IS NULL AND s.deltas = '' THEN m.rows
+                                    ELSE snapback_internal.rows_if_known(m.snapshot, m.table_id, coalesce(v.filter, 'true')) END) k (rows)
     GROUP BY c.position, o.option, o.label ORDER BY c.position
 $$;
 COMMENT ON FUNCTION snapback_internal.contents_of(uuid) IS 'Return the rows of snapshot_contents() without checking the caller''s community';
