@@ -9,6 +9,7 @@ BEGIN
     DELETE FROM snapback.known_labels k WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = k.type);
     DELETE FROM snapback.label_rename r WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = r.type);
     DELETE FROM snapback.capture_failure f WHERE f.failed_at + snapback_internal.retention() <= clock_timestamp();
+    DELETE FROM snapback.capture_difference d WHERE d.captured_at + snapback_internal.retention() <= clock_timestamp();
     DELETE FROM snapback.departure d
     WHERE NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.community = d.community AND s.captured_at <= d.noticed_at);
 END

@@ -32,6 +32,7 @@ BEGIN
     DELETE FROM snapback.audit a
     WHERE a.community = forget.community AND (everything OR a.request = ANY (requests) OR a.restore = ANY (runs) OR a.at <= left_at);
     DELETE FROM snapback.capture_failure f WHERE f.community = forget.community AND (everything OR f.failed_at <= left_at);
+    DELETE FROM snapback.capture_difference d WHERE d.community = forget.community AND (everything OR d.captured_at <= left_at);
     DELETE FROM snapback.mail m WHERE m.request = ANY (requests);
     DELETE FROM snapback.request r WHERE r.id = ANY (requests);
     DELETE FROM snapback.restore_run r WHERE r.id = ANY (runs);

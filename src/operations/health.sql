@@ -49,6 +49,10 @@ AS $$
                         ORDER BY r.relation LIMIT 1) r
     CROSS JOIN LATERAL snapback_internal.untriable_expressions(r.relation) e
     UNION ALL
+    SELECT 'difference', d.community, format('%s rows of %s differed from the captured changes on %s', d.rows, d.relation, d.captured_at),
+           'The community was read in full then. Do not use its earlier snapshots, back to the check before; report the fault.'
+    FROM snapback.capture_difference d
+    UNION ALL
     SELECT 'capture', c, CASE WHEN s.newest IS NULL THEN 'never captured' ELSE format('last captured %s ago', clock_timestamp() - s.newest) END,
            'run CALL snapback.capture_all(), and check the jobs of snapback.schedule()'
     FROM snapback.communities() AS c

@@ -57,6 +57,9 @@ void define_limits() {
     define_int("snapback.delta_limit",
                "Maximum size of the changes since a full capture, in percent of it; 0 captures in full each time.",
                &current.delta_limit, 0, 1000, PGC_SUSET, 0);
+    define_int("snapback.full_check_interval",
+               "Time after which a capture compares what it stores with a full read; 0 never does.",
+               &current.full_check_interval_seconds, 0, 3650 * 24 * 3600, PGC_SUSET, GUC_UNIT_S);
 }
 
 /// Define a setting that names the community or account of a transaction.

@@ -9,13 +9,14 @@
 namespace snapback {
 
 struct Settings {
-    int retention_seconds = 7 * 24 * 3600;        // time for which a snapshot can be restored
-    int audit_retention_seconds = 90 * 24 * 3600; // time for which requests and restores are recorded; 0: forever
-    int request_ttl_seconds = 3600;               // time for which a mailed link is valid
-    int requests_per_hour = 5;                    // restore requests per community
-    int lock_timeout_ms = 10'000;                 // time for which a restore waits for writers
-    int capture_memory_kb = 64 * 1024;            // memory of a capture for sorting rows
-    int delta_limit = 25;                         // size of deltas, in percent of their base; 0: none
+    int retention_seconds = 7 * 24 * 3600;           // time for which a snapshot can be restored
+    int audit_retention_seconds = 90 * 24 * 3600;    // time for which requests and restores are recorded; 0: forever
+    int request_ttl_seconds = 3600;                  // time for which a mailed link is valid
+    int requests_per_hour = 5;                       // restore requests per community
+    int lock_timeout_ms = 10'000;                    // time for which a restore waits for writers
+    int capture_memory_kb = 64 * 1024;               // memory of a capture for sorting rows
+    int delta_limit = 25;                            // size of deltas, in percent of their base; 0: none
+    int full_check_interval_seconds = 7 * 24 * 3600; // between full reads of a base's tables; 0: none
     bool require_community_name = false;
     char *community = nullptr; // set by the application
     char *account = nullptr;

@@ -10,7 +10,7 @@
 #include "postgres/exec/snapshot_scope.hpp"
 #include "postgres/spi/spill_file.hpp"
 #include "settings/settings.hpp"
-#include "snapshot/changes_capture.hpp"
+#include "snapshot/full_check.hpp"
 
 extern "C" {
 #include "utils/uuid.h"
@@ -178,35 +178,56 @@ void hold_rows_of(std::span<const std::string> communities, const ProtectedTable
         hold_rows(table, relation_of(table, community));
 }
 
-/// Capture the tables: by their changes where possible, the others in full.
-std::vector<Manifest> capture_tables(std::vector<Manifest> heads, const std::vector<ProtectedTable> &tables) {
-    for (const ProtectedTable &table : tables)
+/// Remove snapshots that are to be captured in full instead.
+void discard(const std::set<std::string> &ids) {
+    if (ids.empty())
+        return;
+    Query query;
+    query.run("DELETE FROM snapback.snapshot s WHERE s.id = ANY ($1)",
+              {Value::uuid_array(std::vector<std::string>(ids.begin(), ids.end()))});
+}
+
+/// Capture communities by their changes, and check those that are due. Return the IDs of their snapshots.
+std::set<std::string> capture_changes(const std::vector<Manifest> &heads, const CapturedTables &tables,
+                                      const std::string &basis) {
+    std::vector<Manifest> manifests = ChangesCapture(heads, tables).run();
+    std::set<std::string> captured;
+    for (Manifest &manifest : manifests) {
+        manifest.basis = basis;
+        captured.insert(manifest.id);
+    }
+    write_manifests(manifests);
+    std::set<std::string> different = FullCheck(due_for_check(manifests), tables).run();
+    discard(different);
+    std::erase_if(captured, [&](const std::string &id) { return different.contains(id); });
+    return captured;
+}
+
+/// Capture the tables: by their changes where possible, otherwise in full.
+void capture_tables(std::vector<Manifest> heads, const std::vector<ProtectedTable> &tables) {
+    for (const ProtectedTable &table : tables) {
         require_presence(table);
-    for (const ProtectedTable &table : tables)
         if (table.relation_name.empty())
             note_columns(table.relation);
+    }
     CapturedTables captured(tables);
     std::optional<std::string> basis;
-    std::vector<Manifest> manifests;
-    if (captured.can_be_basis()) {
+    if (captured.can_be_basis())
         basis = captured.store_basis();
-        // A transaction with an older snapshot could miss that the previous snapshot has been deleted.
-        if (!call([] { return IsolationUsesXactSnapshot(); }))
-            manifests = ChangesCapture(heads, captured).run();
+    // A transaction with an older snapshot could miss that the previous snapshot has been deleted.
+    if (basis && !call([] { return IsolationUsesXactSnapshot(); })) {
+        std::set<std::string> done = capture_changes(heads, captured, *basis);
+        std::erase_if(heads, [&](const Manifest &head) { return done.contains(head.id); });
     }
-    std::set<std::string> done;
-    for (const Manifest &manifest : manifests)
-        done.insert(manifest.id);
-    std::erase_if(heads, [&](const Manifest &head) { return done.contains(head.id); });
-    if (!heads.empty()) {
-        Capture capture(std::move(heads));
-        for (const ProtectedTable &table : tables)
-            capture.add(table);
-        std::ranges::move(capture.finish(), std::back_inserter(manifests));
-    }
+    if (heads.empty())
+        return;
+    Capture capture(std::move(heads));
+    for (const ProtectedTable &table : tables)
+        capture.add(table);
+    std::vector<Manifest> manifests = capture.finish();
     for (Manifest &manifest : manifests)
         manifest.basis = basis;
-    return manifests;
+    write_manifests(manifests);
 }
 
 /// A time not later than the next MVCC snapshot. A community that was missing from the directory after this time may be
@@ -236,8 +257,7 @@ std::vector<std::string> capture(CaptureSpec spec) {
     std::vector<std::string> ids;
     for (const Manifest &head : heads)
         ids.push_back(head.id);
-    std::vector<Manifest> captured = capture_tables(std::move(heads), tables);
-    write_manifests(captured);
+    capture_tables(std::move(heads), tables);
     return ids;
 }
 

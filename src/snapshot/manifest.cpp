@@ -257,16 +257,20 @@ void write_bases(std::span<Manifest> manifests, const std::map<Digest, Shape> &s
         return;
     write_shapes(shapes);
     std::vector<std::string> ids, digests;
+    std::vector<TimestampTz> instants;
     for (Manifest &manifest : manifests) {
+        instants.push_back(manifest.captured_at);
         manifest.base = Base{manifest.id, base_digest(manifest.tables)};
         ids.push_back(manifest.base->id);
         digests.emplace_back(manifest.base->digest.view());
     }
     Query query;
-    query.run(
-        "INSERT INTO snapback.base (id, sha256, table_set) SELECT id::uuid, digest, table_set::uuid FROM ROWS FROM "
-        "(pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) AS b(id, digest, table_set)",
-        {Value::text_array(ids), Value::bytea_array(digests), Value::text_array(TableSets(manifests).ids())});
+    query.run("INSERT INTO snapback.base (id, sha256, table_set, checked_at) SELECT id::uuid, digest, table_set::uuid, "
+              "at FROM ROWS FROM "
+              "(pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) AS b(id, "
+              "digest, table_set, at)",
+              {Value::text_array(ids), Value::bytea_array(digests), Value::text_array(TableSets(manifests).ids()),
+               Value::timestamptz_array(instants)});
     write_tables(manifests);
 }
 

@@ -25,15 +25,16 @@ CREATE INDEX ON snapback.table_set_member (shape);
 COMMENT ON TABLE snapback.table_set_member IS 'The tables of a set, and their shapes';
 
 CREATE TABLE snapback.base (
-    id        uuid  PRIMARY KEY,
-    sha256    bytea NOT NULL CHECK (length(sha256) = 32),
-    table_set uuid  NOT NULL REFERENCES snapback.table_set
+    id         uuid        PRIMARY KEY,
+    sha256     bytea       NOT NULL CHECK (length(sha256) = 32),
+    table_set  uuid        NOT NULL REFERENCES snapback.table_set,
+    checked_at timestamptz NOT NULL
 );
 CREATE INDEX ON snapback.base (table_set);
 COMMENT ON TABLE snapback.base IS
     'Full reads of the tables of a community. A snapshot is based on one, and has deltas for what has changed since. id: that of the snapshot which was '
     'read in full, which may have expired. sha256: the hash of the tables, as described in docs/format.md. table_set: the tables, including those '
-    'without rows';
+    'without rows. checked_at: the last capture that compared the base and its deltas with a full read';
 
 CREATE TABLE snapback.base_table (
     base     uuid    NOT NULL REFERENCES snapback.base ON DELETE CASCADE,
@@ -140,3 +141,14 @@ CREATE TABLE snapback.capture_failure (
 );
 COMMENT ON TABLE snapback.capture_failure IS
     'Captures that failed in capture_all() while it continued with other communities: the error that capture() would raise, and its hint';
+
+CREATE TABLE snapback.capture_difference (
+    community   text        NOT NULL,
+    relation    text        NOT NULL,
+    rows        bigint      NOT NULL,
+    captured_at timestamptz NOT NULL,
+    id          uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()
+);
+COMMENT ON TABLE snapback.capture_difference IS
+    'Checks that found a full read of a table to differ from the base and the deltas of a community. rows: on one side only; a row that differs counts '
+    'twice. The snapshot of this time was then read in full; earlier ones, back to the check before, may be wrong';

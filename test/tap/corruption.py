@@ -23,7 +23,7 @@ CREATE TABLE note (id uuid PRIMARY KEY, club text NOT NULL REFERENCES club, at t
 CREATE TABLE word (word text, club text NOT NULL REFERENCES club, PRIMARY KEY (club, word));
 CREATE TABLE blank (id int PRIMARY KEY, club text NOT NULL REFERENCES club);
 INSERT INTO club VALUES ('a'), ('b');
-INSERT INTO page SELECT n, CASE n % 10 WHEN 0 THEN 'b' ELSE 'a' END, (SELECT string_agg(md5((n * m)::text), '') FROM generate_series(1, 16) m) FROM generate_series(1, 150) n;
+INSERT INTO page SELECT n, CASE n % 10 WHEN 0 THEN 'b' ELSE 'a' END, (SELECT string_agg(md5((n * m)::text), '') FROM generate_series(1, 16) m) FROM generate_series(1, 500) n;
 INSERT INTO note SELECT md5(n::text)::uuid, 'a', '2026-01-01'::timestamptz + n * interval '1 hour', n / 7.0, ARRAY['x', NULL, n::text], jsonb_build_object('n', n) FROM generate_series(1, 100) n;
 INSERT INTO word SELECT md5(n::text), 'a' FROM generate_series(1, 100) n;
 SELECT snapback.set_directory('clubs');
@@ -66,18 +66,27 @@ INSERT INTO damage SELECT 'chunk', n, format('UPDATE snapback.chunk SET data = s
 INSERT INTO damage SELECT 'digest of a chunk', n, format('UPDATE snapback.chunk SET sha256 = set_byte(sha256, %1$s, get_byte(sha256, %1$s) # %2$s) WHERE community = ''a'' AND sha256 = %3$L',
     n, 1 + n * 7 %% 255, c.sha256) FROM snapback.chunk c, generate_series(0, 31) n WHERE c.community = 'a';
 INSERT INTO damage SELECT 'list of chunks', n, format('UPDATE snapback.base_table SET chunks = set_byte(chunks, %1$s, get_byte(chunks, %1$s) # %2$s) WHERE base = %3$L AND table_id = %4$s',
-    n, 1 + n * 7 %% 255, m.base, m.table_id) FROM snapback.base_table m, generate_series(0, length(m.chunks) - 1) n WHERE m.base = %(snapshot)s;
+    n, 1 + n * 7 %% 255, m.base, m.table_id) FROM snapback.base_table m, generate_series(0, length(m.chunks) - 1) n WHERE m.base = %(base)s;
 INSERT INTO damage SELECT 'digest of a description', n, format('UPDATE snapback.base_table SET shape = set_byte(shape, %1$s, get_byte(shape, %1$s) # %2$s) WHERE base = %3$L AND table_id = %4$s',
-    n, 1 + n * 7 %% 255, m.base, m.table_id) FROM snapback.base_table m, generate_series(0, 31) n WHERE m.base = %(snapshot)s;
+    n, 1 + n * 7 %% 255, m.base, m.table_id) FROM snapback.base_table m, generate_series(0, 31) n WHERE m.base = %(base)s;
 INSERT INTO damage SELECT 'number of ' || c, n, format('UPDATE snapback.base_table SET %1$I = %1$I # %2$s WHERE base = %3$L AND table_id = %4$s', c, 1::bigint << n, m.base, m.table_id)
-    FROM snapback.base_table m, unnest('{rows,bytes}'::text[]) c, generate_series(0, 62) n WHERE m.base = %(snapshot)s;
+    FROM snapback.base_table m, unnest('{rows,bytes}'::text[]) c, generate_series(0, 62) n WHERE m.base = %(base)s;
 INSERT INTO damage SELECT 'table', n, format('UPDATE snapback.base_table SET table_id = table_id # %1$s WHERE base = %2$L AND table_id = %3$s', 1 << n, m.base, m.table_id)
-    FROM snapback.base_table m, generate_series(0, 30) n WHERE m.base = %(snapshot)s AND NOT EXISTS (SELECT FROM snapback.base_table o WHERE o.base = m.base AND o.table_id = m.table_id # (1 << n));
+    FROM snapback.base_table m, generate_series(0, 30) n WHERE m.base = %(base)s AND NOT EXISTS (SELECT FROM snapback.base_table o WHERE o.base = m.base AND o.table_id = m.table_id # (1 << n));
 INSERT INTO damage SELECT 'table of the set', n, format('UPDATE snapback.table_set_member SET table_id = table_id # %1$s WHERE table_id = %2$s', 1 << n, m.table_id)
     FROM snapback.table_set_member m, generate_series(0, 30) n WHERE NOT EXISTS (SELECT FROM snapback.table_set_member o WHERE o.table_id = m.table_id # (1 << n));
 INSERT INTO damage SELECT 'description of the set', n, format('UPDATE snapback.table_set_member SET shape = set_byte(shape, %1$s, get_byte(shape, %1$s) # %2$s) WHERE table_id = %3$s',
     n, 1 + n * 7 %% 255, m.table_id) FROM snapback.table_set_member m, generate_series(0, 31) n;
-INSERT INTO damage SELECT 'set', n, format('UPDATE snapback.snapshot SET table_set = gen_random_uuid() WHERE id = %L', %(snapshot)s) FROM generate_series(0, 0) n;
+INSERT INTO damage SELECT 'set', n, format('UPDATE snapback.base SET table_set = gen_random_uuid() WHERE id = %L', %(base)s) FROM generate_series(0, 0) n;
+INSERT INTO damage SELECT 'base', n, format('UPDATE snapback.snapshot SET base = (SELECT b.id FROM snapback.base b WHERE b.id <> %L LIMIT 1) WHERE id = %L', %(base)s, %(snapshot)s) FROM generate_series(0, 0) n;
+INSERT INTO damage SELECT 'digest of the base', n, format('UPDATE snapback.base SET sha256 = set_byte(sha256, %1$s, get_byte(sha256, %1$s) # %2$s) WHERE id = %3$L',
+    n, 1 + n * 7 %% 255, %(base)s) FROM generate_series(0, 31) n;
+INSERT INTO damage SELECT 'bounds', n, format('UPDATE snapback.base_table SET bounds = set_byte(bounds, %1$s, get_byte(bounds, %1$s) # %2$s) WHERE base = %3$L AND table_id = %4$s',
+    n, 1 + n * 7 %% 255, m.base, m.table_id) FROM snapback.base_table m, generate_series(0, length(m.bounds) - 1) n WHERE m.base = %(base)s;
+INSERT INTO damage SELECT 'list of deltas', n, format('UPDATE snapback.snapshot SET deltas = set_byte(deltas, %1$s, get_byte(deltas, %1$s) # %2$s) WHERE id = %3$L',
+    n, 1 + n * 7 %% 255, s.id) FROM snapback.snapshot s, generate_series(0, length(s.deltas) - 1) n WHERE s.id = %(snapshot)s;
+INSERT INTO damage SELECT 'missing delta', n, format('UPDATE snapback.snapshot SET deltas = %1$s WHERE id = %2$L', list, %(snapshot)s)
+    FROM unnest(ARRAY[$x$''$x$, 'substr(deltas, 33)', 'deltas || deltas', 'substr(deltas, 33, 32) || substr(deltas, 1, 32)']) WITH ORDINALITY l (list, n);
 INSERT INTO damage SELECT 'member of the set', m.table_id, format('DELETE FROM snapback.table_set_member WHERE table_id = %1$s', m.table_id) FROM snapback.table_set_member m;
 INSERT INTO damage SELECT 'digest of the manifest', n, format('UPDATE snapback.snapshot SET manifest_sha256 = set_byte(manifest_sha256, %1$s, get_byte(manifest_sha256, %1$s) # %2$s) WHERE id = %3$L',
     n, 1 + n * 7 %% 255, %(snapshot)s) FROM generate_series(0, 31) n;
@@ -137,11 +146,18 @@ def main():
     sql(connection, SETUP)
     for table in ("page", "note", "word", "blank"):
         sql(connection, "SELECT snapback.protect(%s, 'x.all', 'club')", table)
+    sql(connection, "SET snapback.delta_limit = 1000")
+    base = sql(connection, "SELECT snapback.capture('a')")
+    sql(connection, "UPDATE page SET body = upper(body) WHERE id % 3 = 0; DELETE FROM note WHERE amount > 10; INSERT INTO word SELECT md5((-n)::text), 'a' FROM generate_series(1, 50) n")
+    sql(connection, "SELECT snapback.capture('a')")
+    sql(connection, "UPDATE page SET body = lower(body) WHERE id % 6 = 0; DELETE FROM page WHERE id % 7 = 0; INSERT INTO blank VALUES (1, 'a'), (2, 'b')")
     snapshot = sql(connection, "SELECT snapback.capture('a', 'the one')")
+    sql(connection, "SELECT snapback.capture('b')")
+    equal(sql(connection, "SELECT base, length(deltas) FROM snapback.snapshot WHERE id = %s", snapshot), [(base, 64)], "the snapshot has a base and two deltas")
     # All stored data is needed: every row has changed.
     sql(connection, "UPDATE page SET body = 'changed'; UPDATE note SET amount = -1; UPDATE word SET word = word || '.'")
     intact = sql(connection, "SELECT state()")
-    sql(connection, DAMAGE.replace("%(snapshot)s", f"'{snapshot}'").replace("%%", "%"))
+    sql(connection, DAMAGE.replace("%(snapshot)s", f"'{snapshot}'").replace("%(base)s", f"'{base}'").replace("%%", "%"))
     sql(connection, "SET session_replication_role = replica")
     equal(sql(connection, "SELECT played('SELECT 1', %s, %s)::text", snapshot, intact), "(sound,restored,t)", "what is not damaged is restored")
     for kind in [name for (name,) in sql(connection, "SELECT kind FROM damage GROUP BY kind ORDER BY count(*) DESC, kind")]:

@@ -92,6 +92,10 @@ Value Value::bigint_array(std::span<const std::int64_t> numbers) {
             false};
 }
 
+Value Value::timestamptz(TimestampTz instant) {
+    return {TIMESTAMPTZOID, TimestampTzGetDatum(instant), false};
+}
+
 Value Value::timestamptz_array(std::span<const TimestampTz> instants) {
     Value array = bigint_array(std::span<const std::int64_t>(instants.data(), instants.size()));
     // Both types have the same representation; the array header contains the element type.

@@ -31,6 +31,7 @@ struct Value {
     static Value uuid_array(std::span<const std::string> texts);
     static Value bytea_array(std::span<const std::string> blobs);
     static Value bigint_array(std::span<const std::int64_t> numbers);
+    static Value timestamptz(TimestampTz instant);
     static Value timestamptz_array(std::span<const TimestampTz> instants);
     static Value integer_array(std::span<const std::int32_t> numbers);
 };
