@@ -1,7 +1,7 @@
 #include "guard/pending_notes.hpp"
 
 #include <algorithm>
-#include <map>
+#include <unordered_map>
 
 #include "postgres/exec/invalidation.hpp"
 #include "postgres/exec/snapshot_scope.hpp"
@@ -20,6 +20,7 @@ constexpr std::size_t most_keys = 500;    // of one table and community
 constexpr std::size_t most_bytes = 65536; // of one table and community
 constexpr std::size_t most_bytes_in_all = 4 << 20;
 constexpr std::size_t most_notes = 20000;
+constexpr std::size_t most_bytes_inline = 1500; // of all keys: none is stored out of line
 
 /// A key, by where its bytes end, and the subtransaction that noted it.
 struct PendingKey {
@@ -64,12 +65,21 @@ struct PendingNote {
     }
 };
 
-using PendingNotes = std::map<std::pair<std::int32_t, NotePlace>, PendingNote>; // by table, all_communities first
+struct TablePlace {
+    std::int32_t table;
+    NotePlace place;
+    bool operator==(const TablePlace &) const = default;
+};
+struct TablePlaceHash {
+    std::size_t operator()(const TablePlace &of) const { return of.place + static_cast<std::uint32_t>(of.table); }
+};
+using PendingNotes = std::unordered_map<TablePlace, PendingNote, TablePlaceHash>;
 
 struct {
     PendingNotes notes;
     std::size_t bytes = 0;                           // of all keys; too high after a rollback
     SubTransactionId last = InvalidSubTransactionId; // the highest that has noted something
+    bool has_full_tables = false;                    // some table is to be read in full for all communities
     std::int32_t written = 0;                        // how often notes were written by this transaction
     bool committing = false;                         // from now on, notes are written at once
 } pending;
@@ -78,6 +88,7 @@ void forget_all() noexcept {
     pending.notes.clear();
     pending.bytes = 0;
     pending.last = InvalidSubTransactionId;
+    pending.has_full_tables = false;
     pending.written = 0;
     pending.committing = false;
 }
@@ -147,21 +158,26 @@ void write_before_commit() {
     pending.committing = true;
     if (pending.notes.empty())
         return;
-    SnapshotScope snapshot; // for values that are stored out of line
+    std::optional<SnapshotScope> snapshot;
+    if (pending.bytes > most_bytes_inline)
+        snapshot.emplace(); // some values may be stored out of line
     write_notes();
 }
 
 /// Merge the notes of a table into one for all communities.
 void merge_notes(std::int32_t table) {
     SubTransactionId first = GetCurrentSubTransactionId();
-    auto begin = pending.notes.lower_bound({table, all_communities});
-    auto end = begin;
-    for (; end != pending.notes.end() && end->first.first == table; ++end) {
-        end->second.forget_keys();
-        first = std::min(first, end->second.full_in);
+    for (auto at = pending.notes.begin(); at != pending.notes.end();) {
+        if (at->first.table != table) {
+            ++at;
+            continue;
+        }
+        at->second.forget_keys();
+        first = std::min(first, at->second.full_in);
+        at = pending.notes.erase(at);
     }
-    pending.notes.erase(begin, end);
     pending.notes[{table, all_communities}].full_in = first;
+    pending.has_full_tables = true;
 }
 
 void limit_memory() {
@@ -174,7 +190,7 @@ void limit_memory() {
 
 /// The note of a table and community; null if the table will be read in full anyway.
 PendingNote *open_note(NotePlace place, std::int32_t table) {
-    if (auto all = pending.notes.find({table, all_communities}); all != pending.notes.end() && all->second.is_full())
+    if (pending.has_full_tables && pending.notes.contains({table, all_communities}))
         return nullptr;
     auto found = pending.notes.find({table, place});
     if (found == pending.notes.end()) {
@@ -222,12 +238,13 @@ void note_full_read(NotePlace place, std::int32_t table) {
     if (!note)
         return;
     note->full_in = GetCurrentSubTransactionId();
+    pending.has_full_tables = pending.has_full_tables || place == all_communities;
     note_change();
 }
 
 void visit_pending_notes(const std::function<void(const Note &)> &visit) {
     for (const auto &[of, note] : pending.notes)
-        visit({of.second, of.first, note.form,
+        visit({of.place, of.table, note.form,
                note.is_full() ? std::nullopt : std::optional<std::string_view>(note.bytes)});
 }
 
