@@ -157,6 +157,13 @@ SELECT mark();
 SELECT restored();
 SELECT noted_since_mark();
 
+-- A key that is equal to the previous one, but stored differently.
+SELECT snapback.capture('a') IS NOT NULL;
+SELECT mark();
+UPDATE place SET x = 100.00 WHERE x = 100;
+SELECT noted_since_mark();
+SELECT count(*), count(DISTINCT r -> 'y'), min(r ->> 'x') FILTER (WHERE r ->> 'y' = 'p100') FROM snapback.snapshot_rows(snapback.capture('a'), 'place') r;
+
 -- A path that is broken for a while: any community may have lost the row, and the rows that refer to it.
 SELECT mark();
 ALTER TABLE dept DROP CONSTRAINT to_city;

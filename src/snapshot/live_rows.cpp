@@ -156,24 +156,30 @@ void read_removed_keys(const ProtectedTable &table, const RelationShape &shape,
     JoinedPath path = readable_path(table, shape);
     RelationShape keys = only_key(shape);
     std::string index = "k." + quote_name(removed.community_column());
-    std::string of_removed, of_live; // the key columns
+    std::string noted, live;
     for (const LiveColumn &column : keys.columns) {
-        of_removed += ", k." + quote_name(column.name);
-        of_live += ", t." + quote_name(column.name);
+        noted += ", k." + quote_name(column.name);
+        live += (live.empty() ? "t." : ", t.") + quote_name(column.name);
     }
-    // Snapshots tell keys apart by their bytes: the numeric 1.0 can become 1.00.
-    std::string sql = "SELECT " + index + of_removed + " FROM " + removed.rows().name() +
-                      " k WHERE NOT EXISTS (SELECT FROM " + shape.from() + " t" + path.joins + " WHERE " +
-                      same_key(shape, "k", "t") + " AND pg_catalog.record_image_eq(ROW(" + of_removed.substr(2) +
-                      "), ROW(" + of_live.substr(2) + ")) AND " + path.column + " = (CAST($1 AS " + path.type_name +
-                      "[]))[" + index + " + 1])";
+    std::string sql = "SELECT " + index + noted + ", l.* FROM " + removed.rows().name() +
+                      " k LEFT JOIN LATERAL (SELECT " + live + " FROM " + shape.from() + " t" + path.joins + " WHERE " +
+                      same_key(shape, "k", "t") + " AND " + path.column + " = (CAST($1 AS " + path.type_name + "[]))[" +
+                      index + " + 1]) l ON true";
     AsOwner owner(shape.owner);
     Query query;
     removed.rows().show_to(query);
+    int columns = static_cast<int>(keys.columns.size());
     RowEncoder encoder(keys, 1);
+    RowEncoder live_encoder(keys, 1 + columns);
     Value list = Value::text_array(communities);
     query.stream(sql, std::span<const Value>(&list, 1), [&](TupleTableSlot *slot) {
         encoder.encode(slot);
+        // Snapshots tell keys apart by their bytes: the numeric 1.0 can become 1.00.
+        if (!slot->tts_isnull[1 + columns]) {
+            live_encoder.encode(slot);
+            if (live_encoder.key() == encoder.key())
+                return;
+        }
         visit(static_cast<std::uint32_t>(DatumGetInt32(slot->tts_values[0])), encoder.key(), {});
     });
     removed.rows().hide();
