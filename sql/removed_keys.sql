@@ -3,6 +3,7 @@
 \i test/fixture/communities.sql
 \pset format unaligned
 \pset tuples_only on
+SET jit = off;
 
 -- What some statements note in one transaction, which is rolled back: the keys by table and community.
 CREATE FUNCTION noted(VARIADIC statements text[]) RETURNS SETOF text LANGUAGE plpgsql AS $$

@@ -2,10 +2,13 @@
 
 CREATE FUNCTION snapback_internal.catalog_fingerprint(table_id integer, relation regclass, system text, path text, parents oid[], keys_of oid[], key_names text[])
     RETURNS jsonb
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH RECURSIVE member (oid) AS (
-        SELECT unnest(relation::oid || parents)
+-- The plan is kept for the session: planning takes longer than the query.
+#variable_conflict use_column
+BEGIN
+    RETURN (WITH RECURSIVE member (oid) AS (
+        SELECT unnest(catalog_fingerprint.relation::oid || parents)
         UNION
         SELECT i.inhrelid FROM member m JOIN pg_class c ON c.oid = m.oid AND c.relkind = 'p' JOIN pg_inherits i ON i.inhparent = m.oid
     ), foreign_key (oid) AS (
@@ -14,7 +17,7 @@ AS $$
         UNION
         SELECT c.oid FROM foreign_key f JOIN pg_constraint c ON c.conparentid = f.oid
     ), type (oid) AS (
-        SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+        SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = catalog_fingerprint.relation AND a.attnum > 0 AND NOT a.attisdropped
         UNION
         SELECT part.type
         FROM type JOIN pg_type t ON t.oid = type.oid
@@ -36,14 +39,14 @@ AS $$
         'database', jsonb_build_array(system, (SELECT d.oid::bigint FROM pg_database d WHERE d.datname = current_database()),
                                       (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pg_snapback'),
                                       current_setting('server_version_num')::integer / 10000),
-        'registration', jsonb_build_array(table_id, relation::oid::bigint, path),
+        'registration', jsonb_build_array(catalog_fingerprint.table_id, catalog_fingerprint.relation::oid::bigint, path),
         'files', (SELECT jsonb_agg(jsonb_build_array(c.oid::bigint, c.relfilenode::bigint) ORDER BY c.oid)
                   FROM member m JOIN pg_class c ON c.oid = m.oid),
         'columns', (SELECT jsonb_agg(jsonb_build_array(a.attnum, a.attname, a.atttypid::bigint, a.atttypmod, a.attcollation::bigint, a.attgenerated)
                                      ORDER BY a.attnum)
-                    FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped),
+                    FROM pg_attribute a WHERE a.attrelid = catalog_fingerprint.relation AND a.attnum > 0 AND NOT a.attisdropped),
         'key', (SELECT jsonb_build_array(i.indkey::text, i.indclass::text, i.indnkeyatts)
-                FROM pg_index i WHERE i.indexrelid = snapback_internal.key_index(relation)),
+                FROM pg_index i WHERE i.indexrelid = snapback_internal.key_index(catalog_fingerprint.relation)),
         'types', (SELECT jsonb_agg(jsonb_build_array(
                       t.oid::bigint, p.prosrc, p.probin,
                       (SELECT jsonb_agg(a.atttypid::bigint ORDER BY a.attnum) FROM pg_attribute a
@@ -58,13 +61,14 @@ AS $$
         'not_heap', (SELECT jsonb_agg(c.relname ORDER BY c.oid) FROM member m JOIN pg_class c ON c.oid = m.oid
                      WHERE c.relkind <> 'p' AND (c.relkind <> 'r' OR c.relpersistence <> 'p'
                                                  OR c.relam <> (SELECT a.oid FROM pg_am a WHERE a.amname = 'heap'))),
-        'unguarded', (SELECT jsonb_agg(c.relname ORDER BY c.oid) FROM unnest(relation::oid || parents) m (oid) JOIN pg_class c ON c.oid = m.oid
+        'unguarded', (SELECT jsonb_agg(c.relname ORDER BY c.oid) FROM unnest(catalog_fingerprint.relation::oid || parents) m (oid) JOIN pg_class c ON c.oid = m.oid
                       WHERE snapback_internal.guard_state(m.oid) <> 'enabled'),
         'unenforced', (SELECT jsonb_agg(c.conname ORDER BY c.oid) FROM foreign_key f JOIN pg_constraint c ON c.oid = f.oid
                        WHERE NOT c.convalidated
                           OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = f.oid AND t.tgenabled NOT IN ('O', 'A'))
                           OR c.conparentid = 0 AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = f.oid)),
-        'guard', (SELECT jsonb_agg(DISTINCT g.xmin::text::bigint) FROM guard g))
+        'guard', (SELECT jsonb_agg(DISTINCT g.xmin::text::bigint) FROM guard g)));
+END
 $$;
 COMMENT ON FUNCTION snapback_internal.catalog_fingerprint(integer, regclass, text, text, oid[], oid[], text[]) IS
     'What the system catalogs say of a protected table, in the snapshot of the calling statement, as far as a basis depends on it. system: the identifier of the '
@@ -86,9 +90,10 @@ COMMENT ON FUNCTION snapback_internal.next_transaction() IS
     'The ID that the next transaction or subtransaction will be assigned; what this transaction has written has a lower one';
 
 CREATE FUNCTION snapback_internal.basis_fault(taken pg_snapshot, at_basis jsonb, now jsonb, next xid8 DEFAULT snapback_internal.next_transaction()) RETURNS text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE
+BEGIN
+    RETURN CASE
         WHEN taken IS NULL OR at_basis IS NULL THEN 'there is no basis'
         WHEN at_basis -> 'database' <> now -> 'database' THEN 'another database, or another version of PostgreSQL or pg_snapback'
         WHEN pg_snapshot_xmin(taken) > next THEN 'the transaction IDs have been reset'
@@ -108,7 +113,8 @@ AS $$
         WHEN EXISTS (SELECT FROM jsonb_array_elements_text(now -> 'guard') g (xmin)
                      WHERE snapback_internal.is_between(g.xmin::xid, pg_snapshot_xmin(taken), next))
             THEN 'the write guard, a foreign key of the path, or a partition was altered in the meantime'
-    END
+    END;
+END
 $$;
 COMMENT ON FUNCTION snapback_internal.basis_fault(pg_snapshot, jsonb, jsonb, xid8) IS
     'Return why changes of a table since a basis cannot be told, or NULL if they can. taken: the snapshot of the basis. at_basis, now: the fingerprints of the table '
