@@ -200,7 +200,20 @@ SELECT noted_since_mark();
 
 -- Old notes are deleted, and the keys of a forgotten community erased.
 SELECT count(*) FROM snapback.removed_key WHERE xid < (SELECT xid FROM mark) \gset
-SELECT snapback_internal.delete_removed_keys((SELECT xid FROM mark)) = :count;
+BEGIN;
+SELECT snapback_internal.delete_removed_keys((SELECT xid FROM mark)) = :count, :count > 0;
+ROLLBACK;
+-- Those that a snapshot needs are kept, and while an MVCC snapshot is in use, all that it does not see.
+DO $$ BEGIN WHILE snapback_internal.oldest_transaction() <= (SELECT max(n.xid) FROM snapback.removed_key n) LOOP PERFORM pg_sleep(0.1); END LOOP; END $$;
+SELECT snapback_internal.oldest_transaction() > (SELECT max(n.xid) FROM snapback.removed_key n);
+SELECT count(*) FROM snapback.removed_key n WHERE n.xid >= (SELECT min(pg_snapshot_xmin(b.taken::pg_snapshot)) FROM snapback.basis b) \gset
+SELECT snapshots FROM snapback.expire();
+SELECT count(*) = :count, :count > 0 FROM snapback.removed_key;
+BEGIN;
+UPDATE snapback.snapshot SET captured_at = captured_at - interval '1 year';
+SELECT snapshots > 0 FROM snapback.expire();
+SELECT count(*) FROM snapback.removed_key;
+ROLLBACK;
 DELETE FROM emp WHERE id IN (1, 6);
 SELECT noted_since_mark();
 SELECT snapback.erase_rows('b', 'emp', '[{"id": 1}]');

@@ -18,6 +18,19 @@ COMMENT ON FUNCTION snapback_internal.prune() IS
     'Delete records of dropped tables and types, failed captures after snapback.retention, and departures that are older than every snapshot of their '
     'community. The caller holds the store lock. Internal.';
 
+CREATE FUNCTION snapback_internal.prune_removed_keys() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- Before the bases are read: a capture that is not finished by then has a snapshot in use.
+    oldest xid8 := snapback_internal.oldest_transaction();
+BEGIN
+    PERFORM snapback_internal.delete_removed_keys(least(oldest, (SELECT min(pg_snapshot_xmin(b.taken::pg_snapshot)) FROM snapback.basis b)));
+END
+$$;
+COMMENT ON FUNCTION snapback_internal.prune_removed_keys() IS
+    'Delete the keys of removed rows that no snapshot needs in order to find the changes since. Needs no store lock. Internal.';
+
 CREATE FUNCTION snapback.expire(OUT snapshots bigint, OUT chunks bigint)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -29,7 +42,7 @@ BEGIN
     END IF;
     snapshots := snapback_internal.delete_snapshots(snapback_internal.expired_snapshots());
     chunks := snapback_internal.sweep(snapback_internal.unswept_communities());
-    PERFORM snapback_internal.prune(), snapback_internal.prune_record();
+    PERFORM snapback_internal.prune(), snapback_internal.prune_removed_keys(), snapback_internal.prune_record();
 END
 $$;
 COMMENT ON FUNCTION snapback.expire() IS
@@ -215,6 +228,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM snapback_internal.prune();
+    CALL snapback_internal.start_batch();
+    PERFORM snapback_internal.prune_removed_keys();
     CALL snapback_internal.start_batch();
     PERFORM snapback_internal.prune_record();
 END

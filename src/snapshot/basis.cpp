@@ -5,7 +5,8 @@
 extern "C" {
 #include "access/transam.h"
 #include "access/xlog.h"
-#include "catalog/namespace.h"
+#include "storage/procarray.h"
+#include "utils/jsonb.h"
 }
 
 namespace snapback {
@@ -108,6 +109,12 @@ SNAPBACK_FUNCTION(snapback_table_fingerprint) {
 
 SNAPBACK_FUNCTION(snapback_next_transaction) {
     return UInt64GetDatum(next_transaction());
+}
+
+SNAPBACK_FUNCTION(snapback_oldest_transaction) {
+    std::uint64_t next = next_transaction();
+    TransactionId oldest = call([] { return GetOldestNonRemovableTransactionId(nullptr); });
+    return UInt64GetDatum(next - (static_cast<TransactionId>(next) - oldest)); // the distance is less than 2^31
 }
 
 SNAPBACK_FUNCTION(snapback_written_since) {

@@ -95,7 +95,7 @@ AS $$
 BEGIN
     RETURN CASE
         WHEN taken IS NULL OR at_basis IS NULL THEN 'there is no basis'
-        WHEN at_basis -> 'database' <> now -> 'database' THEN 'another database, or another version of PostgreSQL or pg_snapback'
+        WHEN at_basis -> 'database' IS DISTINCT FROM now -> 'database' THEN 'another database, or another version of PostgreSQL or pg_snapback'
         WHEN pg_snapshot_xmin(taken) > next THEN 'the transaction IDs have been reset'
         WHEN next::text::numeric - pg_snapshot_xmin(taken)::text::numeric >= 2147483648
             THEN 'more than 2^31 transactions ago'
@@ -131,3 +131,8 @@ CREATE FUNCTION snapback_internal.written_since(alias text, since xid8) RETURNS 
 COMMENT ON FUNCTION snapback_internal.written_since(text, xid8) IS
     'Return a condition for the WHERE clause of a statement that starts in this transaction before its next write: whether the row of this alias may have been written by a transaction from '
     'since on. The condition calls built-in functions only, so that any role can use it';
+
+CREATE FUNCTION snapback_internal.oldest_transaction() RETURNS xid8
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_oldest_transaction';
+COMMENT ON FUNCTION snapback_internal.oldest_transaction() IS
+    'Return the lowest xmin of all snapshots in use in this database, or a lower ID: every snapshot in use, and every later one, sees the transactions before it';
