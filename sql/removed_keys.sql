@@ -74,8 +74,11 @@ SELECT noted('MERGE INTO place USING (VALUES (1), (2)) v (x) ON place.x = v.x WH
 SELECT noted('INSERT INTO place VALUES (3, ''p3'', ''a'') ON CONFLICT (x, y) DO UPDATE SET cid = ''b''');
 SELECT noted('UPDATE part SET n = 15 WHERE id = 1', 'DELETE FROM part WHERE id IN (2, 12)');
 -- Many keys of a table and community become one note.
-SELECT length(n) FROM noted('DELETE FROM place WHERE x > 500') n;
-SELECT noted('DELETE FROM place WHERE x >= 500');
+BEGIN;
+INSERT INTO place SELECT 10000 + n, 'many', 'a' FROM generate_series(1, 10001) n;
+SELECT length(n) FROM noted('DELETE FROM place WHERE x > 10001') n;
+SELECT noted('DELETE FROM place WHERE x > 10000');
+ROLLBACK;
 SELECT noted('TRUNCATE place');
 
 -- Foreign keys that delete and update. The parent is gone when its children are.
@@ -123,6 +126,7 @@ RELEASE two;
 ROLLBACK TO one;
 DELETE FROM place WHERE x = 16;
 SAVEPOINT three;
+INSERT INTO place SELECT 20000 + n, 'many', 'a' FROM generate_series(1, 10000) n;
 DELETE FROM place;
 SELECT noted_since_mark();
 ROLLBACK TO three;

@@ -16,9 +16,9 @@ namespace snapback {
 namespace {
 
 // Limits of one transaction. Where they are exceeded, notes become less exact, and captures read more.
-constexpr std::size_t most_keys = 500;    // of one table and community
-constexpr std::size_t most_bytes = 65536; // of one table and community
-constexpr std::size_t most_bytes_in_all = 4 << 20;
+constexpr std::size_t most_keys = 10000;      // of one table and community
+constexpr std::size_t most_bytes = 512 << 10; // of one table and community
+constexpr std::size_t most_bytes_in_all = 16 << 20;
 constexpr std::size_t most_notes = 20000;
 constexpr std::size_t most_bytes_inline = 1500; // of all keys: none is stored out of line
 
