@@ -100,6 +100,22 @@ SELECT noted('SET LOCAL session_replication_role = replica', 'INSERT INTO dept V
 SELECT noted('SET LOCAL session_replication_role = replica', 'UPDATE dept SET id = 7 WHERE id = 3');
 SELECT noted('SET LOCAL session_replication_role = replica', 'UPDATE dept SET code = 7 WHERE id = 3', 'DELETE FROM place WHERE x = 1');
 
+-- A partitioned parent is found by a query, also when it is gone.
+CREATE TABLE hall (id int, cid text, k int, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
+CREATE TABLE hall_one PARTITION OF hall FOR VALUES IN (1);
+CREATE TABLE hall_two PARTITION OF hall FOR VALUES IN (2);
+CREATE TABLE seat (id int PRIMARY KEY, hall int, k int, CONSTRAINT to_hall FOREIGN KEY (hall, k) REFERENCES hall ON DELETE CASCADE ON UPDATE CASCADE);
+INSERT INTO hall VALUES (1, 'a', 1), (2, 'b', 1);
+INSERT INTO seat VALUES (1, 1, 1), (2, 1, 1), (3, 2, 1);
+SELECT snapback.protect('hall', 'x.one', community_column => 'cid'), snapback.protect('seat', 'x.one', via => 'to_hall');
+SELECT noted('DELETE FROM hall WHERE id = 1');
+SELECT noted('UPDATE hall SET cid = ''b'' WHERE id = 1');
+SELECT noted('UPDATE hall SET id = 3 WHERE id = 1');
+SELECT noted('UPDATE hall SET k = 2 WHERE id = 1');
+SELECT noted('SET LOCAL session_replication_role = replica', 'DELETE FROM hall_one WHERE id = 1');
+SELECT snapback.unprotect('seat'), snapback.unprotect('hall');
+DROP TABLE seat, hall;
+
 -- Notes are written at the commit, and by a prepared transaction.
 SELECT mark();
 BEGIN;
@@ -226,6 +242,28 @@ SELECT snapshots FROM snapback.forget('a');
 SELECT noted_since_mark();
 SELECT snapback_internal.removed_keys(0, 'a', '0');
 
+-- A table in the schema of each community, and a child table without the key's NOT NULL.
+CREATE SCHEMA of_a; CREATE SCHEMA of_b;
+CREATE TABLE of_a.note (id int PRIMARY KEY);
+CREATE TABLE of_b.note (id int PRIMARY KEY);
+CREATE TABLE of_a.loose () INHERITS (of_a.note);
+ALTER TABLE of_a.loose ALTER id DROP NOT NULL;
+INSERT INTO of_a.note VALUES (1), (2);
+INSERT INTO of_b.note VALUES (1);
+INSERT INTO of_a.loose VALUES (NULL);
+CREATE VIEW homes AS SELECT d.*, CASE community WHEN 'a' THEN 'of_a' WHEN 'b' THEN 'of_b' END AS schema_name FROM directory d WHERE community IN ('a', 'b');
+SELECT snapback.set_directory('homes');
+SELECT snapback.protect('of_a.note', 'x.one');
+SELECT noted('DELETE FROM ONLY of_a.note WHERE id = 1');
+SELECT noted('UPDATE of_b.note SET id = 3');
+SELECT noted('TRUNCATE of_b.note');
+SELECT noted('DELETE FROM of_a.loose');
+SELECT mark();
+DELETE FROM of_b.note;
+SELECT noted_since_mark();
+SELECT snapback_internal.erase_removed_keys('a');
+SELECT noted_since_mark();
+
 DROP EXTENSION pg_snapback CASCADE;
 SET client_min_messages = warning;
-DROP SCHEMA app CASCADE;
+DROP SCHEMA app, of_a, of_b CASCADE;

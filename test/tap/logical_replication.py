@@ -110,8 +110,11 @@ def apply_beside_restore(source, target):
     ok(eventually(lambda: pages(target) == "1 two b 4"), "subscriber: and with what comes later")
     # The writes of a restore are replicated like others.
     sql(source, "SELECT snapback.capture('a')")
+    since = sql(target, "SELECT snapback_internal.next_transaction()::text")
     sql(source, "DELETE FROM page WHERE club = 'a'")
     ok(eventually(lambda: pages(target) == "b"), "subscriber: damage arrives")
+    removed = "SELECT string_agg(k ->> 'id', ' ' ORDER BY k ->> 'id') FROM snapback.protected_table t, snapback_internal.removed_keys(t.id, 'a', %s::text::xid8) k"
+    equal(sql(target, removed, since), "1 2 4", "subscriber: and which rows it removed is noted")
     sql(source, "SELECT count(*) FROM snapback.restore('{x}', NULL, 'a')")
     ok(eventually(lambda: pages(target) == "1 two b 4"), "subscriber: and so does its restore")
     restoring.close()
