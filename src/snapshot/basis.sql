@@ -3,8 +3,9 @@
 CREATE FUNCTION snapback_internal.catalog_fingerprint(table_id integer, relation regclass, system text, path text, parents oid[], keys_of oid[], key_names text[])
     RETURNS jsonb
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    -- One plan for the session, by the indexes of the catalogs: planning takes longer than the query.
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
 AS $$
--- The plan is kept for the session: planning takes longer than the query.
 #variable_conflict use_column
 BEGIN
     RETURN (WITH RECURSIVE member (oid) AS (
@@ -53,7 +54,7 @@ BEGIN
                        WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
                       (SELECT md5(string_agg(format('%s %L', e.oid, e.enumlabel), ',' ORDER BY e.oid)) FROM pg_enum e WHERE e.enumtypid = t.oid))
                       ORDER BY t.oid)
-                  FROM type JOIN pg_type t ON t.oid = type.oid JOIN pg_proc p ON p.oid = t.typoutput WHERE t.oid >= 16384),
+                  FROM type JOIN pg_type t ON t.oid = type.oid JOIN pg_proc p ON p.oid = t.typoutput WHERE type.oid >= 16384),
         'unstable', (SELECT jsonb_agg(format_type(type.oid, NULL) ORDER BY type.oid) FROM type
                      WHERE type.oid IN ('regproc'::regtype, 'regprocedure'::regtype, 'regoper'::regtype, 'regoperator'::regtype, 'regclass'::regtype,
                                         'regcollation'::regtype, 'regtype'::regtype, 'regconfig'::regtype, 'regdictionary'::regtype,
