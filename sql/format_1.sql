@@ -43,6 +43,7 @@ SELECT pg_sleep(1.1);
 SELECT snapshots > 5, chunks > 3 FROM snapback.expire();
 SELECT (SELECT count(*) FROM snapback.snapshot) + (SELECT count(*) FROM snapback.base) + (SELECT count(*) FROM snapback.snapshot_table) + (SELECT count(*) FROM snapback.basis)
      + (SELECT count(*) FROM snapback.table_set) + (SELECT count(*) FROM snapback.shape) + (SELECT count(*) FROM snapback.chunk) AS left;
-\set ECHO none
-SET client_min_messages = warning;
+
+DROP EXTENSION pg_snapback CASCADE;
 DROP SCHEMA shop CASCADE;
+CREATE EXTENSION pg_snapback;

@@ -60,3 +60,7 @@ CALL snapback.expire_all();
 SELECT count(*) FROM snapback.capture_difference;
 SELECT snapshots > 0 FROM snapback.forget('a');
 SELECT count(*) FROM snapback.capture_difference;
+
+DROP EXTENSION pg_snapback CASCADE;
+DROP SCHEMA app CASCADE;
+CREATE EXTENSION pg_snapback;

@@ -85,6 +85,7 @@ SELECT story('a'), story('b');
 SELECT age(100);
 INSERT INTO snapback.departure VALUES ('a', '2000-01-01'), ('b', '2000-01-01');
 INSERT INTO snapback.unswept VALUES ('a'), ('b');
+INSERT INTO snapback.capture_difference SELECT c, 'page', 1, now() FROM unnest('{a,b}'::text[]) c;
 UPDATE snapback.mail SET state = 'sending', claimed_at = now(), next_try_at = NULL WHERE kind = 'approval' AND state = 'queued';
 CREATE FUNCTION kept_of(community text) RETURNS TABLE (relation text, rows bigint) LANGUAGE plpgsql AS $$
 DECLARE named regclass;

@@ -1,4 +1,4 @@
--- What the write guard notes about rows that leave a community, because nothing in their table tells of them afterwards.
+-- What the write guard notes about rows that leave a community, because their table does not show it afterwards.
 
 CREATE TABLE snapback.removed_key (
     community_hash bigint  NOT NULL,

@@ -15,27 +15,6 @@ namespace {
 /// The deltas of a snapshot are merged into one when there would be more.
 constexpr std::size_t most_deltas = 14;
 
-/// What a previous capture has stored to find the changes since.
-struct Basis {
-    std::string taken;
-    std::map<std::int32_t, std::string> fingerprints; // by table
-};
-
-std::map<std::string, Basis> read_bases(const std::vector<std::string> &ids) {
-    std::map<std::string, Basis> bases;
-    Query query;
-    for (Row row :
-         query.run("SELECT b.id, b.taken, t.id, t.fingerprint FROM snapback.basis b CROSS JOIN LATERAL ROWS FROM "
-                   "(pg_catalog.unnest(b.table_ids), pg_catalog.unnest(b.fingerprints)) AS t(id, fingerprint)"
-                   " WHERE b.id = ANY ($1)",
-                   {Value::uuid_array(ids)})) {
-        Basis &basis = bases[row.text(1)];
-        basis.taken = row.text(2);
-        basis.fingerprints.emplace(row.integer(3), row.text(4));
-    }
-    return bases;
-}
-
 /// Whether the changes of all tables can be found since a basis.
 bool holds(const Basis &basis, const CapturedTables &tables) {
     if (basis.fingerprints.size() != tables.all().size())
@@ -95,6 +74,28 @@ std::vector<std::string> merged(const Manifest &manifest, std::vector<std::strin
 }
 
 } // namespace
+
+std::map<std::string, Basis> read_bases(const std::vector<std::string> &ids) {
+    std::map<std::string, Basis> bases;
+    Query query;
+    for (Row row :
+         query.run("SELECT b.id, b.taken, t.id, t.fingerprint FROM snapback.basis b CROSS JOIN LATERAL ROWS FROM "
+                   "(pg_catalog.unnest(b.table_ids), pg_catalog.unnest(b.fingerprints)) AS t(id, fingerprint)"
+                   " WHERE b.id = ANY ($1)",
+                   {Value::uuid_array(ids)})) {
+        Basis &basis = bases[row.text(1)];
+        basis.taken = row.text(2);
+        basis.fingerprints.emplace(row.integer(3), row.text(4));
+    }
+    return bases;
+}
+
+std::optional<std::uint64_t> Basis::since(const ProtectedTable &table, Oid relation) const {
+    auto then = fingerprints.find(table.id);
+    if (then == fingerprints.end() || basis_fault(taken, then->second, table_fingerprint(table, relation)))
+        return std::nullopt;
+    return oldest_unseen(taken);
+}
 
 CapturedTables::CapturedTables(const std::vector<ProtectedTable> &tables) {
     for (const ProtectedTable &table : tables) {

@@ -5,6 +5,18 @@
 
 namespace snapback {
 
+/// What a capture has stored so that a later one can find the changes since.
+struct Basis {
+    std::string taken;                                // the MVCC snapshot
+    std::map<std::int32_t, std::string> fingerprints; // by table
+
+    /// The oldest transaction that the MVCC snapshot may not see; nothing if the table must be read in full. Call it
+    /// under the snapshot that the rows are read with.
+    std::optional<std::uint64_t> since(const ProtectedTable &table, Oid relation) const;
+};
+/// The bases with these IDs.
+std::map<std::string, Basis> read_bases(const std::vector<std::string> &ids);
+
 /// The protected tables as a capture finds them under the active snapshot.
 class CapturedTables {
 public:

@@ -25,7 +25,7 @@ private:
     std::set<std::string> different_;
 };
 
-/// Those of these snapshots whose bases are to be checked by now: snapback.full_check_interval after the last check, or
+/// Those of these snapshots whose bases are due for a check: snapback.full_check_interval after the last check, or
 /// up to a quarter earlier or later, so that the checks are spread over the nights.
 std::vector<Manifest> due_for_check(const std::vector<Manifest> &manifests);
 

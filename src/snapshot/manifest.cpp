@@ -317,7 +317,8 @@ Manifest read_manifest_of_base(const std::string &snapshot) {
     Query query;
     Rows head = query.run_kept(
         "SELECT s.id, s.community, s.captured_at, s.kind, s.label, s.manifest_sha256, s.identity, s.base, b.sha256,"
-        " s.deltas, s.delta_bytes FROM snapback.snapshot s LEFT JOIN snapback.base b ON b.id = s.base WHERE s.id = $1",
+        " s.deltas, s.delta_bytes, s.basis FROM snapback.snapshot s LEFT JOIN snapback.base b ON b.id = s.base WHERE "
+        "s.id = $1",
         {Value::uuid(snapshot)});
     if (head.empty())
         throw Error(sqlstate::unknown_snapshot, "snapshot " + snapshot + " does not exist")
@@ -329,6 +330,7 @@ Manifest read_manifest_of_base(const std::string &snapshot) {
         manifest.base = Base{row.text(8), Digest::from_bytes(row.bytes(9))};
     manifest.deltas = row.bytes(10);
     manifest.delta_bytes = row.bigint(11);
+    manifest.basis = row.optional_text(12);
     Digest expected = Digest::from_bytes(row.bytes(6));
     for (Row table : query.run_kept("SELECT table_id, shape, rows, bytes, chunks, bounds FROM snapback.manifest"
                                     " WHERE snapshot = $1 ORDER BY table_id",

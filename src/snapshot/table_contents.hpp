@@ -18,6 +18,10 @@ public:
     std::vector<std::optional<Digest>> digests() const;
     /// The content of a chunk, which may have no rows. Throws Error (XX001) if what is stored is missing or damaged.
     std::string content(std::size_t chunk);
+    /// The number of rows. It reads the chunks in which something has changed.
+    std::int64_t count();
+    /// The chunk that a key belongs to. Not for tables of format version 1, which do not tell.
+    std::size_t place_of(std::string_view key) const;
 
 private:
     std::span<const Change> changes() const {
@@ -28,7 +32,25 @@ private:
     const ManifestTable &table_;
     KeyReader keys_;
     ChunkReader &chunks_;
+    std::vector<std::string_view> bounds_;   // per chunk; none in format version 1
     std::vector<std::size_t> first_changes_; // per chunk: the number of its first change; and the number of all changes
+};
+
+/// Looks up rows by ascending keys, chunk by chunk.
+class RowLookup {
+public:
+    RowLookup(TableContents &contents, const Shape &shape) : contents_(contents), keys_(shape) {}
+    /// The row with this key, valid until the next call; nothing if there is none. The keys must ascend.
+    std::optional<std::string_view> find(std::string_view key);
+
+private:
+    TableContents &contents_;
+    KeyReader keys_;
+    std::optional<std::size_t> chunk_;
+    std::string content_;
+    std::vector<std::string_view> rows_;
+    std::size_t at_ = 0;
+    std::string key_; // of the row at at_; empty if not read
 };
 
 } // namespace snapback

@@ -1,8 +1,10 @@
 // Any bytes of the store are either read as rows or rejected as corrupted.
 #include <cstdlib>
+#include <map>
 
 #include "core/chunk.hpp"
 #include "core/compression.hpp"
+#include "core/delta.hpp"
 #include "core/row_merge.hpp"
 #include "core/shape.hpp"
 
@@ -42,6 +44,26 @@ void read_chunk(std::string_view chunk) {
         read([&] { read_fields(row, 3, fields); });
 }
 
+/// A delta that can be read can be written again, and applied to no rows.
+void read_delta(std::string_view bytes) {
+    DeltaWriter writer;
+    std::map<std::int32_t, std::vector<Change>> changes;
+    for_each_change(bytes, [&](std::int32_t table, const Change &change) { changes[table].push_back(change); });
+    KeyReader keys(1, {{0, FieldForm::payload, false}});
+    for (const auto &[table, list] : changes) {
+        writer.begin(table);
+        for (const Change &change : list)
+            writer.add(change);
+        for_each_row(apply_changes("", keys, list), [](std::string_view) {});
+    }
+    std::size_t count = 0;
+    for (const std::string &delta : writer.finish())
+        for_each_change(delta, [&](std::int32_t, const Change &) { count++; });
+    for (const auto &[table, list] : changes)
+        count -= list.size();
+    require(count == 0);
+}
+
 void read_shape(std::string_view text) {
     Shape shape = Shape::from_text(text);
     require(Shape::from_text(shape.to_text()) == shape);
@@ -53,9 +75,9 @@ void merge(std::string_view then, std::string_view now) {
     std::size_t only_then = 0;
     std::size_t only_now = 0;
     RowMerge merge(
-        {{sha256(then)}, [&](const Digest &) { return std::string(then); }}, 2,
-        {{0, FieldForm::payload, false}, {1, FieldForm::word4, true}}, [&](std::string_view) { only_then++; },
-        [&](std::string_view) { only_now++; });
+        {{sha256(then)}, [&](std::size_t) { return std::string(then); }},
+        KeyReader(2, {{0, FieldForm::payload, false}, {1, FieldForm::word4, true}}),
+        [&](std::string_view) { only_then++; }, [&](std::string_view) { only_now++; });
     merge.add(sha256(now), [&] { return std::string(now); });
     merge.finish();
     if (then != now)
@@ -69,6 +91,7 @@ void merge(std::string_view then, std::string_view now) {
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char *data, std::size_t size) {
     std::string_view bytes(reinterpret_cast<const char *>(data), size);
     read([&] { read_chunk(bytes); });
+    read([&] { read_delta(bytes); });
     read([&] { read_shape(bytes); });
     read([&] { Compressor().decompress(bytes); });
     read([&] { Compressor().decompress(seal(std::string(bytes))); });

@@ -1,12 +1,14 @@
 #include "restore/plan/current_rows.hpp"
 
+#include <algorithm>
+
 #include "core/chunk.hpp"
 #include "postgres/catalog/inheritance.hpp"
 #include "postgres/exec/setting_scope.hpp"
 #include "postgres/exec/snapshot_scope.hpp"
 #include "postgres/spi/spill_file.hpp"
 #include "settings/settings.hpp"
-#include "snapshot/live_rows.hpp"
+#include "snapshot/changes_capture.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
@@ -51,31 +53,106 @@ std::uint64_t LiveRows::visit(const ProtectedTable &table, const RelationShape &
     return rows;
 }
 
+bool LiveRows::hold_for_changes(const ProtectedTable &table, const RelationShape &live) {
+    if (orphans_)
+        return false;
+    hold_rows(table, live.relation);
+    return true;
+}
+
 namespace {
 
-/// Begin the capture under a new snapshot: that of the caller is older than the community's lock.
-Capture begin_capture(const std::string &community, const std::string &restore) {
+/// Lock all protected tables for reading, without waiting. Return whether all could be locked.
+bool hold_all_rows(const std::vector<ProtectedTable> &tables) {
+    for (const ProtectedTable &table : tables) {
+        if (!call([&] { return ConditionalLockRelationOid(table.relation, AccessShareLock); }) ||
+            !call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table.relation)); }))
+            return false;
+        hold_rows(table, table.relation);
+    }
+    return true;
+}
+
+/// Capture a community by the changes since its previous snapshot, if there is one to add them to and all tables can be
+/// read.
+std::optional<Manifest> capture_changes_if_possible(const std::vector<Manifest> &head) {
+    std::optional<Manifest> captured;
+    std::vector<ProtectedTable> tables = protected_tables();
+    bool has_own = std::ranges::any_of(tables, [](const auto &table) { return !table.relation_name.empty(); });
+    if (has_own || settings().delta_limit == 0)
+        return captured;
+    std::optional<UndoneError> error = attempt([&] {
+        if (!hold_all_rows(tables))
+            return;
+        SnapshotScope snapshot;
+        CapturedTables captured_tables(tables);
+        std::vector<Manifest> manifests = ChangesCapture(head, captured_tables).run();
+        if (manifests.empty())
+            return;
+        captured = std::move(manifests.front());
+        captured->basis = captured_tables.store_basis();
+    });
+    if (error && error->raised_by_postgres && !error->is_refusal())
+        error->raise();
+    return error ? std::nullopt : captured;
+}
+
+/// The manifest of the snapshot, under a new MVCC snapshot: that of the caller is older than the community's lock.
+std::vector<Manifest> begin_snapshot(const std::string &community, const std::string &restore) {
     SnapshotScope snapshot;
-    return Capture(new_manifests({{community}, "before_restore", "before restore " + restore, GetCurrentTimestamp()}));
+    return new_manifests({{community}, "before_restore", "before restore " + restore, GetCurrentTimestamp()});
 }
 
 } // namespace
 
 BeforeRestore::BeforeRestore(const std::string &community, const std::string &restore)
-    : capture_(begin_capture(community, restore)), chunks_(community) {}
+    : head_(begin_snapshot(community, restore)), changes_(capture_changes_if_possible(head_)), rows_(community),
+      chunks_(community) {
+    if (!changes_)
+        capture_visited();
+}
 
-std::uint64_t BeforeRestore::visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) {
+/// Capture the rows as they are read, and again those that were read before.
+void BeforeRestore::capture_visited() {
+    changes_.reset();
+    SnapshotScope snapshot;
+    capture_.emplace(head_);
+    for (const ProtectedTable &table : visited_)
+        capture_->add(table);
+}
+
+void BeforeRestore::note_visit(const ProtectedTable &table) {
+    if (std::ranges::find(visited_, table.id, &ProtectedTable::id) == visited_.end())
+        visited_.push_back(table);
+}
+
+bool BeforeRestore::hold_for_changes(const ProtectedTable &table, const RelationShape &live) {
+    if (!changes_ || orphans_)
+        return false;
     hold_guard(live.relation);
     hold_rows(table, live.relation);
+    note_visit(table);
+    return true;
+}
+
+std::uint64_t BeforeRestore::visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) {
+    if (changes_ && orphans_) // rows that belong to no community now are not among its changes
+        capture_visited();
+    hold_guard(live.relation);
+    hold_rows(table, live.relation);
+    if (changes_) {
+        note_visit(table);
+        return rows_.visit(table, live, visitor);
+    }
     {
         SnapshotScope snapshot;
         RowReader orphans = std::exchange(orphans_, nullptr);
         if (orphans)
-            capture_.drop_last();
-        capture_.add(table, orphans);
-        capture_.flush();
+            capture_->drop_last();
+        capture_->add(table, orphans);
+        capture_->flush();
     }
-    const ManifestTable &captured = capture_.manifests().front().tables.back();
+    const ManifestTable &captured = capture_->manifests().front().tables.back();
     for (std::size_t i = 0; i < captured.chunk_count(); i++) {
         Digest digest = captured.chunk(i);
         visitor(digest, [&] { return chunks_.get(digest); });
@@ -84,7 +161,7 @@ std::uint64_t BeforeRestore::visit(const ProtectedTable &table, const RelationSh
 }
 
 std::string BeforeRestore::finish() {
-    std::vector<Manifest> manifests = capture_.finish();
+    std::vector<Manifest> manifests = changes_ ? std::vector<Manifest>{*changes_} : capture_->finish();
     write_manifests(manifests);
     return manifests.front().id;
 }

@@ -17,6 +17,8 @@ public:
     CurrentRows &operator=(const CurrentRows &) = delete;
     /// Visit the chunks of one table in order; return the number of their rows.
     virtual std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) = 0;
+    /// Prepare to read only the changes of a table instead of a visit. Return false if it must be visited.
+    virtual bool hold_for_changes(const ProtectedTable &table, const RelationShape &live) = 0;
     /// Whether the rows that are read may be written later.
     virtual bool are_to_be_written() const = 0;
     /// Include these rows in the next visit, which repeats the last table.
@@ -33,6 +35,7 @@ public:
     explicit LiveRows(std::string community, bool by_hash = false)
         : community_(std::move(community)), by_hash_(by_hash) {}
     std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) override;
+    bool hold_for_changes(const ProtectedTable &table, const RelationShape &live) override;
     bool are_to_be_written() const override { return false; }
 
 private:
@@ -40,19 +43,28 @@ private:
     bool by_hash_;
 };
 
-/// Captures the rows into a before_restore snapshot at the same time, so that they are read once for both. The snapshot
+/// Makes the before_restore snapshot: if possible, from the changes since the previous snapshot of the community.
+/// Otherwise it captures the rows as the plan reads them, so that they are read once for both. The snapshot then
 /// contains the tables that the plan reads, which are all that the restore can change. Each is read under its own MVCC
 /// snapshot; the community's lock makes these consistent.
 class BeforeRestore : public CurrentRows {
 public:
     BeforeRestore(const std::string &community, const std::string &restore);
     std::uint64_t visit(const ProtectedTable &table, const RelationShape &live, const Visitor &visitor) override;
+    bool hold_for_changes(const ProtectedTable &table, const RelationShape &live) override;
     bool are_to_be_written() const override { return true; }
     /// Store the snapshot; return its ID.
     std::string finish();
 
 private:
-    Capture capture_;
+    void capture_visited();
+    void note_visit(const ProtectedTable &table);
+
+    std::vector<Manifest> head_;
+    std::optional<Manifest> changes_;     // the snapshot, if it was made from changes
+    std::vector<ProtectedTable> visited_; // until then
+    std::optional<Capture> capture_;      // otherwise
+    LiveRows rows_;
     ChunkReader chunks_;
 };
 

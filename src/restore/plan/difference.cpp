@@ -5,7 +5,10 @@
 
 #include "core/row_merge.hpp"
 #include "postgres/exec/as_owner.hpp"
+#include "postgres/exec/snapshot_scope.hpp"
+#include "postgres/spi/spill_file.hpp"
 #include "restore/plan/plan_rows.hpp"
+#include "settings/settings.hpp"
 #include "snapshot/row_decoder.hpp"
 #include "snapshot/row_encoder.hpp"
 #include "snapshot/table_contents.hpp"
@@ -129,8 +132,9 @@ std::optional<Error> find_changed_key(const TablePlan &plan) {
 class Sides {
 public:
     Sides(TablePlan &plan, const std::string &community, CurrentRows &current)
-        : plan_(plan), current_(current), chunks_(community), stored_(read_shape(plan.stored.shape)),
-          then_(plan.stored, stored_, chunks_), from_snapshot_(stored_, plan.live, plan.computed.size()),
+        : plan_(plan), community_(community), current_(current), chunks_(community),
+          stored_(read_shape(plan.stored.shape)), then_(plan.stored, stored_, chunks_),
+          from_snapshot_(stored_, plan.live, plan.computed.size()),
           from_live_(plan.live.stored, plan.live, plan.computed.size(), RowDecoder::Source::live) {
         plan_.mapped.clear();
         for (std::size_t i = 0; i < plan_.live.columns.size(); i++)
@@ -166,6 +170,29 @@ public:
         present.finish();
     }
 
+    /// Read only the rows that have changed since a basis. Return false if they cannot be found.
+    bool load_changed(const Basis &basis) {
+        if (!plan_.table.relation_name.empty() || !are_of_same_shape() ||
+            !current_.hold_for_changes(plan_.table, plan_.live))
+            return false;
+        SnapshotScope snapshot;
+        std::optional<std::uint64_t> since = basis.since(plan_.table, plan_.live.relation);
+        if (!since)
+            return false;
+        std::span<const std::string> community(&community_, 1);
+        RemovedKeys removed(plan_.table, plan_.live, community, std::span<const std::uint64_t>(&*since, 1));
+        if (removed.read_in_full(0))
+            return false;
+        RowSorter sorter(settings().capture_memory(), open_temporary_file);
+        auto sort = [&](std::uint32_t group, std::string_view key, std::string_view row) {
+            sorter.add(group, key, row);
+        };
+        read_live_rows(plan_.table, plan_.live, community, sort, since);
+        read_removed_keys(plan_.table, plan_.live, community, removed, sort);
+        compare_changed(sorter);
+        return true;
+    }
+
     /// The error if a row could not be decoded (SB009).
     const std::optional<Error> &refusal() const { return refusal_; }
 
@@ -176,6 +203,31 @@ public:
     }
 
 private:
+    bool are_of_same_shape() const { return sha256(plan_.live.stored.to_text()) == plan_.stored.shape; }
+
+    /// Compare changed rows, and keys of removed ones, with the snapshot.
+    void compare_changed(RowSorter &sorter) {
+        RowLookup lookup(then_, stored_);
+        ChunkCutter wanted([this](std::string &&content, std::uint32_t) { add_wanted(content); });
+        ChunkCutter present([this](std::string &&content, std::uint32_t) { add_present(content); });
+        std::int64_t rows = then_.count();
+        sorter.drain([&](std::uint32_t, std::string_view key, std::string_view now) {
+            std::optional<std::string_view> then = lookup.find(key);
+            rows += (now.empty() ? 0 : 1) - (then ? 1 : 0);
+            if (then && *then == now)
+                return;
+            if (then)
+                add_row(*then, wanted, from_snapshot_, plan_.wanted);
+            if (!now.empty())
+                add_row(now, present, from_live_, plan_.present);
+            if (then && !now.empty())
+                plan_.pairs++;
+        });
+        wanted.finish();
+        present.finish();
+        plan_.live_rows = static_cast<std::uint64_t>(rows);
+    }
+
     void add_wanted(std::string_view rows) { add(rows, from_snapshot_, plan_.wanted); }
     void add_present(std::string_view rows) { add(rows, from_live_, plan_.present); }
 
@@ -205,6 +257,7 @@ private:
     }
 
     TablePlan &plan_;
+    std::string community_;
     CurrentRows &current_;
     ChunkReader chunks_;
     Shape stored_;
@@ -216,13 +269,15 @@ private:
 
 } // namespace
 
-std::optional<Error> load_difference(TablePlan &plan, const std::string &community, CurrentRows &current,
-                                     Extent extent) {
+std::optional<Error> load_difference(TablePlan &plan, const std::string &community, CurrentRows &current, Extent extent,
+                                     const Basis *basis) {
     Sides sides(plan, community, current);
-    if (extent == Extent::differing && sides.are_comparable())
-        sides.load_differing();
-    else
+    bool differing = extent == Extent::differing && sides.are_comparable();
+    plan.pairs = 0;
+    if (!differing)
         sides.load_all();
+    else if (!basis || !sides.load_changed(*basis))
+        sides.load_differing();
     sides.note_nulls();
     plan.wanted.recount();
     plan.present.recount();

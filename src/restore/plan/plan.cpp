@@ -23,10 +23,19 @@ bool is_relation(const ProtectedTable &table, const std::string &community, Oid 
     return name && table.relation_name == name && relation_of(table, community) == relation;
 }
 
+/// What is stored to find the changes since a snapshot, if they can be found.
+std::optional<Basis> basis_of(const Manifest &manifest) {
+    if (!manifest.basis)
+        return std::nullopt;
+    std::map<std::string, Basis> bases = read_bases({*manifest.basis});
+    auto found = bases.find(*manifest.basis);
+    return found == bases.end() ? std::nullopt : std::optional(std::move(found->second));
+}
+
 } // namespace
 
 Plan::Plan(Query &query, const RestoreSpec &spec, CurrentRows &current)
-    : query_(query), spec_(spec), current_(current), protected_(protected_tables()) {
+    : query_(query), spec_(spec), current_(current), protected_(protected_tables()), basis_(basis_of(spec.manifest)) {
     add_selected_tables();
     if (spec_.switches.children)
         choose_children(query_, *this);
@@ -108,7 +117,7 @@ TablePlan &Plan::add_table(const ProtectedTable &table, RelationShape live, cons
 
 /// Read both sides of a table; return an error if it cannot be planned.
 std::optional<Error> Plan::load(TablePlan &plan, Extent extent) {
-    std::optional<Error> obstacle = load_difference(plan, community(), current_, extent);
+    std::optional<Error> obstacle = load_difference(plan, community(), current_, extent, basis_ ? &*basis_ : nullptr);
     if (!obstacle)
         obstacle = include_orphans(query_, plan, path_parent(plan), community(), current_, extent);
     if (!obstacle)

@@ -5,6 +5,7 @@
 #include "restore/apply/progress.hpp"
 #include "restore/plan/current_rows.hpp"
 #include "restore/plan/table_plan.hpp"
+#include "snapshot/changes_capture.hpp"
 
 namespace snapback {
 
@@ -71,6 +72,7 @@ private:
     const RestoreSpec &spec_;
     CurrentRows &current_;
     std::vector<ProtectedTable> protected_;
+    std::optional<Basis> basis_; // of the snapshot
     std::vector<std::unique_ptr<TablePlan>> tables_;
     std::unordered_map<Oid, TablePlan *> by_relation_;
     std::vector<UnusableTable> unusable_;
