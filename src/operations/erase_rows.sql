@@ -16,6 +16,7 @@ BEGIN
     PERFORM snapback_internal.lock_store(true);
     erased := snapback_internal.erase(erase_rows.community, snapback_internal.protected_table_id(relation), keys::text);
     PERFORM snapback_internal.sweep(ARRAY[erase_rows.community]);
+    DELETE FROM snapback.basis b WHERE NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.basis = b.id);
     PERFORM snapback_internal.erase_removed_keys(erase_rows.community);
     -- The plan of a refused strict request may contain values of these rows.
     UPDATE snapback.restore_run r SET changed = NULL WHERE r.community = erase_rows.community AND r.changed IS NOT NULL;

@@ -245,7 +245,9 @@ private:
                       {Value::uuid(manifest.id), Value::integer(table.table_id), Value::bigint(table.rows),
                        Value::bigint(table.bytes), Value::bytea(table.chunks)});
         }
-        query.run("UPDATE snapback.snapshot SET manifest_sha256 = $2, deltas = $3, delta_bytes = $4 WHERE id = $1",
+        // Without the rows, the snapshot is not what its basis tells: later captures and restores read in full.
+        query.run("UPDATE snapback.snapshot SET manifest_sha256 = $2, deltas = $3, delta_bytes = $4, basis = NULL"
+                  " WHERE id = $1",
                   {Value::uuid(manifest.id), Value::bytea(manifest.digest().view()), Value::bytea(manifest.deltas),
                    Value::bigint(manifest.delta_bytes)});
     }
