@@ -304,9 +304,9 @@ class Oracle:
             for key, row in writes.insert.items():
                 if key in after[relation]:  # a row of another community has it, and possibly others
                     self.refusals.append(("23505", relation, "key", [key]))
-                    both = {"here": row, "there": after[relation][key]}
+                    rows = {**writes.written(), ("there",): after[relation][key]}
                     self.refusals += [("23P01", relation, u.name, [key]) for u in self.table(relation).uniques
-                                      if u.kind == "overlap" and any(clashes(self.table(relation), u, both))]
+                                      if u.kind == "overlap" and any(clashes(self.table(relation), u, rows))]
             after[relation].update(writes.written())
         return after
 
