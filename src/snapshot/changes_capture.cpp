@@ -62,10 +62,10 @@ std::int64_t total_size(const std::vector<std::string> &deltas) {
         [](std::int64_t sum, const std::string &delta) { return sum + static_cast<std::int64_t>(delta.size()); });
 }
 
-/// Merge the deltas of a snapshot with newer ones, so that each row has one change.
-std::vector<std::string> merged(const Manifest &manifest, std::vector<std::string> &&newer) {
+/// Merge the deltas of a snapshot, so that each row has one change.
+std::vector<std::string> merged(const Manifest &manifest) {
     DeltaWriter writer;
-    for (const auto &[table, changes] : newest_changes(manifest, std::move(newer))) {
+    for (const auto &[table, changes] : newest_changes(manifest)) {
         writer.begin(table);
         for (const Change &change : changes.changes)
             writer.add(change);
@@ -168,6 +168,7 @@ void ChangesCapture::find_previous(const std::vector<Manifest> &heads) {
             since.emplace(id, oldest_unseen(basis.taken));
     std::vector<std::string> usable = bases_of_same_shapes(base_ids, tables_);
     std::ranges::sort(usable);
+    std::map<std::string, std::int64_t> sizes = sizes_of(usable);
     for (Previous &previous : found) {
         auto oldest = since.find(previous.basis);
         if (oldest == since.end() || !std::ranges::binary_search(usable, previous.base.id))
@@ -178,8 +179,23 @@ void ChangesCapture::find_previous(const std::vector<Manifest> &heads) {
         manifest.delta_bytes = previous.delta_bytes;
         names_.push_back(manifest.community);
         since_.push_back(oldest->second);
-        communities_.push_back({std::move(manifest)});
+        std::size_t most = static_cast<std::size_t>(sizes[manifest.base->id] * settings().delta_limit / 100);
+        std::size_t bytes = static_cast<std::size_t>(manifest.delta_bytes);
+        communities_.push_back({std::move(manifest), {}, bytes, std::min(most, settings().capture_memory())});
     }
+}
+
+/// Read the community in full instead.
+void ChangesCapture::Community::give_up() {
+    read_in_full = true;
+    changes = DeltaWriter();
+}
+
+std::size_t ChangesCapture::pending_bytes() const {
+    return std::accumulate(communities_.begin(), communities_.end(), std::size_t{0},
+                           [](std::size_t sum, const Community &community) {
+                               return sum + community.bytes - static_cast<std::size_t>(community.manifest.delta_bytes);
+                           });
 }
 
 void ChangesCapture::find_changes(const CapturedTables::Table &table) {
@@ -190,42 +206,47 @@ void ChangesCapture::find_changes(const CapturedTables::Table &table) {
     read_live_rows(table.table, table.shape, names_, sort, std::ranges::min(since_));
     read_removed_keys(table.table, table.shape, names_, removed, sort);
     for (std::uint32_t i = 0; i < communities_.size(); i++)
-        communities_[i].read_in_full |= removed.read_in_full(i);
+        if (removed.read_in_full(i))
+            communities_[i].give_up();
     std::optional<std::uint32_t> current;
-    sorter_.drain([&](std::uint32_t community, std::string_view key, std::string_view row) {
-        if (community != current)
-            communities_[community].changes.begin(table.table.id);
-        current = community;
-        communities_[community].changes.add({key, row});
+    sorter_.drain([&](std::uint32_t i, std::string_view key, std::string_view row) {
+        Community &community = communities_[i];
+        if (community.read_in_full)
+            return;
+        if (i != current)
+            community.changes.begin(table.table.id);
+        current = i;
+        community.changes.add({key, row});
+        community.bytes += key.size() + row.size();
+        if (community.bytes > community.most_bytes)
+            community.give_up();
     });
 }
 
-/// Store the changes as deltas, except where a new base is better.
-void ChangesCapture::store_changes() {
-    std::vector<std::string> bases;
-    for (const Community &community : communities_)
-        bases.push_back(community.manifest.base->id);
-    std::map<std::string, std::int64_t> sizes = sizes_of(bases);
-    ChunkWriter writer =
-        ChunkWriter::of_new_content(names_, [&](std::uint32_t community, std::uint32_t, const Digest &digest) {
-            communities_[community].manifest.deltas.append(digest.view());
-        });
+/// Store the changes that have been found so far as deltas.
+void ChangesCapture::store_changes(ChunkWriter &writer) {
     for (std::uint32_t i = 0; i < communities_.size(); i++) {
         Community &community = communities_[i];
-        Manifest &manifest = community.manifest;
-        std::vector<std::string> deltas = community.changes.finish();
-        if (deltas.empty() || community.read_in_full)
-            continue;
-        if (manifest.deltas.size() / Digest::size + deltas.size() > most_deltas) {
-            deltas = merged(manifest, std::move(deltas));
-            manifest.deltas.clear();
-            manifest.delta_bytes = 0;
+        for (std::string &delta : community.changes.finish()) {
+            community.manifest.delta_bytes += static_cast<std::int64_t>(delta.size());
+            writer.put(i, 0, std::move(delta));
         }
-        manifest.delta_bytes += total_size(deltas);
-        community.read_in_full = manifest.delta_bytes > sizes[manifest.base->id] * settings().delta_limit / 100;
+        community.bytes = static_cast<std::size_t>(community.manifest.delta_bytes);
+    }
+    writer.flush();
+}
+
+/// Merge the deltas of the communities that have many.
+void ChangesCapture::merge_deltas(ChunkWriter &writer) {
+    for (std::uint32_t i = 0; i < communities_.size(); i++) {
+        Manifest &manifest = communities_[i].manifest;
+        if (communities_[i].read_in_full || manifest.deltas.size() / Digest::size <= most_deltas)
+            continue;
+        std::vector<std::string> deltas = merged(manifest);
+        manifest.deltas.clear();
+        manifest.delta_bytes = total_size(deltas);
         for (std::string &delta : deltas)
-            if (!community.read_in_full)
-                writer.put(i, 0, std::move(delta));
+            writer.put(i, 0, std::move(delta));
     }
     writer.flush();
 }
@@ -234,9 +255,17 @@ std::vector<Manifest> ChangesCapture::run() {
     std::vector<Manifest> manifests;
     if (communities_.empty())
         return manifests;
-    for (const CapturedTables::Table &table : tables_.all())
+    ChunkWriter writer =
+        ChunkWriter::of_new_content(names_, [this](std::uint32_t community, std::uint32_t, const Digest &digest) {
+            communities_[community].manifest.deltas.append(digest.view());
+        });
+    for (const CapturedTables::Table &table : tables_.all()) {
         find_changes(table);
-    store_changes();
+        if (pending_bytes() > settings().capture_memory())
+            store_changes(writer);
+    }
+    store_changes(writer);
+    merge_deltas(writer);
     for (Community &community : communities_)
         if (!community.read_in_full)
             manifests.push_back(std::move(community.manifest));

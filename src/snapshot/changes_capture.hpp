@@ -52,13 +52,19 @@ public:
 private:
     /// A community, and the snapshot that its changes are added to.
     struct Community {
-        Manifest manifest; // with the base and the deltas of that snapshot
-        DeltaWriter changes{};
+        Manifest manifest;      // with the base and the deltas of that snapshot
+        DeltaWriter changes;    // not stored yet
+        std::size_t bytes;      // of deltas and changes
+        std::size_t most_bytes; // beyond these, a new base is better, or memory is short
         bool read_in_full = false;
+
+        void give_up();
     };
     void find_previous(const std::vector<Manifest> &heads);
     void find_changes(const CapturedTables::Table &table);
-    void store_changes();
+    std::size_t pending_bytes() const;
+    void store_changes(ChunkWriter &writer);
+    void merge_deltas(ChunkWriter &writer);
 
     const CapturedTables &tables_;
     std::vector<Community> communities_;

@@ -113,6 +113,7 @@ def play(connection, kind, snapshot, intact):
 def damage_files(connection, snapshot, intact):
     """Damage pages of the file that contains the chunks, like a faulty disk."""
     equal((sql(connection, "SELECT count(*) FROM snapback.verify()"), sql(connection, "SELECT state()") == intact), (0, True), "nothing of all this is left")
+    sql(connection, "SELECT snapback.forget('b')") # each page then contains data of the snapshot
     sql(connection, "VACUUM FULL snapback.chunk")
     sql(connection, "CHECKPOINT")
     path = sql(connection, "SELECT pg_relation_filepath(reltoastrelid) FROM pg_class WHERE oid = 'snapback.chunk'::regclass")

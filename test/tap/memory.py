@@ -66,6 +66,8 @@ print(f"# the table has {sql(admin, 'SELECT pg_table_size(%s::regclass)', 'entry
 
 snapshot = watched(new_session(), "capture", "SELECT snapback.capture('large')")
 
+write(admin, "UPDATE entry SET body = body || '' WHERE club = 'large' AND hashint8(id) % 10 = 0")
+watched(new_session(), "capture of changes, 10 %", "SELECT snapback.capture('large')")
 DAMAGES = {
     "1 % changed": "UPDATE entry SET body = body || '.' WHERE club = 'large' AND hashint8(id) % 100 = 0",
     "everything changed": "UPDATE entry SET body = 'x' || body WHERE club = 'large'",
