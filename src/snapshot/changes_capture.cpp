@@ -144,24 +144,28 @@ void ChangesCapture::find_previous(const std::vector<Manifest> &heads) {
     std::vector<std::string> communities, base_ids, basis_ids;
     for (const Manifest &head : heads)
         communities.push_back(head.community);
+    // Under the active snapshot: one that another session has captured since may contain later changes.
     Query query;
-    for (Row row : query.run(
-             "SELECT (l.n - 1)::int, s.identity, b.id, b.sha256, s.deltas, s.delta_bytes, s.basis"
-             " FROM pg_catalog.unnest($1) WITH ORDINALITY AS l(community, n) CROSS JOIN LATERAL"
-             " (SELECT * FROM snapback.snapshot s WHERE s.community = l.community AND s.basis IS NOT NULL"
-             "  ORDER BY s.captured_at DESC LIMIT 1) s"
-             " JOIN snapback.base b ON b.id = s.base"
-             " WHERE NOT EXISTS (SELECT FROM snapback.departure d WHERE d.community = s.community AND d.noticed_at >= "
-             "s.captured_at)",
-             {Value::text_array(communities)})) {
-        const Manifest &head = heads[static_cast<std::size_t>(row.integer(1))];
-        if (!row.is_null(2) && row.optional_text(2) != head.identity)
-            continue;
-        found.push_back(
-            {&head, {row.text(3), Digest::from_bytes(row.bytes(4))}, row.bytes(5), row.bigint(6), row.text(7)});
-        base_ids.push_back(found.back().base.id);
-        basis_ids.push_back(found.back().basis);
-    }
+    Value list = Value::text_array(communities);
+    query.stream(
+        "SELECT (l.n - 1)::int, s.identity, b.id, b.sha256, s.deltas, s.delta_bytes, s.basis"
+        " FROM pg_catalog.unnest($1) WITH ORDINALITY AS l(community, n) CROSS JOIN LATERAL"
+        " (SELECT * FROM snapback.snapshot s WHERE s.community = l.community AND s.basis IS NOT NULL"
+        "  ORDER BY s.captured_at DESC LIMIT 1) s"
+        " JOIN snapback.base b ON b.id = s.base"
+        " WHERE NOT EXISTS (SELECT FROM snapback.departure d WHERE d.community = s.community"
+        " AND d.noticed_at >= s.captured_at)",
+        std::span<const Value>(&list, 1), [&](TupleTableSlot *slot) {
+            HeapTuple tuple = call([&] { return ExecCopySlotHeapTuple(slot); });
+            Row row(tuple, slot->tts_tupleDescriptor);
+            const Manifest &head = heads[static_cast<std::size_t>(row.integer(1))];
+            if (!row.is_null(2) && row.optional_text(2) != head.identity)
+                return;
+            found.push_back(
+                {&head, {row.text(3), Digest::from_bytes(row.bytes(4))}, row.bytes(5), row.bigint(6), row.text(7)});
+            base_ids.push_back(found.back().base.id);
+            basis_ids.push_back(found.back().basis);
+        });
     std::map<std::string, std::uint64_t> since;
     for (const auto &[id, basis] : read_bases(basis_ids))
         if (holds(basis, tables_))
