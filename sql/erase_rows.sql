@@ -52,6 +52,11 @@ SELECT fails($$SELECT snapback.erase_rows('a', 'tag', '[1]')$$);
 SELECT fails($$SELECT snapback.erase_rows('a', 'tag', '[{"label": 1}]')$$);
 SELECT fails($$SELECT snapback.erase_rows('a', 'tag', NULL)$$);
 SELECT fails($$SELECT snapback.erase_rows('a', 'community', '[{"id": "a"}]')$$);
+-- The next capture contains a row that is still live, although it has not changed.
+CALL snapback.capture_all();
+SELECT snapback.erase_rows('a', 'tag', '[{"id": 1}]');
+SELECT r ->> 'id' AS id FROM snapback.snapshot_rows(snapback.capture('a'), 'tag') r ORDER BY 1;
+SELECT count(*) FROM snapback.basis b WHERE NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.basis = b.id);
 ALTER TABLE tag DROP CONSTRAINT tag_pkey, ADD other int NOT NULL DEFAULT 1, ADD PRIMARY KEY (id, other);
 SELECT fails($$SELECT snapback.erase_rows('a', 'tag', '[{"id": 1, "other": 1}]')$$);
 
