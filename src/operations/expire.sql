@@ -22,10 +22,10 @@ CREATE FUNCTION snapback_internal.prune_removed_keys() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- Before the bases are read: a capture that is not finished by then has a snapshot in use.
+    -- Before the bases are read: a capture that has not stored its basis by then has a snapshot in use.
     oldest xid8 := snapback_internal.oldest_transaction();
 BEGIN
-    PERFORM snapback_internal.delete_removed_keys(least(oldest, (SELECT min(pg_snapshot_xmin(b.taken::pg_snapshot)) FROM snapback.basis b)));
+    PERFORM snapback_internal.delete_removed_keys(least(oldest, snapback_internal.oldest_basis()));
 END
 $$;
 COMMENT ON FUNCTION snapback_internal.prune_removed_keys() IS

@@ -1,5 +1,8 @@
 #include "snapshot/basis.hpp"
 
+#include <algorithm>
+
+#include "postgres/exec/table_scan.hpp"
 #include "postgres/spi/arguments.hpp"
 
 extern "C" {
@@ -115,6 +118,17 @@ SNAPBACK_FUNCTION(snapback_oldest_transaction) {
     std::uint64_t next = next_transaction();
     TransactionId oldest = call([] { return GetOldestNonRemovableTransactionId(nullptr); });
     return UInt64GetDatum(next - (static_cast<TransactionId>(next) - oldest)); // the distance is less than 2^31
+}
+
+SNAPBACK_FUNCTION(snapback_oldest_basis) {
+    std::optional<std::uint64_t> oldest;
+    scan_uncommitted(own_table("basis"), [&](const ScannedRow &row) {
+        std::uint64_t xmin = oldest_unseen(row.text(2));
+        oldest = std::min(oldest.value_or(xmin), xmin);
+    });
+    if (!oldest)
+        PG_RETURN_NULL();
+    return UInt64GetDatum(*oldest);
 }
 
 SNAPBACK_FUNCTION(snapback_written_since) {

@@ -137,3 +137,8 @@ CREATE FUNCTION snapback_internal.oldest_transaction() RETURNS xid8
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_oldest_transaction';
 COMMENT ON FUNCTION snapback_internal.oldest_transaction() IS
     'Return the lowest xmin of all snapshots in use in this database, or a lower ID: every snapshot in use, and every later one, sees the transactions before it';
+
+CREATE FUNCTION snapback_internal.oldest_basis() RETURNS xid8
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_oldest_basis';
+COMMENT ON FUNCTION snapback_internal.oldest_basis() IS
+    'Return the lowest xmin of all bases, including those of captures that are not committed yet; NULL if there is none';

@@ -41,17 +41,22 @@ namespace {
 /// An open scan. After an error, the (sub)transaction abort releases its resources.
 struct Scan {
     Relation relation;
-    Snapshot snapshot;
+    Snapshot snapshot; // registered if it is an MVCC snapshot
     TableScanDesc scan;
     TupleTableSlot *slot;
 };
 
-Scan begin_scan(Oid table) {
+Scan begin_scan(Oid table, bool uncommitted) {
     Scan open{};
     open.relation = OidIsValid(table) ? try_relation_open(table, AccessShareLock) : nullptr;
     if (!open.relation)
         return open;
-    open.snapshot = RegisterSnapshot(GetLatestSnapshot());
+    if (uncommitted) {
+        open.snapshot = static_cast<Snapshot>(palloc0(sizeof(SnapshotData)));
+        InitDirtySnapshot(*open.snapshot);
+    } else {
+        open.snapshot = RegisterSnapshot(GetLatestSnapshot());
+    }
     open.scan = table_beginscan(open.relation, open.snapshot, 0, nullptr);
     open.slot = table_slot_create(open.relation, nullptr);
     return open;
@@ -60,19 +65,28 @@ Scan begin_scan(Oid table) {
 void end_scan(const Scan &open) {
     ExecDropSingleTupleTableSlot(open.slot);
     table_endscan(open.scan);
-    UnregisterSnapshot(open.snapshot);
+    if (IsMVCCSnapshot(open.snapshot))
+        UnregisterSnapshot(open.snapshot);
     relation_close(open.relation, AccessShareLock);
 }
 
-} // namespace
-
-void scan_latest(Oid table, const std::function<void(const ScannedRow &)> &visit) {
-    Scan open = call([&] { return begin_scan(table); });
+void scan(Oid table, bool uncommitted, const std::function<void(const ScannedRow &)> &visit) {
+    Scan open = call([&] { return begin_scan(table, uncommitted); });
     if (!open.relation)
         return; // DROP EXTENSION is in progress
     while (call([&] { return table_scan_getnextslot(open.scan, ForwardScanDirection, open.slot); }))
         visit(ScannedRow(open.slot));
     call([&] { end_scan(open); });
+}
+
+} // namespace
+
+void scan_latest(Oid table, const std::function<void(const ScannedRow &)> &visit) {
+    scan(table, false, visit);
+}
+
+void scan_uncommitted(Oid table, const std::function<void(const ScannedRow &)> &visit) {
+    scan(table, true, visit);
 }
 
 } // namespace snapback

@@ -26,4 +26,7 @@ private:
 /// Lock a table for reading and visit every row that is committed, or written by this transaction.
 void scan_latest(Oid table, const std::function<void(const ScannedRow &)> &visit);
 
+/// The same, and also visit rows that other transactions have written or deleted and not yet committed.
+void scan_uncommitted(Oid table, const std::function<void(const ScannedRow &)> &visit);
+
 } // namespace snapback
