@@ -81,6 +81,14 @@ SELECT noted('DELETE FROM place WHERE x > 10000');
 ROLLBACK;
 SELECT noted('TRUNCATE place');
 
+-- A trigger that fires after the guard can change the key or the community.
+CREATE FUNCTION to_b() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.cid := 'b'; RETURN NEW; END $$;
+CREATE TRIGGER "~t" BEFORE INSERT OR UPDATE ON place FOR EACH ROW EXECUTE FUNCTION to_b();
+SELECT noted('UPDATE place SET n = 1 WHERE x = 1');
+SELECT noted('DELETE FROM place WHERE x = 1');
+DROP TRIGGER "~t" ON place;
+SELECT noted('UPDATE place SET n = 1 WHERE x = 1');
+
 -- Foreign keys that delete and update. The parent is gone when its children are.
 SELECT noted('DELETE FROM task', 'DELETE FROM dept WHERE id = 1');
 SELECT noted('DELETE FROM city WHERE name = ''A1''');
@@ -94,6 +102,10 @@ SELECT noted('UPDATE dept SET city = ''A2'' WHERE id = 1');
 SELECT noted('SET CONSTRAINTS ALL DEFERRED', 'DELETE FROM emp WHERE dept = 1', 'DELETE FROM dept WHERE id = 1', 'INSERT INTO dept VALUES (1, ''B1'', 11)');
 SELECT noted('SET CONSTRAINTS ALL DEFERRED', 'DELETE FROM emp WHERE dept = 1', 'DELETE FROM dept WHERE id = 1', 'INSERT INTO dept VALUES (1, ''A2'', 11)');
 SELECT noted('SET CONSTRAINTS ALL DEFERRED', 'UPDATE dept SET id = 30 WHERE id = 1', 'UPDATE dept SET id = 1 WHERE id = 3');
+-- Also gone are parents that got their key in this transaction.
+SELECT noted('INSERT INTO dept VALUES (5, ''A1'', 15)', 'UPDATE emp SET dept = 5 WHERE id = 1', 'DELETE FROM dept WHERE id = 5');
+SELECT noted('INSERT INTO dept VALUES (5, ''A1'', 15), (6, ''B1'', 16)', 'UPDATE emp SET dept = id + 4 WHERE id = 1', 'DELETE FROM dept WHERE id > 4');
+SELECT noted('UPDATE city SET name = ''A3'' WHERE name = ''A1''', 'UPDATE city SET name = ''A4'', cid = ''b'' WHERE name = ''A3''');
 -- So does a parent that appears or vanishes while foreign keys are not checked.
 SELECT noted('SET LOCAL session_replication_role = replica', 'DELETE FROM dept WHERE id = 1');
 SELECT noted('SET LOCAL session_replication_role = replica', 'INSERT INTO dept VALUES (4, ''A1'', 14)');

@@ -1,6 +1,8 @@
 #include "guard/departures.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <unordered_map>
 
 #include "guard/path_builder.hpp"
@@ -40,9 +42,12 @@ struct RemovedParent {
 };
 std::unordered_multimap<std::uint64_t, RemovedParent> removed_parents; // by referenced values
 constexpr std::size_t most_removed_parents = 10000;
+// Per table: the communities of all parents that this transaction has removed.
+std::map<std::int32_t, std::set<NotePlace>> places_of_removed_parents;
 
 void forget_removed_parents() noexcept {
     removed_parents.clear();
+    places_of_removed_parents.clear();
 }
 
 /// Whether foreign keys may refer to the rows of a relation. They have triggers on it.
@@ -73,6 +78,7 @@ void note_removed_parent(const LedTable &led, TupleTableSlot *row, const NotePla
     std::optional<std::uint64_t> hash = hash_of(led, row);
     if (!hash)
         return;
+    places_of_removed_parents[led.table].insert(places.begin(), places.end());
     if (keys_are_off() || removed_parents.size() >= most_removed_parents)
         note_full_reads(places, led.table);
     else
@@ -125,11 +131,19 @@ void note_updated_parent(Oid relation, GuardedPath &path, const TriggerData &eve
     }
 }
 
-/// Add the communities to which the old version belonged before this transaction.
+/// Add the communities to which the old version belonged before its parent was removed.
 void add_earlier_places(const GuardedPath &path, TupleTableSlot *row, NotePlaces &places) {
-    visit_communities_of_key(
-        path, start_key(path, row), [&](const WrittenCommunity &community) { places.push_back(community.key()); },
-        KeyLookup::Rows::earlier);
+    if (visit_communities_of_key(
+            path, start_key(path, row), [&](const WrittenCommunity &community) { places.push_back(community.key()); },
+            KeyLookup::Rows::earlier))
+        return;
+    // The parent was also inserted, or got its key, in this transaction: the row may have belonged to any that is gone.
+    const std::set<NotePlace> &removed = places_of_removed_parents[path.table];
+    if (removed.size() == 1)
+        places.push_back(*removed.begin());
+    else
+        for (NotePlace place : removed)
+            note_full_read(place, path.table);
 }
 
 /// A row was written that may belong to any community, and so may the rows that it leads to.
@@ -144,7 +158,8 @@ void note_unknown_communities(Oid relation, GuardedPath &path) {
 void note_written_row(Oid relation, GuardedPath &path, const TriggerData &event, WrittenPlaces places) {
     if (path.kind == GuardedPath::Kind::none)
         return;
-    if (path.kind == GuardedPath::Kind::unknown)
+    bool may_change = path.overtaken && !TRIGGER_FIRED_BY_DELETE(event.tg_event);
+    if (path.kind == GuardedPath::Kind::unknown || may_change)
         return note_unknown_communities(relation, path);
     if (TRIGGER_FIRED_BY_INSERT(event.tg_event))
         return note_inserted_parent(relation, path, event, places.after);

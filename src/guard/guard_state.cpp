@@ -77,6 +77,15 @@ GuardState state_of_relation(Oid oid) {
 
 } // namespace
 
+bool is_overtaken(Oid relation) {
+    return call([&] {
+        Relation opened = table_open(relation, AccessShareLock);
+        bool overtaken = is_overtaken(opened);
+        table_close(opened, NoLock);
+        return overtaken;
+    });
+}
+
 GuardState guard_state(Oid relation) {
     if (!call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)); }))
         return GuardState::missing;

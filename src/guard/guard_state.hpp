@@ -8,4 +8,7 @@ namespace snapback {
 enum class GuardState { enabled, overtaken, disabled, missing };
 GuardState guard_state(Oid relation);
 
+/// Whether a trigger that fires after the guard can change the rows that are written to a relation.
+bool is_overtaken(Oid relation);
+
 } // namespace snapback

@@ -39,6 +39,7 @@ struct GuardedPath {
     std::vector<Oid> relations;                // a change of these invalidates the path
     bool lasting = true;                       // false: the path may change without a change of these
     bool current = true;                       // false: the path is outdated and must be rebuilt
+    bool overtaken = false;                    // a trigger that fires after the guard can change the row
     std::int32_t table = 0;                    // number of the protected table
     Oid own_table = InvalidOid;                // for `fixed`: the table of the community
     std::optional<KeyForm> key;                // of the rows; nothing if the table has no key

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "catalog/community_path.hpp"
+#include "guard/guard_state.hpp"
 #include "postgres/catalog/inheritance.hpp"
 #include "postgres/exec/as_owner.hpp"
 #include "postgres/exec/table_scan.hpp"
@@ -166,6 +167,7 @@ GuardedPath build_path(Oid relation) {
     std::optional<ProtectedTable> registered = registered_as(relation);
     if (!registered)
         return path;
+    path.overtaken = is_overtaken(relation);
     path.table = registered->id;
     path.key = KeyForm::of(registered->relation, relation);
     path.unique = unique_columns(relation);
