@@ -135,6 +135,7 @@ DELETE FROM place WHERE x = 11;
 SELECT count(*) FROM snapback.removed_key WHERE xid = pg_current_xact_id();
 COMMIT;
 SELECT noted_since_mark();
+SELECT key_form FROM snapback.removed_key WHERE xid >= (SELECT xid FROM mark);
 SELECT mark();
 BEGIN;
 DELETE FROM place WHERE x = 12;

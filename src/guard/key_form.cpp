@@ -5,7 +5,6 @@
 #include "catalog/key_index.hpp"
 
 extern "C" {
-#include "common/hashfn.h"
 #include "utils/datum.h"
 }
 
@@ -130,17 +129,14 @@ std::optional<KeyForm> KeyForm::of(Oid table, Oid written) {
     if (!OidIsValid(index))
         return std::nullopt;
     KeyForm form;
-    std::uint32_t hash = 0;
     for (const IndexedColumn &part : key_parts(index)) {
         const char *name = call([&] { return get_attname(table, part.column, true); });
         std::optional<StoredColumn> column = name ? find_column(written, name) : std::nullopt;
         if (!column)
             return std::nullopt;
-        hash = hash_combine(hash_combine(hash, murmurhash32(static_cast<std::uint32_t>(part.column))),
-                            murmurhash32(column->type));
+        form.id += (form.id.empty() ? "" : " ") + std::to_string(part.column) + ":" + std::to_string(column->type);
         form.columns.push_back(*column);
     }
-    form.id = static_cast<std::int32_t>(hash);
     return form;
 }
 

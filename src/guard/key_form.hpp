@@ -29,7 +29,7 @@ bool same_image(const std::vector<StoredColumn> &columns, TupleTableSlot *one, T
 
 /// The key of a protected table, as noted.
 struct KeyForm {
-    std::int32_t id = 0;               // of the key's columns and their types; keys of another form cannot be read
+    std::string id;                    // the key's columns and their types; keys of another form cannot be read
     std::vector<StoredColumn> columns; // in the relation that is written to
 
     /// The key of a protected table, in a relation that is the table or one of its partitions and children; nothing if

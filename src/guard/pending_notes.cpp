@@ -20,7 +20,7 @@ constexpr std::size_t most_keys = 10000;      // of one table and community
 constexpr std::size_t most_bytes = 512 << 10; // of one table and community
 constexpr std::size_t most_bytes_in_all = 16 << 20;
 constexpr std::size_t most_notes = 20000;
-constexpr std::size_t most_bytes_inline = 1500; // of all keys: none is stored out of line
+constexpr std::size_t most_bytes_inline = 1000; // of all keys: none is stored out of line
 
 /// A key, by where its bytes end, and the subtransaction that noted it.
 struct PendingKey {
@@ -30,7 +30,7 @@ struct PendingKey {
 
 /// What is noted of one table and community.
 struct PendingNote {
-    std::int32_t form = 0;
+    std::string form;
     std::string bytes;
     std::vector<PendingKey> keys;
     SubTransactionId full_in = InvalidSubTransactionId; // if valid, the table must be read in full
@@ -116,12 +116,13 @@ void insert_note(const OpenTable &table, std::uint64_t transaction, const Note &
             note.keys
                 ? PointerGetDatum(cstring_to_text_with_len(note.keys->data(), static_cast<int>(note.keys->size())))
                 : Datum{0};
-        Datum values[] = {Int64GetDatum(static_cast<std::int64_t>(note.place)),
-                          UInt64GetDatum(transaction),
-                          Int32GetDatum(note.table),
-                          Int32GetDatum(pending.written),
-                          Int32GetDatum(note.form),
-                          keys};
+        Datum values[] = {
+            Int64GetDatum(static_cast<std::int64_t>(note.place)),
+            UInt64GetDatum(transaction),
+            Int32GetDatum(note.table),
+            Int32GetDatum(pending.written),
+            PointerGetDatum(cstring_to_text_with_len(note.form.data(), static_cast<int>(note.form.size()))),
+            keys};
         bool nulls[] = {false, false, false, false, false, !note.keys};
         HeapTuple tuple = heap_form_tuple(RelationGetDescr(table.relation), values, nulls);
         CatalogTupleInsertWithInfo(table.relation, tuple, table.indexes);

@@ -24,7 +24,7 @@ void note_full_read(NotePlace place, std::int32_t table);
 struct Note {
     NotePlace place;
     std::int32_t table;
-    std::int32_t form;
+    std::string_view form;
     std::optional<std::string_view> keys;
 };
 /// Visit the notes of this transaction that are not written yet.

@@ -74,7 +74,8 @@ private:
         call([&] { slot_getallattrs(slot); });
         const Datum *values = slot->tts_values;
         std::string keys = slot->tts_isnull[3] ? std::string() : string_from_varlena(values[3]);
-        take({static_cast<NotePlace>(DatumGetInt64(values[0])), table_, DatumGetInt32(values[2]),
+        std::string form = string_from_varlena(values[2]);
+        take({static_cast<NotePlace>(DatumGetInt64(values[0])), table_, form,
               slot->tts_isnull[3] ? std::nullopt : std::optional<std::string_view>(keys)},
              DatumGetUInt64(values[1]));
     }

@@ -5,14 +5,15 @@ CREATE TABLE snapback.removed_key (
     xid            xid8    NOT NULL,
     table_id       integer NOT NULL,
     part           integer NOT NULL,
-    key_form       integer NOT NULL,
+    key_form       text    NOT NULL,
     keys           bytea,
     PRIMARY KEY (community_hash, xid, table_id, part)
 );
 COMMENT ON TABLE snapback.removed_key IS
     'Keys of rows that were deleted or moved to another community, as the transaction xid noted them. community_hash: the lock number of the community; '
     'for a table in the schema of a community, the OID of the table; 0 for all communities. keys: the values of the key columns, one row after the other, '
-    'in the form that key_form identifies; NULL if the whole table must be read for this community. Invalid in another cluster, so pg_dump omits it';
+    'in the form of key_form, which lists their numbers and types; NULL if the whole table must be read for this community. Invalid in another cluster, so '
+    'pg_dump omits it';
 
 CREATE FUNCTION snapback_internal.removed_keys(table_id integer, community text, since xid8) RETURNS SETOF jsonb
     LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_removed_keys';
