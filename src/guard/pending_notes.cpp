@@ -8,6 +8,7 @@
 #include "postgres/exec/table_scan.hpp"
 
 extern "C" {
+#include "access/transam.h"
 #include "catalog/indexing.h"
 }
 
@@ -110,7 +111,7 @@ struct OpenTable {
     CatalogIndexState indexes;
 };
 
-void insert_note(const OpenTable &table, std::uint64_t transaction, const Note &note) {
+void insert_note(const OpenTable &table, std::uint64_t transaction, std::int32_t part, const Note &note) {
     call([&] {
         Datum keys =
             note.keys
@@ -120,7 +121,7 @@ void insert_note(const OpenTable &table, std::uint64_t transaction, const Note &
             Int64GetDatum(static_cast<std::int64_t>(note.place)),
             UInt64GetDatum(transaction),
             Int32GetDatum(note.table),
-            Int32GetDatum(pending.written),
+            Int32GetDatum(part),
             PointerGetDatum(cstring_to_text_with_len(note.form.data(), static_cast<int>(note.form.size()))),
             keys};
         bool nulls[] = {false, false, false, false, false, !note.keys};
@@ -143,8 +144,18 @@ void write_notes() {
     });
     if (!table.relation)
         return; // this transaction drops the extension
-    std::uint64_t transaction = call([] { return U64FromFullTransactionId(GetTopFullTransactionId()); });
-    visit_pending_notes([&](const Note &note) { insert_note(table, transaction, note); });
+    std::uint64_t writer = call([] { return U64FromFullTransactionId(GetTopFullTransactionId()); });
+    // A running transaction may have removed a row before its parent moved, so that it notes another community. While
+    // it runs, the table must be read in full again: no transaction that has written yet is later than the note.
+    std::uint64_t last = call([] { return U64FromFullTransactionId(ReadNextFullTransactionId()); }) - 1 +
+                         static_cast<std::uint64_t>(pending.written);
+    auto part_of_writer = -1 - static_cast<std::int32_t>(writer & INT32_MAX); // key notes have parts from 0 on
+    visit_pending_notes([&](const Note &note) {
+        if (note.keys)
+            insert_note(table, writer, pending.written, note);
+        else
+            insert_note(table, last, part_of_writer, note);
+    });
     call([&] {
         CatalogCloseIndexes(table.indexes);
         table_close(table.relation, NoLock);

@@ -12,8 +12,8 @@ CREATE TABLE snapback.removed_key (
 COMMENT ON TABLE snapback.removed_key IS
     'Keys of rows that were deleted or moved to another community, as the transaction xid noted them. community_hash: the lock number of the community; '
     'for a table in the schema of a community, the OID of the table; 0 for all communities. keys: the values of the key columns, one row after the other, '
-    'in the form of key_form, which lists their numbers and types; NULL if the whole table must be read for this community. Invalid in another cluster, so '
-    'pg_dump omits it';
+    'in the form of key_form, which lists their numbers and types; NULL if the whole table must be read for this community, and xid is then the last '
+    'that was assigned before the commit. Invalid in another cluster, so pg_dump omits it';
 
 CREATE FUNCTION snapback_internal.removed_keys(table_id integer, community text, since xid8) RETURNS SETOF jsonb
     LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'snapback_removed_keys';
