@@ -60,6 +60,8 @@ CALL fault_after('emp', 'TRUNCATE emp');
 CALL fault_after('emp', 'CLUSTER emp USING emp_pkey');
 CALL fault_after('emp', 'ALTER TABLE emp ALTER n TYPE bigint');
 CALL fault_after('emp', 'CLUSTER dept USING dept_pkey');
+-- The notes of removed rows as well.
+CALL fault_after('emp', 'TRUNCATE snapback.removed_key');
 CALL fault_after('part', 'TRUNCATE part_low');
 CALL fault_after('part', 'CREATE TABLE part_top PARTITION OF part FOR VALUES FROM (20) TO (30)');
 CALL fault_after('part', 'ALTER TABLE part DETACH PARTITION part_top');

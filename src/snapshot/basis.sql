@@ -42,7 +42,7 @@ BEGIN
                                       current_setting('server_version_num')::integer / 10000),
         'registration', jsonb_build_array(catalog_fingerprint.table_id, catalog_fingerprint.relation::oid::bigint, path),
         'files', (SELECT jsonb_agg(jsonb_build_array(c.oid::bigint, c.relfilenode::bigint) ORDER BY c.oid)
-                  FROM member m JOIN pg_class c ON c.oid = m.oid),
+                  FROM (SELECT m.oid FROM member m UNION ALL SELECT 'snapback.removed_key'::regclass) m JOIN pg_class c ON c.oid = m.oid),
         'columns', (SELECT jsonb_agg(jsonb_build_array(a.attnum, a.attname, a.atttypid::bigint, a.atttypmod, a.attcollation::bigint, a.attgenerated)
                                      ORDER BY a.attnum)
                     FROM pg_attribute a WHERE a.attrelid = catalog_fingerprint.relation AND a.attnum > 0 AND NOT a.attisdropped),
