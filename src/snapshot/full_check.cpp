@@ -48,7 +48,7 @@ std::vector<std::string> bases_of(const std::vector<Manifest> &manifests) {
 
 } // namespace
 
-FullCheck::FullCheck(std::vector<Manifest> manifests, const CapturedTables &tables)
+FullCheck::FullCheck(const std::vector<Manifest> &manifests, const CapturedTables &tables)
     : tables_(tables), sorter_(settings().capture_memory(), open_temporary_file) {
     for (const Manifest &manifest : manifests) {
         manifests_.push_back(read_manifest(manifest.id));

@@ -10,7 +10,7 @@ namespace snapback {
 class FullCheck {
 public:
     /// `manifests`: stored snapshots that were captured under the active snapshot, one per community.
-    FullCheck(std::vector<Manifest> manifests, const CapturedTables &tables);
+    FullCheck(const std::vector<Manifest> &manifests, const CapturedTables &tables);
     /// Record each difference, and when the bases were checked. Return the IDs of the snapshots that differ.
     std::set<std::string> run();
 

@@ -244,10 +244,9 @@ std::vector<std::string> read_deltas(const Manifest &manifest) {
 /// Sort the changes of a table by key, and keep the newest of each.
 void keep_newest(std::vector<Change> &changes) {
     std::ranges::stable_sort(changes, {}, &Change::key);
-    std::ranges::reverse(changes);
-    auto older = std::ranges::unique(changes, {}, &Change::key);
-    changes.erase(older.begin(), older.end());
-    std::ranges::reverse(changes);
+    auto has_same_key = [](const Change &a, const Change &b) { return a.key == b.key; };
+    auto oldest_kept = std::unique(changes.rbegin(), changes.rend(), has_same_key).base();
+    changes.erase(changes.begin(), oldest_kept);
 }
 
 } // namespace
