@@ -57,6 +57,25 @@ CALL snapback.capture_all();
 SELECT snapback.erase_rows('a', 'tag', '[{"id": 1}]');
 SELECT r ->> 'id' AS id FROM snapback.snapshot_rows(snapback.capture('a'), 'tag') r ORDER BY 1;
 SELECT count(*) FROM snapback.basis b WHERE NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.basis = b.id);
+-- Also erased is a key of which only the removal is stored, because earlier snapshots have expired.
+SET snapback.delta_limit = 1000;
+UPDATE tag SET label = 'new' WHERE id = 2;
+SELECT count(snapback.capture('a'));
+DO $$ BEGIN
+    FOR i IN 1..14 LOOP
+        INSERT INTO tag SELECT 9, 'a' WHERE i % 2 = 1;
+        DELETE FROM tag WHERE id = 9 AND i % 2 = 0;
+        PERFORM snapback.capture('a');
+    END LOOP;
+END $$;
+UPDATE snapback.snapshot SET captured_at = captured_at - interval '1 year' WHERE community = 'a' AND id <> (SELECT id FROM snapback.list_snapshots('a') LIMIT 1);
+SELECT snapshots > 14 FROM snapback.expire();
+SELECT delta_bytes FROM snapback.snapshot WHERE community = 'a';
+SELECT snapback.erase_rows('a', 'tag', '[{"id": null}]');
+SELECT delta_bytes FROM snapback.snapshot WHERE community = 'a';
+SELECT snapback.erase_rows('a', 'tag', '[{"id": 9}]');
+SELECT delta_bytes FROM snapback.snapshot WHERE community = 'a';
+SELECT count(*) FROM snapback.verify();
 ALTER TABLE tag DROP CONSTRAINT tag_pkey, ADD other int NOT NULL DEFAULT 1, ADD PRIMARY KEY (id, other);
 SELECT fails($$SELECT snapback.erase_rows('a', 'tag', '[{"id": 1, "other": 1}]')$$);
 

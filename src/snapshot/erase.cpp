@@ -10,7 +10,9 @@
 #include "postgres/spi/free_prefix.hpp"
 #include "postgres/spi/tuple_store.hpp"
 #include "snapshot/chunk_store.hpp"
+#include "snapshot/live_rows.hpp"
 #include "snapshot/row_decoder.hpp"
+#include "snapshot/row_encoder.hpp"
 #include "snapshot/table_contents.hpp"
 
 namespace snapback {
@@ -34,6 +36,7 @@ public:
              query.run("SELECT s.id FROM snapback.snapshot s WHERE s.community = $1", {Value::text(community_)}))
             manifests.push_back(read_manifest(row.text(1)));
         std::erase_if(manifests, [&](const Manifest &manifest) { return !manifest.table(table_id); });
+        note_given_keys();
         for (const Manifest &manifest : manifests)
             find_rows(manifest);
         std::int64_t erased = 0;
@@ -51,6 +54,26 @@ private:
         std::int64_t rows = 0;
         std::int64_t bytes = 0; // the reduction in size
     };
+
+    /// Remember the keys in sortable form. A removed row may be stored only by the key of its removal.
+    void note_given_keys() {
+        std::string columns;
+        for (const KeyColumn &part : live_.key)
+            columns += ", k." + quote_name(live_.columns[part.column].name);
+        AsOwner owner(live_.owner);
+        Query query;
+        RowEncoder encoder(only_key(live_), 1);
+        Value keys = Value::text(keys_);
+        query.stream("SELECT NULL" + columns + " FROM " + keys_as_rows(live_) + " k", std::span<const Value>(&keys, 1),
+                     [&](TupleTableSlot *slot) {
+                         call([&] { slot_getallattrs(slot); });
+                         std::span<const bool> nulls(slot->tts_isnull + 1, live_.key.size());
+                         if (std::ranges::find(nulls, true) != nulls.end())
+                             return; // no row has such a key
+                         encoder.encode(slot);
+                         erased_.insert(std::string(encoder.key()));
+                     });
+    }
 
     /// Find the rows to erase in the base and in each delta of a snapshot, and write what remains of the chunks.
     void find_rows(const Manifest &manifest) {

@@ -99,7 +99,17 @@ void read_all(Query &query, const std::string &relation, const RelationShape &sh
     });
 }
 
-/// A table that has only the key columns of another one.
+/// The path of a table, if its owner may read all of it.
+JoinedPath readable_path(const ProtectedTable &table, const RelationShape &shape) {
+    JoinedPath path = joined_path(table);
+    refuse_binding_owner(shape.relation, shape.owner);
+    for (Oid parent : path.parents)
+        refuse_hidden_parent(parent, shape.relation, shape.owner);
+    return path;
+}
+
+} // namespace
+
 RelationShape only_key(RelationShape shape) {
     std::vector<LiveColumn> columns;
     std::vector<ShapeColumn> stored;
@@ -113,17 +123,6 @@ RelationShape only_key(RelationShape shape) {
     shape.stored.columns = std::move(stored);
     return shape;
 }
-
-/// The path of a table, if its owner may read all of it.
-JoinedPath readable_path(const ProtectedTable &table, const RelationShape &shape) {
-    JoinedPath path = joined_path(table);
-    refuse_binding_owner(shape.relation, shape.owner);
-    for (Oid parent : path.parents)
-        refuse_hidden_parent(parent, shape.relation, shape.owner);
-    return path;
-}
-
-} // namespace
 
 void hold_rows(const ProtectedTable &table, Oid relation) {
     if (hold(relation) && !table.via.empty())

@@ -15,6 +15,9 @@ using RowVisitor = std::function<void(std::uint32_t community, std::string_view 
 /// Passes rows to a visitor.
 using RowReader = std::function<void(const RowVisitor &visit)>;
 
+/// A table that has only the key columns of another one.
+RelationShape only_key(RelationShape shape);
+
 /// Lock a table and the tables on its path before taking the MVCC snapshot that reads the rows. A table that is
 /// truncated or rewritten later (TRUNCATE, ALTER TABLE) appears empty to an older snapshot.
 void hold_rows(const ProtectedTable &table, Oid relation);
