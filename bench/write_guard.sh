@@ -1,12 +1,12 @@
 #!/bin/sh
-# What the write guard costs: the same work on a guarded table and on its unguarded twin, as the ratio of the rates
-# (1.00: the guard costs nothing; 0.95: guarded work reaches 95 % of the unguarded rate).
-# Single rows: one pgbench client runs transactions of both kinds in random order, so that whatever else the machine does
-# hits both alike; a rate is one over the mean latency, the slowest twentieth of each kind left out. COPY, and DELETE of
-# all rows of one or 1,000 communities in one statement: in turn.
-# Printed are medians over the runs, and the lowest and highest ratio of a run.
-# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; makes and drops a database of its own.
-# RUNS (9), SECONDS_EACH (6), COPY_ROWS (1000000), DELETED_ROWS (100000) may be lowered for a quick look; TASKS names some of the tasks.
+# The effect of the write guard: the same work on a guarded table and on an unguarded copy, as the ratio of the rates
+# (1.00: no effect; 0.95: guarded work reaches 95 % of the unguarded rate).
+# Single rows: one pgbench client runs both kinds of transactions in random order, so that other work on the machine
+# affects both equally; a rate is one over the mean latency without the slowest twentieth of each kind. COPY, and DELETE of
+# all rows of one or 1,000 communities in one statement: in turns.
+# The output is the medians over the runs, and the lowest and highest ratio of a run.
+# Needs a running server (PGHOST, PGPORT, PGUSER) with the extension installed; creates and drops its own database.
+# Optional: RUNS (9), SECONDS_EACH (6), COPY_ROWS (1000000), DELETED_ROWS (100000), and TASKS to select tasks.
 set -eu
 RUNS=${RUNS:-9} SECONDS_EACH=${SECONDS_EACH:-6} COPY_ROWS=${COPY_ROWS:-1000000} DELETED_ROWS=${DELETED_ROWS:-100000}
 PGDATABASE=snapback_bench_guard
@@ -109,7 +109,7 @@ delete_rates() {
     echo "$guarded $free"
 }
 
-# Sum the runs up: medians of the rates and of the ratio.
+# Summarize the runs: medians of the rates and of the ratio.
 summary() {
     awk -v name="$1" '
         function median(v, n,   i, j, t) {

@@ -20,7 +20,7 @@ SELECT count(*) FROM snapback.verify();
 SELECT community, count(*) FROM snapback.snapshot s, snapback.snapshot_rows(s.id, 'person') r WHERE r ->> 'name' IN ('person 7', 'person 1999') GROUP BY 1 ORDER BY 1;
 SELECT count(*) FROM snapback.chunk c WHERE NOT EXISTS (SELECT FROM snapback_internal.digest_lists(ARRAY[c.community]) l
     WHERE position(c.sha256 IN l.digests) > 0);
--- The live row is there still, and a restore takes it for one added since; a row that is erased everywhere stays erased.
+-- The live row remains, and a restore treats it as added. A row that is erased everywhere cannot be restored.
 DELETE FROM person WHERE cid = 'a' AND name IN ('person 8', 'person 1999');
 SELECT restored();
 SELECT name FROM person WHERE cid = 'a' AND name IN ('person 7', 'person 8', 'person 1999');

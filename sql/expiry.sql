@@ -46,7 +46,7 @@ ALTER TABLE empty_two ADD more int;
 SELECT * FROM snapback.schema_changes(:'snapshot', 'empty_two');
 SELECT * FROM snapback.verify();
 
--- Another shape makes another set; each goes with the last snapshot that has it, and what that alone had.
+-- A different shape creates another set. Deleting the last snapshot with a set deletes the set and its shapes.
 SELECT community, kind, count(DISTINCT b.table_set) AS sets FROM snapback.snapshot s JOIN snapback.base b ON b.id = s.base GROUP BY 1, 2 ORDER BY community COLLATE "C", kind;
 CALL snapback.capture_all();
 SELECT * FROM stored;
@@ -91,7 +91,7 @@ SELECT statement, d.* FROM unnest(ARRAY[
 SELECT fails('DELETE FROM snapback.table_set');
 SELECT fails($$UPDATE snapback.table_set SET sha256 = ''$$);
 SELECT * FROM snapback.verify();
--- A snapshot of version 1 without a set holds what it has rows of.
+-- Snapshots without a set contain their non-empty tables.
 BEGIN;
 INSERT INTO snapback.snapshot_table SELECT s.id, t.table_id, t.shape, t.rows, t.bytes, t.chunks FROM snapback.snapshot s JOIN snapback.base_table t USING (base) WHERE s.community = 'a';
 UPDATE snapback.snapshot SET base = NULL, captured_at = captured_at - interval '8 days' WHERE community = 'a';

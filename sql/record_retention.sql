@@ -102,7 +102,7 @@ SELECT snapshots FROM snapback.forget('a');
 SELECT * FROM kept_of('a') WHERE rows > 0;
 SELECT * FROM kept_of('b') EXCEPT SELECT * FROM others;
 SELECT * FROM (SELECT count(*) AS token FROM snapback.token) t, (SELECT count(*) AS mail FROM snapback.mail) m, (SELECT count(*) AS restore_table FROM snapback.restore_table) r;
--- Whatever refers to none of these by a community's name goes with what does, or like removed keys (see removed_keys).
+-- Records that refer to these without the name of a community are deleted too.
 SELECT c.oid::regclass FROM pg_class c
 WHERE c.relnamespace = 'snapback'::regnamespace AND c.relkind = 'r'
   AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'community')

@@ -206,7 +206,7 @@ class Round:
                 require(here == there, f"the capture of changes {when} differs from a full one",
                         lambda: f"{community}, {name}: too many {sorted(set(here) - set(there))}, too few {sorted(set(there) - set(here))}, in order {sorted(here) == here}")
 
-    # ---- judgements -----------------------------------------------------------------------------------------------
+    # ---- checks ---------------------------------------------------------------------------------------------------
 
     def compare_others(self, before, after):
         others = [only_of(self.schema, state, COMMUNITY, False) for state in (before, after)]
