@@ -255,6 +255,17 @@ SELECT snapshots FROM snapback.forget('a');
 SELECT noted_since_mark();
 SELECT snapback_internal.removed_keys(0, 'a', '0');
 
+-- A child that is protected apart from its parent: the rows of each are captured as its own.
+CREATE TABLE vehicle (id int PRIMARY KEY, cid text);
+CREATE TABLE boat (PRIMARY KEY (id)) INHERITS (vehicle);
+SELECT snapback.protect('vehicle', 'x.one', community_column => 'cid'), snapback.protect('boat', 'x.one', community_column => 'cid');
+INSERT INTO vehicle VALUES (1, 'a');
+INSERT INTO boat VALUES (2, 'a');
+SELECT noted('DELETE FROM vehicle');
+SELECT noted('UPDATE vehicle SET cid = ''b''');
+SELECT snapback.unprotect('vehicle'), snapback.unprotect('boat');
+DROP TABLE boat, vehicle;
+
 -- A table in the schema of each community, and a child table without the key's NOT NULL.
 CREATE SCHEMA of_a; CREATE SCHEMA of_b;
 CREATE TABLE of_a.note (id int PRIMARY KEY);

@@ -109,22 +109,36 @@ ProtectedTable protected_table(std::int32_t id) {
     throw Error(sqlstate::undefined_object, "protected table " + std::to_string(id) + " does not exist");
 }
 
-std::optional<ProtectedTable> registered_as(Oid relation) {
+namespace {
+
+/// The registration of the first of these relations that is registered, by OID or by name.
+std::optional<ProtectedTable> first_registered(const std::vector<Oid> &candidates) {
     std::vector<ProtectedTable> tables = protected_tables();
-    std::vector<Oid> candidates = with_ancestors(relation);
-    for (auto candidate = candidates.rbegin(); candidate != candidates.rend(); ++candidate) {
+    for (Oid candidate : candidates) {
         std::optional<ProtectedTable> by_name;
-        std::string name = name_of(*candidate);
+        std::string name = name_of(candidate);
         for (const ProtectedTable &table : tables) {
-            if (table.relation == *candidate)
+            if (table.relation == candidate)
                 return table;
             if (!table.relation_name.empty() && table.relation_name == name)
-                by_name = {table.id, *candidate, table.relation_name, "", ""};
+                by_name = {table.id, candidate, table.relation_name, "", ""};
         }
         if (by_name)
             return by_name;
     }
     return std::nullopt;
+}
+
+} // namespace
+
+std::optional<ProtectedTable> registered_as(Oid relation) {
+    std::vector<Oid> candidates = with_ancestors(relation);
+    std::ranges::reverse(candidates);
+    return first_registered(candidates);
+}
+
+std::optional<ProtectedTable> captured_as(Oid relation) {
+    return first_registered(with_ancestors(relation));
 }
 
 Oid relation_of(const ProtectedTable &table, const std::string &community) {

@@ -24,6 +24,10 @@ ProtectedTable protected_table(std::int32_t id);
 /// `relation` in the result is the registered relation, even if it is registered by name.
 std::optional<ProtectedTable> registered_as(Oid relation);
 
+/// The registration whose captures contain the rows of a relation: its own, or that of its closest registered ancestor.
+/// It differs from registered_as() for a child that is protected apart from its parent.
+std::optional<ProtectedTable> captured_as(Oid relation);
+
 /// The relation that contains a community's rows: the shared table, or the table of that name in the community's
 /// schema. Throws Error if the community has none.
 Oid relation_of(const ProtectedTable &table, const std::string &community);

@@ -168,8 +168,9 @@ GuardedPath build_path(Oid relation) {
     if (!registered)
         return path;
     path.overtaken = is_overtaken(relation);
-    path.table = registered->id;
-    path.key = KeyForm::of(registered->relation, relation);
+    ProtectedTable captured = captured_as(relation).value();
+    path.table = captured.id;
+    path.key = KeyForm::of(captured.relation, relation);
     path.unique = unique_columns(relation);
     CommunityPath traced = trace_path(*registered);
     for (const ForeignKey &key : traced.keys)
