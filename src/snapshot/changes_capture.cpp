@@ -97,7 +97,7 @@ std::optional<std::uint64_t> Basis::since(const ProtectedTable &table, Oid relat
     return oldest_unseen(taken);
 }
 
-CapturedTables::CapturedTables(const std::vector<ProtectedTable> &tables) {
+CapturedTables::CapturedTables(const std::vector<ProtectedTable> &tables) : taken_(snapshot_taken()) {
     for (const ProtectedTable &table : tables) {
         if (!table.relation_name.empty()) {
             can_be_basis_ = false;
@@ -121,7 +121,7 @@ std::string CapturedTables::store_basis() const {
     Query query;
     return query
         .run("INSERT INTO snapback.basis (taken, table_ids, fingerprints) VALUES ($1, $2, $3) RETURNING id",
-             {Value::text(snapshot_taken()), Value::integer_array(ids), Value::text_array(fingerprints)})[0]
+             {Value::text(taken_), Value::integer_array(ids), Value::text_array(fingerprints)})[0]
         .text(1);
 }
 
@@ -255,21 +255,38 @@ void ChangesCapture::merge_deltas(ChunkWriter &writer) {
     writer.flush();
 }
 
+ChunkWriter ChangesCapture::writer() {
+    return ChunkWriter::of_new_content(names_, [this](std::uint32_t community, std::uint32_t, const Digest &digest) {
+        communities_[community].manifest.deltas.append(digest.view());
+    });
+}
+
 std::vector<Manifest> ChangesCapture::run() {
-    std::vector<Manifest> manifests;
-    if (communities_.empty())
-        return manifests;
-    ChunkWriter writer =
-        ChunkWriter::of_new_content(names_, [this](std::uint32_t community, std::uint32_t, const Digest &digest) {
-            communities_[community].manifest.deltas.append(digest.view());
-        });
+    ChunkWriter chunks = writer();
     for (const CapturedTables::Table &table : tables_.all()) {
-        find_changes(table);
+        if (!communities_.empty())
+            find_changes(table);
         if (pending_bytes() > settings().capture_memory())
-            store_changes(writer);
+            store_changes(chunks);
     }
-    store_changes(writer);
-    merge_deltas(writer);
+    return finish(chunks);
+}
+
+void ChangesCapture::find() {
+    for (const CapturedTables::Table &table : tables_.all())
+        if (!communities_.empty())
+            find_changes(table);
+}
+
+std::vector<Manifest> ChangesCapture::store() {
+    ChunkWriter chunks = writer();
+    return finish(chunks);
+}
+
+std::vector<Manifest> ChangesCapture::finish(ChunkWriter &chunks) {
+    store_changes(chunks);
+    merge_deltas(chunks);
+    std::vector<Manifest> manifests;
     for (Community &community : communities_)
         if (!community.read_in_full)
             manifests.push_back(std::move(community.manifest));

@@ -35,6 +35,7 @@ public:
     std::string store_basis() const;
 
 private:
+    std::string taken_; // the active snapshot
     bool can_be_basis_ = true;
     std::vector<Table> tables_;
 };
@@ -48,6 +49,11 @@ public:
     /// Find and store the changes under the active snapshot. Return the manifests of the communities that are not to be
     /// read in full, with base and deltas.
     std::vector<Manifest> run();
+
+    /// The same in two steps, for one community: find the changes and keep them in memory; then store them, which needs
+    /// no snapshot and no locks of the tables.
+    void find();
+    std::vector<Manifest> store();
 
 private:
     /// A community, and the snapshot that its changes are added to.
@@ -65,6 +71,8 @@ private:
     std::size_t pending_bytes() const;
     void store_changes(ChunkWriter &writer);
     void merge_deltas(ChunkWriter &writer);
+    ChunkWriter writer();
+    std::vector<Manifest> finish(ChunkWriter &chunks);
 
     const CapturedTables &tables_;
     std::vector<Community> communities_;

@@ -74,27 +74,33 @@ bool hold_all_rows(const std::vector<ProtectedTable> &tables) {
 }
 
 /// Capture a community by the changes since its previous snapshot, if there is one to add them to and all tables can be
-/// read.
+/// read. The locks of the tables end with the subtransaction that reads them: most of them are not part of the restore.
 std::optional<Manifest> capture_changes_if_possible(const std::vector<Manifest> &head) {
     std::optional<Manifest> captured;
     std::vector<ProtectedTable> tables = protected_tables();
     bool has_own = std::ranges::any_of(tables, [](const auto &table) { return !table.relation_name.empty(); });
     if (has_own || settings().delta_limit == 0)
         return captured;
-    std::optional<UndoneError> error = attempt([&] {
+    std::optional<CapturedTables> read;
+    std::optional<ChangesCapture> changes;
+    std::optional<UndoneError> error = try_out([&] {
         if (!hold_all_rows(tables))
             return;
         SnapshotScope snapshot;
-        CapturedTables captured_tables(tables);
-        std::vector<Manifest> manifests = ChangesCapture(head, captured_tables).run();
-        if (manifests.empty())
-            return;
-        captured = std::move(manifests.front());
-        captured->basis = captured_tables.store_basis();
+        read.emplace(tables);
+        changes.emplace(head, *read);
+        changes->find();
     });
     if (error && error->raised_by_postgres && !error->is_refusal())
         error->raise();
-    return error ? std::nullopt : captured;
+    if (error || !changes)
+        return captured;
+    std::vector<Manifest> manifests = changes->store();
+    if (manifests.empty())
+        return captured;
+    captured = std::move(manifests.front());
+    captured->basis = read->store_basis();
+    return captured;
 }
 
 /// The manifest of the snapshot, under a new MVCC snapshot: that of the caller is older than the community's lock.
