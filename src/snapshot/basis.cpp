@@ -104,6 +104,26 @@ std::optional<std::string> basis_fault(const std::string &taken, const std::stri
                      {Value::text(taken), Value::text(at_basis), Value::text(now)});
 }
 
+bool Basis::holds(std::int32_t table, const std::string &fingerprint_now) const {
+    auto then = fingerprints.find(table);
+    return then != fingerprints.end() && !basis_fault(taken, then->second, fingerprint_now);
+}
+
+std::map<std::string, Basis> read_bases(const std::vector<std::string> &ids) {
+    std::map<std::string, Basis> bases;
+    Query query;
+    for (Row row :
+         query.run("SELECT b.id, b.taken, t.id, t.fingerprint FROM snapback.basis b CROSS JOIN LATERAL ROWS FROM "
+                   "(pg_catalog.unnest(b.table_ids), pg_catalog.unnest(b.fingerprints)) AS t(id, fingerprint)"
+                   " WHERE b.id = ANY ($1)",
+                   {Value::uuid_array(ids)})) {
+        Basis &basis = bases[row.text(1)];
+        basis.taken = row.text(2);
+        basis.fingerprints.emplace(row.integer(3), row.text(4));
+    }
+    return bases;
+}
+
 SNAPBACK_FUNCTION(snapback_table_fingerprint) {
     ProtectedTable table = protected_table(PG_GETARG_INT32(0));
     std::string fingerprint = table_fingerprint(table, relation_of(table, text_argument(fcinfo, 1)));

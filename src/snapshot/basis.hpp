@@ -1,6 +1,7 @@
 #pragma once
 // A basis: what a capture has read, so that a later one can tell which rows may have changed since. See also
 // guard/removed_keys.hpp.
+#include <map>
 #include <optional>
 #include <string>
 
@@ -27,5 +28,19 @@ std::string table_fingerprint(const ProtectedTable &table, Oid relation);
 /// Why changes since a basis cannot be told for a table, so that it must be read in full; nothing if they can be told.
 /// `taken` and `at_basis` are what was stored, `now` is the fingerprint under the active snapshot.
 std::optional<std::string> basis_fault(const std::string &taken, const std::string &at_basis, const std::string &now);
+
+/// What a capture has stored so that a later one can find the changes since.
+struct Basis {
+    std::string taken;                                // the MVCC snapshot
+    std::map<std::int32_t, std::string> fingerprints; // by table
+
+    /// Whether the changes of a table can be found; otherwise it must be read in full.
+    bool holds(std::int32_t table, const std::string &fingerprint_now) const;
+    /// The oldest transaction that the MVCC snapshot may not see.
+    std::uint64_t since() const { return oldest_unseen(taken); }
+};
+
+/// The bases with these IDs.
+std::map<std::string, Basis> read_bases(const std::vector<std::string> &ids);
 
 } // namespace snapback

@@ -178,12 +178,13 @@ void hold_rows_of(std::span<const std::string> communities, const ProtectedTable
         hold_rows(table, relation_of(table, community));
 }
 
-/// Remove snapshots that are to be captured in full instead.
+/// Remove snapshots that are to be captured in full instead. Their deltas are swept later.
 void discard(const std::set<std::string> &ids) {
     if (ids.empty())
         return;
     Query query;
-    query.run("DELETE FROM snapback.snapshot s WHERE s.id = ANY ($1)",
+    query.run("WITH gone AS (DELETE FROM snapback.snapshot s WHERE s.id = ANY ($1) RETURNING s.community)"
+              " INSERT INTO snapback.unswept (community) SELECT g.community FROM gone g ON CONFLICT DO NOTHING",
               {Value::uuid_array(std::vector<std::string>(ids.begin(), ids.end()))});
 }
 
@@ -197,7 +198,9 @@ std::set<std::string> capture_changes(const std::vector<Manifest> &heads, const 
         captured.insert(manifest.id);
     }
     write_manifests(manifests);
-    std::set<std::string> different = FullCheck(due_for_check(manifests), tables).run();
+    std::set<std::string> different;
+    for (const std::vector<Manifest> &group : due_for_check(manifests))
+        different.merge(FullCheck(group, tables).run());
     discard(different);
     std::erase_if(captured, [&](const std::string &id) { return different.contains(id); });
     return captured;

@@ -6,7 +6,6 @@
 
 #include "postgres/spi/spill_file.hpp"
 #include "settings/settings.hpp"
-#include "snapshot/basis.hpp"
 
 namespace snapback {
 
@@ -17,12 +16,10 @@ constexpr std::size_t most_deltas = 14;
 
 /// Whether the changes of all tables can be found since a basis.
 bool holds(const Basis &basis, const CapturedTables &tables) {
-    if (basis.fingerprints.size() != tables.all().size())
-        return false;
-    return std::ranges::all_of(tables.all(), [&](const CapturedTables::Table &table) {
-        auto then = basis.fingerprints.find(table.table.id);
-        return then != basis.fingerprints.end() && !basis_fault(basis.taken, then->second, table.fingerprint);
-    });
+    return basis.fingerprints.size() == tables.all().size() &&
+           std::ranges::all_of(tables.all(), [&](const CapturedTables::Table &table) {
+               return basis.holds(table.table.id, table.fingerprint);
+           });
 }
 
 /// The bases whose tables have the same shapes as now.
@@ -56,16 +53,10 @@ std::map<std::string, std::int64_t> sizes_of(const std::vector<std::string> &bas
     return sizes;
 }
 
-std::int64_t total_size(const std::vector<std::string> &deltas) {
-    return std::accumulate(
-        deltas.begin(), deltas.end(), std::int64_t{0},
-        [](std::int64_t sum, const std::string &delta) { return sum + static_cast<std::int64_t>(delta.size()); });
-}
-
-/// Merge the deltas of a snapshot, so that each row has one change.
-std::vector<std::string> merged(const Manifest &manifest) {
+/// Merge the deltas of a snapshot with newer ones, so that each row has one change.
+std::vector<std::string> merged(const Manifest &manifest, std::vector<std::string> &&newer) {
     DeltaWriter writer;
-    for (const auto &[table, changes] : newest_changes(manifest)) {
+    for (const auto &[table, changes] : newest_changes(manifest, std::move(newer))) {
         writer.begin(table);
         for (const Change &change : changes.changes)
             writer.add(change);
@@ -74,28 +65,6 @@ std::vector<std::string> merged(const Manifest &manifest) {
 }
 
 } // namespace
-
-std::map<std::string, Basis> read_bases(const std::vector<std::string> &ids) {
-    std::map<std::string, Basis> bases;
-    Query query;
-    for (Row row :
-         query.run("SELECT b.id, b.taken, t.id, t.fingerprint FROM snapback.basis b CROSS JOIN LATERAL ROWS FROM "
-                   "(pg_catalog.unnest(b.table_ids), pg_catalog.unnest(b.fingerprints)) AS t(id, fingerprint)"
-                   " WHERE b.id = ANY ($1)",
-                   {Value::uuid_array(ids)})) {
-        Basis &basis = bases[row.text(1)];
-        basis.taken = row.text(2);
-        basis.fingerprints.emplace(row.integer(3), row.text(4));
-    }
-    return bases;
-}
-
-std::optional<std::uint64_t> Basis::since(const ProtectedTable &table, Oid relation) const {
-    auto then = fingerprints.find(table.id);
-    if (then == fingerprints.end() || basis_fault(taken, then->second, table_fingerprint(table, relation)))
-        return std::nullopt;
-    return oldest_unseen(taken);
-}
 
 CapturedTables::CapturedTables(const std::vector<ProtectedTable> &tables) : taken_(snapshot_taken()) {
     for (const ProtectedTable &table : tables) {
@@ -169,7 +138,7 @@ void ChangesCapture::find_previous(const std::vector<Manifest> &heads) {
     std::map<std::string, std::uint64_t> since;
     for (const auto &[id, basis] : read_bases(basis_ids))
         if (holds(basis, tables_))
-            since.emplace(id, oldest_unseen(basis.taken));
+            since.emplace(id, basis.since());
     std::vector<std::string> usable = bases_of_same_shapes(base_ids, tables_);
     std::ranges::sort(usable);
     std::map<std::string, std::int64_t> sizes = sizes_of(usable);
@@ -203,6 +172,8 @@ std::size_t ChangesCapture::pending_bytes() const {
 }
 
 void ChangesCapture::find_changes(const CapturedTables::Table &table) {
+    if (communities_.empty())
+        return;
     RemovedKeys removed(table.table, table.shape, names_, since_);
     RowVisitor sort = [&](std::uint32_t community, std::string_view key, std::string_view row) {
         sorter_.add(community, key, row);
@@ -227,30 +198,22 @@ void ChangesCapture::find_changes(const CapturedTables::Table &table) {
     });
 }
 
-/// Store the changes that have been found so far as deltas.
+/// Store the changes that have been found so far as deltas. Merge the deltas of the communities that have many.
 void ChangesCapture::store_changes(ChunkWriter &writer) {
     for (std::uint32_t i = 0; i < communities_.size(); i++) {
         Community &community = communities_[i];
-        for (std::string &delta : community.changes.finish()) {
-            community.manifest.delta_bytes += static_cast<std::int64_t>(delta.size());
+        Manifest &manifest = community.manifest;
+        std::vector<std::string> deltas = community.changes.finish();
+        if (!deltas.empty() && manifest.deltas.size() / Digest::size + deltas.size() > most_deltas) {
+            deltas = merged(manifest, std::move(deltas));
+            manifest.deltas.clear();
+            manifest.delta_bytes = 0;
+        }
+        for (std::string &delta : deltas) {
+            manifest.delta_bytes += static_cast<std::int64_t>(delta.size());
             writer.put(i, 0, std::move(delta));
         }
-        community.bytes = static_cast<std::size_t>(community.manifest.delta_bytes);
-    }
-    writer.flush();
-}
-
-/// Merge the deltas of the communities that have many.
-void ChangesCapture::merge_deltas(ChunkWriter &writer) {
-    for (std::uint32_t i = 0; i < communities_.size(); i++) {
-        Manifest &manifest = communities_[i].manifest;
-        if (communities_[i].read_in_full || manifest.deltas.size() / Digest::size <= most_deltas)
-            continue;
-        std::vector<std::string> deltas = merged(manifest);
-        manifest.deltas.clear();
-        manifest.delta_bytes = total_size(deltas);
-        for (std::string &delta : deltas)
-            writer.put(i, 0, std::move(delta));
+        community.bytes = static_cast<std::size_t>(manifest.delta_bytes);
     }
     writer.flush();
 }
@@ -264,8 +227,7 @@ ChunkWriter ChangesCapture::writer() {
 std::vector<Manifest> ChangesCapture::run() {
     ChunkWriter chunks = writer();
     for (const CapturedTables::Table &table : tables_.all()) {
-        if (!communities_.empty())
-            find_changes(table);
+        find_changes(table);
         if (pending_bytes() > settings().capture_memory())
             store_changes(chunks);
     }
@@ -274,8 +236,7 @@ std::vector<Manifest> ChangesCapture::run() {
 
 void ChangesCapture::find() {
     for (const CapturedTables::Table &table : tables_.all())
-        if (!communities_.empty())
-            find_changes(table);
+        find_changes(table);
 }
 
 std::vector<Manifest> ChangesCapture::store() {
@@ -285,7 +246,6 @@ std::vector<Manifest> ChangesCapture::store() {
 
 std::vector<Manifest> ChangesCapture::finish(ChunkWriter &chunks) {
     store_changes(chunks);
-    merge_deltas(chunks);
     std::vector<Manifest> manifests;
     for (Community &community : communities_)
         if (!community.read_in_full)

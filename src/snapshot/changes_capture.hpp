@@ -1,21 +1,8 @@
 #pragma once
-#include <deque>
-
+#include "snapshot/basis.hpp"
 #include "snapshot/capture.hpp"
 
 namespace snapback {
-
-/// What a capture has stored so that a later one can find the changes since.
-struct Basis {
-    std::string taken;                                // the MVCC snapshot
-    std::map<std::int32_t, std::string> fingerprints; // by table
-
-    /// The oldest transaction that the MVCC snapshot may not see; nothing if the table must be read in full. Call it
-    /// under the snapshot that the rows are read with.
-    std::optional<std::uint64_t> since(const ProtectedTable &table, Oid relation) const;
-};
-/// The bases with these IDs.
-std::map<std::string, Basis> read_bases(const std::vector<std::string> &ids);
 
 /// The protected tables as a capture finds them under the active snapshot.
 class CapturedTables {
@@ -70,7 +57,6 @@ private:
     void find_changes(const CapturedTables::Table &table);
     std::size_t pending_bytes() const;
     void store_changes(ChunkWriter &writer);
-    void merge_deltas(ChunkWriter &writer);
     ChunkWriter writer();
     std::vector<Manifest> finish(ChunkWriter &chunks);
 

@@ -88,7 +88,7 @@ private:
             if (auto [known, is_new] = chunks_.try_emplace({table.shape, table.chunk(i)}); is_new)
                 known->second = reduce(table.chunk(i), shape, decoder);
         for (const Digest &digest : manifest.all_deltas())
-            if (deltas_.emplace(digest, Replacement()).second)
+            if (deltas_.emplace(digest, std::nullopt).second)
                 find_changes(digest, shape, decoder);
     }
 
@@ -144,11 +144,11 @@ private:
     void replace_deltas(Manifest &manifest) {
         std::string deltas;
         for (const Digest &digest : manifest.all_deltas()) {
-            Replacement &replacement = deltas_.at(digest);
-            if (replacement.digest.empty() && replacement.bytes == 0)
+            std::optional<Replacement> &replacement = deltas_.at(digest);
+            if (!replacement)
                 replacement = reduce_delta(digest);
-            deltas += replacement.digest;
-            manifest.delta_bytes -= replacement.bytes;
+            deltas += replacement->digest;
+            manifest.delta_bytes -= replacement->bytes;
         }
         manifest.deltas = std::move(deltas);
     }
@@ -282,8 +282,8 @@ private:
     ChunkReader reader_;
     ChunkWriter writer_;
     std::map<std::pair<Digest, Digest>, Replacement> chunks_; // by shape and chunk
-    std::map<Digest, Replacement> deltas_;
-    std::set<std::string> erased_; // keys in sortable form
+    std::map<Digest, std::optional<Replacement>> deltas_;     // nothing: not rewritten yet
+    std::set<std::string> erased_;                            // keys in sortable form
 };
 
 } // namespace

@@ -127,7 +127,7 @@ DECLARE
     snapshots bigint;
     communities text[];
     bases uuid[];
-    bases_of_next uuid[];
+    basis_ids uuid[];
     table_sets uuid[];
     shapes bytea[];
 BEGIN
@@ -138,9 +138,9 @@ BEGIN
         DELETE FROM snapback.snapshot s WHERE s.id = ANY (doomed) RETURNING s.community, s.table_set, s.base, s.basis
     )
     SELECT count(*), array_agg(DISTINCT g.community), array_agg(DISTINCT g.table_set), array_agg(DISTINCT g.base), array_agg(DISTINCT g.basis)
-    INTO snapshots, communities, table_sets, bases, bases_of_next FROM gone g;
+    INTO snapshots, communities, table_sets, bases, basis_ids FROM gone g;
     INSERT INTO snapback.unswept (community) SELECT unnest(communities) ON CONFLICT DO NOTHING;
-    DELETE FROM snapback.basis b WHERE b.id = ANY (bases_of_next) AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.basis = b.id);
+    DELETE FROM snapback.basis b WHERE b.id = ANY (basis_ids) AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.basis = b.id);
     WITH gone AS (
         DELETE FROM snapback.base b WHERE b.id = ANY (bases) AND NOT EXISTS (SELECT FROM snapback.snapshot s WHERE s.base = b.id)
         RETURNING b.table_set

@@ -92,8 +92,6 @@ void FullCheck::record(const Manifest &manifest, const CapturedTables::Table &ta
 }
 
 std::set<std::string> FullCheck::run() {
-    if (manifests_.empty())
-        return {};
     for (const CapturedTables::Table &table : tables_.all())
         check(table);
     Query query;
@@ -102,8 +100,8 @@ std::set<std::string> FullCheck::run() {
     return different_;
 }
 
-std::vector<Manifest> due_for_check(const std::vector<Manifest> &manifests) {
-    std::vector<Manifest> due;
+std::vector<std::vector<Manifest>> due_for_check(const std::vector<Manifest> &manifests) {
+    std::vector<std::vector<Manifest>> due;
     if (manifests.empty() || settings().full_check_interval_seconds == 0)
         return due;
     Query query;
@@ -115,9 +113,17 @@ std::vector<Manifest> due_for_check(const std::vector<Manifest> &manifests) {
                    {Value::uuid_array(bases_of(manifests)), Value::integer(settings().full_check_interval_seconds),
                     Value::timestamptz(manifests.front().captured_at)}))
         bases.insert(row.text(1));
-    for (const Manifest &manifest : manifests)
-        if (bases.contains(manifest.base->id))
-            due.push_back(manifest);
+    std::size_t bytes = 0; // of the last group
+    for (const Manifest &manifest : manifests) {
+        if (!bases.contains(manifest.base->id))
+            continue;
+        bytes += static_cast<std::size_t>(manifest.delta_bytes);
+        if (due.empty() || bytes > settings().capture_memory()) {
+            due.emplace_back();
+            bytes = static_cast<std::size_t>(manifest.delta_bytes);
+        }
+        due.back().push_back(manifest);
+    }
     return due;
 }
 

@@ -27,6 +27,7 @@ private:
 
 /// Those of these snapshots whose bases are due for a check: snapback.full_check_interval after the last check, or
 /// up to a quarter earlier or later, so that the checks are spread over the nights.
-std::vector<Manifest> due_for_check(const std::vector<Manifest> &manifests);
+/// They come in groups whose deltas fit into snapback.capture_memory.
+std::vector<std::vector<Manifest>> due_for_check(const std::vector<Manifest> &manifests);
 
 } // namespace snapback

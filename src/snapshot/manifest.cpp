@@ -274,7 +274,7 @@ void write_bases(std::span<Manifest> manifests, const std::map<Digest, Shape> &s
 }
 
 void write_manifests(std::span<const Manifest> manifests) {
-    std::vector<std::string> ids, communities, kinds, labels, digests, identities, names, bases, deltas, bases_of_next;
+    std::vector<std::string> ids, communities, kinds, labels, digests, identities, names, bases, deltas, basis_ids;
     std::vector<std::int32_t> identified; // 1 where the snapshot has an identity, which may be empty
     std::vector<std::int64_t> delta_bytes;
     std::vector<TimestampTz> instants;
@@ -292,7 +292,7 @@ void write_manifests(std::span<const Manifest> manifests) {
         bases.push_back(manifest.base->id);
         deltas.push_back(manifest.deltas);
         delta_bytes.push_back(manifest.delta_bytes);
-        bases_of_next.push_back(manifest.basis.value_or(""));
+        basis_ids.push_back(manifest.basis.value_or(""));
     }
     Query query;
     query.run(
@@ -309,7 +309,7 @@ void write_manifests(std::span<const Manifest> manifests) {
          Value::text_array(kinds), Value::text_array(labels), Value::bytea_array(digests),
          Value::text_array(identities), Value::integer_array(identified), Value::text_array(names),
          Value::text_array(bases), Value::bytea_array(deltas), Value::bigint_array(delta_bytes),
-         Value::text_array(bases_of_next)});
+         Value::text_array(basis_ids)});
 }
 
 Manifest read_manifest_of_base(const std::string &snapshot) {

@@ -62,10 +62,12 @@ bool LiveRows::hold_for_changes(const ProtectedTable &table, const RelationShape
 
 namespace {
 
-/// Lock all protected tables for reading, without waiting. Return whether all could be locked.
+/// Lock all protected tables for reading, without waiting. Return false if one cannot be locked, or each community has
+/// its own.
 bool hold_all_rows(const std::vector<ProtectedTable> &tables) {
     for (const ProtectedTable &table : tables) {
-        if (!call([&] { return ConditionalLockRelationOid(table.relation, AccessShareLock); }) ||
+        if (!table.relation_name.empty() ||
+            !call([&] { return ConditionalLockRelationOid(table.relation, AccessShareLock); }) ||
             !call([&] { return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table.relation)); }))
             return false;
         hold_rows(table, table.relation);
@@ -78,8 +80,7 @@ bool hold_all_rows(const std::vector<ProtectedTable> &tables) {
 std::optional<Manifest> capture_changes_if_possible(const std::vector<Manifest> &head) {
     std::optional<Manifest> captured;
     std::vector<ProtectedTable> tables = protected_tables();
-    bool has_own = std::ranges::any_of(tables, [](const auto &table) { return !table.relation_name.empty(); });
-    if (has_own || settings().delta_limit == 0)
+    if (settings().delta_limit == 0)
         return captured;
     std::optional<CapturedTables> read;
     std::optional<ChangesCapture> changes;

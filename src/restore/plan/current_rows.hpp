@@ -62,7 +62,7 @@ private:
 
     std::vector<Manifest> head_;
     std::optional<Manifest> changes_;     // the snapshot, if it was made from changes
-    std::vector<ProtectedTable> visited_; // until then
+    std::vector<ProtectedTable> visited_; // tables that were read and are captured only if that ends
     std::optional<Capture> capture_;      // otherwise
     LiveRows rows_;
     ChunkReader chunks_;

@@ -176,11 +176,11 @@ public:
             !current_.hold_for_changes(plan_.table, plan_.live))
             return false;
         SnapshotScope snapshot;
-        std::optional<std::uint64_t> since = basis.since(plan_.table, plan_.live.relation);
-        if (!since)
+        if (!basis.holds(plan_.table.id, table_fingerprint(plan_.table, plan_.live.relation)))
             return false;
+        std::uint64_t since = basis.since();
         std::span<const std::string> community(&community_, 1);
-        RemovedKeys removed(plan_.table, plan_.live, community, std::span<const std::uint64_t>(&*since, 1));
+        RemovedKeys removed(plan_.table, plan_.live, community, std::span<const std::uint64_t>(&since, 1));
         if (removed.read_in_full(0))
             return false;
         RowSorter sorter(settings().capture_memory(), open_temporary_file);

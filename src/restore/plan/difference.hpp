@@ -1,7 +1,7 @@
 #pragma once
 #include "restore/plan/current_rows.hpp"
 #include "restore/plan/table_plan.hpp"
-#include "snapshot/changes_capture.hpp"
+#include "snapshot/basis.hpp"
 
 namespace snapback {
 

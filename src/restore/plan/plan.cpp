@@ -169,6 +169,10 @@ const ProtectedTable *Plan::protected_table(Oid relation) const {
     return nullptr;
 }
 
+bool Plan::writes_rows() const {
+    return std::ranges::any_of(tables_, [](const auto &table) { return table->written() + table->remove.size() > 0; });
+}
+
 void Plan::require_no_obstacle() const {
     if (!unusable_.empty())
         throw Error(unusable_.front().obstacle);

@@ -5,7 +5,7 @@
 #include "restore/apply/progress.hpp"
 #include "restore/plan/current_rows.hpp"
 #include "restore/plan/table_plan.hpp"
-#include "snapshot/changes_capture.hpp"
+#include "snapshot/basis.hpp"
 
 namespace snapback {
 
@@ -52,6 +52,8 @@ public:
     TablePlan *join(Oid relation, Extent extent = Extent::differing);
     /// The protected table of this relation in this community, even if it is not in the plan; NULL for other relations.
     const ProtectedTable *protected_table(Oid relation) const;
+    /// Whether any row is inserted, changed or deleted.
+    bool writes_rows() const;
     /// Throw the first obstacle, if any.
     void require_no_obstacle() const;
     /// Release the rows of the snapshot, which are not needed after planning.
